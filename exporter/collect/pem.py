@@ -1,0 +1,112 @@
+"""Certificates out of a PEM file, and nothing else of it.
+
+The rules are those of the node script, word for word, so that both readers give the same facts: a block is held until
+its END line and dropped at any other BEGIN, only base64 may stand in it, and its first line must begin like a
+SEQUENCE of a SEQUENCE in DER (``MII??[DTjz]C``), which certificates do and private keys do not (rotation-truth 5).
+Reading stops at the first block after a certificate that is none: there the key begins.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from exporter.model.facts import Condition
+
+BEGIN = b"-----BEGIN CERTIFICATE-----"
+END = b"-----END CERTIFICATE-----"
+LARGEST_FILE = 256 * 1024
+LONGEST_LINE = 4096
+_OTHER_BEGIN = b"-----BEGIN "
+_OTHER_END = b"-----END "
+_CERTIFICATE = re.compile(rb"MII..[DTjz]C", re.DOTALL)
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=]*")
+
+
+def decode(lines: list[bytes]) -> bytes | None:
+    """The DER of a certificate block's base64 lines; None where they hold anything else."""
+    text = b"".join(lines)
+    if not _CERTIFICATE.match(text) or not _BASE64.fullmatch(text):
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return None
+
+
+class PemScanner:
+    """Reads a PEM file bit by bit; :meth:`feed` says when to stop, before a byte of a key that follows is asked for.
+
+    Feed at most 16 bytes at a time: a BEGIN line is told apart within 12, and the shortest of a key has 28.
+    """
+
+    def __init__(self) -> None:
+        self._certificates: list[bytes] = []
+        self._pending = b""
+        self._block: list[bytes] | None = None
+        self._overlong = False
+        self._broken: Condition | None = None
+        self._saw_key = False
+        self._saw_bytes = False
+
+    def feed(self, data: bytes) -> bool:
+        """Take the next bytes; True: enough, stop reading."""
+        self._saw_bytes = self._saw_bytes or bool(data)
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for line in lines:
+            if self._take(line.rstrip(b" \t\r")):
+                return True
+        if len(self._pending) > LONGEST_LINE:
+            self._pending, self._overlong = b"", True
+        return bool(self._certificates) and self._is_foreign_begin()
+
+    def result(self) -> tuple[Condition, tuple[bytes, ...]]:
+        """What the file holds, once it was read to its end or far enough."""
+        if self._pending and not self._certificates and not self._broken:
+            self._take(self._pending.rstrip(b" \t\r"))
+        if self._certificates:
+            return Condition.READ, tuple(self._certificates)
+        if self._broken or self._block is not None:
+            return self._broken or Condition.TRUNCATED, ()
+        if self._saw_key:
+            return Condition.KEY_ONLY, ()
+        return (Condition.NO_CERTIFICATE if self._saw_bytes else Condition.EMPTY), ()
+
+    def _is_foreign_begin(self) -> bool:
+        size = min(len(self._pending), len(BEGIN))
+        return (
+            size > len(_OTHER_BEGIN) and self._pending.startswith(_OTHER_BEGIN) and self._pending[:size] != BEGIN[:size]
+        )
+
+    def _take(self, line: bytes) -> bool:
+        overlong, self._overlong = self._overlong, False
+        if line == BEGIN and not overlong:
+            self._stop_if_open()
+            self._block = []
+        elif line.startswith(_OTHER_BEGIN) and not overlong:
+            self._stop_if_open()
+            self._saw_key = True
+            return bool(self._certificates or self._broken)
+        elif self._block is not None:
+            self._within(line, self._block, overlong=overlong)
+        return self._broken is not None
+
+    def _within(self, line: bytes, block: list[bytes], *, overlong: bool) -> None:
+        if line == END and not overlong:
+            certificate = decode(block)
+            self._block = None
+            if certificate is None:
+                self._broken = Condition.MALFORMED
+            else:
+                self._certificates.append(certificate)
+        elif line.startswith(_OTHER_END):
+            self._broken = Condition.TRUNCATED
+        elif overlong or not _BASE64.fullmatch(line):
+            self._broken = Condition.MALFORMED
+        elif line:
+            block.append(line)
+
+    def _stop_if_open(self) -> None:
+        if self._block is not None:
+            self._broken = Condition.TRUNCATED

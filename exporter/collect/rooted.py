@@ -1,0 +1,109 @@
+"""Files under a mounted root, as the node itself would see them, and never a byte from outside it.
+
+A path is opened component by component from a directory descriptor; a symbolic link's absolute target begins at the
+root again, as in a chroot, so a link that changes under our feet cannot lead out.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+MOST_LINKS = 40  # the kernel's own limit
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class OutsideRootError(OSError):
+    """The path climbs above the root, or its links go in circles."""
+
+
+class NotRegularError(OSError):
+    """Not a regular file: a directory, FIFO, socket or device. It was not opened."""
+
+
+class RootedTree:
+    """One mounted root. Use as a context manager; raises OSError like the calls of ``os``."""
+
+    def __init__(self, root: str) -> None:
+        self._root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def __enter__(self) -> RootedTree:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._root)
+
+    def lstat(self, path: str) -> os.stat_result:
+        with self._at(path, follow=False) as (directory, name):
+            return os.stat(name, dir_fd=directory, follow_symlinks=False)
+
+    def readlink(self, path: str) -> str:
+        with self._at(path, follow=False) as (directory, name):
+            return os.readlink(name, dir_fd=directory)
+
+    def names(self, path: str) -> list[str]:
+        """The names in a directory, sorted."""
+        with self._at(path, follow=True) as (directory, name):
+            descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            try:
+                return sorted(os.listdir(descriptor))
+            finally:
+                os.close(descriptor)
+
+    @contextmanager
+    def open_regular(self, path: str) -> Iterator[int]:
+        """A descriptor of a regular file, links resolved within the root. Nothing else is ever opened."""
+        with self._at(path, follow=True) as (directory, name):
+            if not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+                raise NotRegularError(errno.EINVAL, "not a regular file")
+            descriptor = os.open(name, _FILE, dir_fd=directory)
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise NotRegularError(errno.EINVAL, "not a regular file")
+                yield descriptor
+            finally:
+                os.close(descriptor)
+
+    @contextmanager
+    def _at(self, path: str, *, follow: bool) -> Iterator[tuple[int, str]]:
+        opened = [os.dup(self._root)]
+        try:
+            name = self._walk(opened, deque(path.split("/")), follow=follow)
+            yield opened[-1], name
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
+
+    def _walk(self, opened: list[int], parts: deque[str], *, follow: bool) -> str:
+        """Descend; ``opened`` becomes the directories from the root down. Returns the last name ("." for the root)."""
+        links = 0
+        while parts:
+            name = parts.popleft()
+            last = not any(part not in ("", ".") for part in parts)
+            if name in ("", "."):
+                continue
+            if name == "..":
+                if len(opened) == 1:
+                    raise OutsideRootError(errno.EXDEV, "leads out of the root")
+                os.close(opened.pop())
+                continue
+            found = os.stat(name, dir_fd=opened[-1], follow_symlinks=False)
+            if stat.S_ISLNK(found.st_mode) and (follow or not last):
+                links += 1
+                if links > MOST_LINKS:
+                    raise OutsideRootError(errno.ELOOP, "too many links")
+                target = os.readlink(name, dir_fd=opened[-1])
+                if target.startswith("/"):
+                    while len(opened) > 1:
+                        os.close(opened.pop())
+                parts.extendleft(reversed(target.split("/")))
+                continue
+            if last:
+                return name
+            opened.append(os.open(name, _DIRECTORY, dir_fd=opened[-1]))
+        return "."

@@ -1,0 +1,87 @@
+"""One node's facts to its assessment: readings, or the reason why there is none, and findings."""
+
+from __future__ import annotations
+
+import posixpath
+
+from exporter.config.settings import Rotation
+from exporter.errors import Reason
+from exporter.judge import diagnosis, rotation, store
+from exporter.judge.certificate import NotACertificate, parse
+from exporter.model.assessment import Assessment, Certificate, Reading
+from exporter.model.facts import Condition, DirectoryCondition, NodeFacts, PemFile
+
+_OF_FILE = {
+    Condition.EMPTY: Reason.FILE_EMPTY,
+    Condition.TRUNCATED: Reason.CERTIFICATE_TRUNCATED,
+    Condition.MALFORMED: Reason.CERTIFICATE_MALFORMED,
+    Condition.KEY_ONLY: Reason.KEY_ONLY,
+    Condition.NO_CERTIFICATE: Reason.NO_CERTIFICATE,
+    Condition.MISSING: Reason.LINK_MISSING,
+    Condition.DANGLING: Reason.LINK_DANGLING,
+    Condition.DENIED: Reason.CERTIFICATE_DENIED,
+    Condition.NOT_REGULAR: Reason.NOT_A_REGULAR_FILE,
+    Condition.TOO_LARGE: Reason.FILE_TOO_LARGE,
+    Condition.OUTSIDE_ROOT: Reason.LINK_OUTSIDE_ROOT,
+    Condition.UNREADABLE: Reason.FILE_UNREADABLE,
+}
+_OF_STORE = {
+    DirectoryCondition.MISSING: Reason.STORE_MISSING,
+    DirectoryCondition.DENIED: Reason.STORE_DENIED,
+    DirectoryCondition.NOT_A_DIRECTORY: Reason.STORE_NOT_A_DIRECTORY,
+    DirectoryCondition.OUTSIDE_ROOT: Reason.LINK_OUTSIDE_ROOT,
+}
+_SERVING_LINK = "kubelet-server-current.pem"
+
+
+def assess(facts: NodeFacts, owner: Rotation, client: Reading | None, serving: Reading | None) -> Assessment:
+    """What ``facts`` mean; ``client`` and ``serving`` are the readings that the node had before this visit."""
+    reason, certificate = _client(facts)
+    history = store.history(facts.store, facts.client)
+    return Assessment(
+        reason=reason,
+        client=_reading(facts, certificate, client, managed=owner is Rotation.KUBELET),
+        serving=_reading(facts, _serving(facts.serving), serving, managed=_kubelet_rotates(facts.serving)),
+        serving_absent=facts.serving is None and facts.store.condition is DirectoryCondition.OK,
+        history=history,
+        findings=diagnosis.findings(facts, history),
+    )
+
+
+def _client(facts: NodeFacts) -> tuple[Reason | None, Certificate | None]:
+    if facts.client.condition is Condition.READ:
+        try:
+            return None, parse(facts.client.certificates[0])
+        except NotACertificate:
+            return Reason.CERTIFICATE_MALFORMED, None
+    if facts.client.condition in (Condition.MISSING, Condition.DENIED) and facts.store.condition in _OF_STORE:
+        return _OF_STORE[facts.store.condition], None
+    return _OF_FILE[facts.client.condition], None
+
+
+def _serving(file: PemFile | None) -> Certificate | None:
+    if file is None or file.condition is not Condition.READ:
+        return None
+    try:
+        return parse(file.certificates[0])
+    except NotACertificate:
+        return None
+
+
+def _kubelet_rotates(file: PemFile | None) -> bool:
+    """Only the store's link is renewed; the self-signed kubelet.crt never is (rotation-truth 2.3)."""
+    return file is not None and posixpath.basename(file.path) == _SERVING_LINK
+
+
+def _reading(
+    facts: NodeFacts, certificate: Certificate | None, previous: Reading | None, *, managed: bool
+) -> Reading | None:
+    if certificate is None:
+        return None
+    return Reading(
+        certificate=certificate,
+        taken=facts.taken,
+        witness=rotation.witness(certificate, facts.taken, facts.clock, previous),
+        node_clock=facts.clock.shown if facts.clock else None,
+        managed=managed,
+    )

@@ -1,0 +1,63 @@
+"""DER to :class:`Certificate`; the only importer of cryptography's x509."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from functools import lru_cache
+
+from cryptography import x509
+
+from exporter.judge import der
+from exporter.model.assessment import Certificate
+
+LONGEST_NAME = 256
+_REMEMBERED = 16384
+
+
+class NotACertificate(ValueError):  # noqa: N818 - says what the bytes are, as HTTP libraries name their statuses
+    """The bytes are not an X.509 certificate."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def parse(encoded: bytes) -> Certificate:
+    """One DER certificate, parsed once however often it is seen. Raises NotACertificate."""
+    fields = _strictly(encoded) or _leniently(encoded)
+    return Certificate(
+        not_before=fields.not_before,
+        not_after=fields.not_after,
+        serial=f"{fields.serial:x}",
+        issuer=_printable(fields.issuer),
+        subject=_printable(fields.subject),
+        fingerprint=hashlib.sha256(encoded).hexdigest(),
+    )
+
+
+def _strictly(encoded: bytes) -> der.Fields | None:
+    with warnings.catch_warnings():
+        # CAs of kubeadm before 1.28 have serial 0 (client-go NewSelfSignedCACert)
+        warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")
+        try:
+            certificate = x509.load_der_x509_certificate(encoded)
+            return der.Fields(
+                serial=certificate.serial_number,
+                issuer=certificate.issuer.rfc4514_string(),
+                subject=certificate.subject.rfc4514_string(),
+                not_before=int(certificate.not_valid_before_utc.timestamp()),
+                not_after=int(certificate.not_valid_after_utc.timestamp()),
+            )
+        except ValueError:
+            return None
+
+
+def _leniently(encoded: bytes) -> der.Fields:
+    try:
+        return der.fields(encoded)
+    except der.DerError as error:
+        raise NotACertificate(str(error)) from error
+
+
+def _printable(name: str) -> str:
+    """A name fit for a label, a log and a terminal, whatever its certificate says."""
+    text = "".join(character if character.isprintable() else "?" for character in name)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"

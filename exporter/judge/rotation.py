@@ -1,0 +1,136 @@
+"""The kubelet's rotation rule, and what may be claimed about it.
+
+The kubelet renews a client certificate at ``notBefore + L·u`` with ``L = notAfter - notBefore`` (the signer's backdate
+included) and ``u`` uniform in [0.7, 0.9): ``nextRotationDeadline`` and ``jitteryDuration`` in client-go's
+``util/certificate/certificate_manager.go``, unchanged from 1.9 to 1.36. The deadline is drawn anew at every start and
+is written nowhere, so from outside only the window ``[notBefore + 0.7 L, notBefore + 0.9 L)`` is known. Grace after it
+is a quarter of what is left, at least 75 s (or three quarters of what is left where that is less), at most 30 minutes.
+
+=============  =========================================  =========================================================
+state          by time alone                              may be claimed
+=============  =========================================  =========================================================
+not_yet_valid  before notBefore                           at the scrape
+fresh          before the window                          at the scrape, however old the reading
+window         in it: normal                              at the scrape, while the reading is not stale
+late           past it, within grace                      only with a reading taken after the window's end
+stalled        past grace                                 only with a reading taken after the grace
+expired        past notAfter                              only with a reading taken after notAfter
+unmanaged      valid, not the kubelet's to rotate         at the scrape
+unknown        never read, or a stale reading that would  at the scrape
+               make window, or unmanaged past notAfter
+=============  =========================================  =========================================================
+
+Where time alone would say more than the last reading may claim, the highest state that the reading allows holds. So a
+confirmed ``late``, ``stalled`` or ``expired`` stays, however old it grows, until a reading says otherwise.
+
+Two clocks: ``late`` and ``stalled`` are claimed by :attr:`Reading.witness`, the moment that both the exporter's clock
+and the node's had passed. ``expired`` goes by the exporter's clock, and by the node's too while the exporter's is the
+suspect.
+"""
+
+from __future__ import annotations
+
+from exporter.config.settings import Pace
+from exporter.model.assessment import Certificate, Reading, State, Window
+from exporter.model.facts import NodeClock
+
+WINDOW_OPENS = 0.7
+WINDOW_CLOSES = 0.9
+STALE_AFTER_INTERVALS = 3
+LONGEST_GRACE = 1800.0
+LEAST_GRACE = 75.0
+STALLED_INTERVAL = 600.0
+SUSPECT_OFFSET = 60.0
+SUSPECT_NODES = 5
+
+
+def window(certificate: Certificate) -> Window:
+    """The rotation window of a certificate that the kubelet rotates."""
+    lifetime = certificate.lifetime
+    end = certificate.not_before + WINDOW_CLOSES * lifetime
+    left = certificate.not_after - end
+    grace = min(max(left / 4, min(LEAST_GRACE, left * 3 / 4)), LONGEST_GRACE)
+    return Window(certificate.not_before + WINDOW_OPENS * lifetime, end, end + grace)
+
+
+def by_time_alone(certificate: Certificate, now: float) -> State:
+    """The state that a kubelet's certificate would have if it had been looked at just now."""
+    if now < certificate.not_before:
+        return State.NOT_YET_VALID
+    if now > certificate.not_after:
+        return State.EXPIRED
+    edges = window(certificate)
+    if now < edges.start:
+        return State.FRESH
+    if now < edges.end:
+        return State.WINDOW
+    return State.LATE if now < edges.grace_end else State.STALLED
+
+
+def regular_interval(state: State, lifetime: float, pace: Pace) -> float:
+    """Seconds between two visits of a node whose certificate is in ``state``; three of them make a reading stale."""
+    share = min(pace.interval, lifetime / 100)
+    if state in (State.WINDOW, State.LATE):
+        return max(pace.min_interval, share)
+    if state in (State.STALLED, State.EXPIRED):
+        return max(pace.min_interval, min(share, STALLED_INTERVAL))
+    return pace.interval
+
+
+def state(reading: Reading | None, now: float, pace: Pace, *, exporter_clock_suspect: bool = False) -> State:
+    """The state at ``now`` (exporter's clock, epoch seconds) that the last reading allows."""
+    if reading is None:
+        return State.UNKNOWN
+    certificate = reading.certificate
+    timely = by_time_alone(certificate, now)
+    if timely is State.NOT_YET_VALID:
+        return timely
+    if timely is State.EXPIRED and _saw_expiry(reading, exporter_clock_suspect=exporter_clock_suspect):
+        return State.EXPIRED
+    if not reading.managed:
+        stale = _is_stale(reading, State.UNMANAGED, now, pace)
+        return State.UNKNOWN if timely is State.EXPIRED and stale else State.UNMANAGED
+    if timely is State.FRESH:
+        return timely
+    edges = window(certificate)
+    if timely in (State.STALLED, State.EXPIRED) and reading.witness >= edges.grace_end:
+        return State.STALLED
+    if timely.is_accusation and reading.witness >= edges.end:
+        return State.LATE
+    return State.UNKNOWN if _is_stale(reading, State.WINDOW, now, pace) else State.WINDOW
+
+
+def witness(certificate: Certificate, taken: float, clock: NodeClock | None, previous: Reading | None) -> float:
+    """The latest moment at which both clocks agree that ``certificate`` was still in use.
+
+    The node's clock counts as measured, less half the round trip; a mount has none, so the exporter's stands alone.
+    What an earlier reading of the same certificate witnessed stays witnessed though the node's clock has since
+    stepped back: time does not make a certificate younger. The exporter's own clock, corrected, takes it back.
+    """
+    seen = taken if clock is None else min(taken, taken + clock.offset - clock.half_round_trip)
+    if previous is not None and previous.certificate.fingerprint == certificate.fingerprint:
+        return max(seen, min(previous.witness, taken))
+    return seen
+
+
+def is_exporter_clock_suspect(offsets: list[float]) -> bool:
+    """True where the median offset of at least five nodes is beyond 60 s: then ours is the wrong clock."""
+    if len(offsets) < SUSPECT_NODES:
+        return False
+    ordered = sorted(offsets)
+    middle = len(ordered) // 2
+    median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return abs(median) > SUSPECT_OFFSET
+
+
+def _saw_expiry(reading: Reading, *, exporter_clock_suspect: bool) -> bool:
+    if reading.taken <= reading.certificate.not_after:
+        return False
+    if not exporter_clock_suspect or reading.node_clock is None:
+        return True
+    return reading.node_clock > reading.certificate.not_after
+
+
+def _is_stale(reading: Reading, state_of_reading: State, now: float, pace: Pace) -> bool:
+    interval = regular_interval(state_of_reading, reading.certificate.lifetime, pace)
+    return now - reading.taken > STALE_AFTER_INTERVALS * interval

@@ -1,0 +1,1 @@
+"""When to look, one visit, and what is remembered."""

@@ -1,0 +1,1 @@
+"""What the world sees: metrics, in two formats, and the web endpoints."""

@@ -1,0 +1,88 @@
+"""A snapshot as bytes: Prometheus text 0.0.4 or OpenMetrics 1.0, from one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+
+from exporter.model.report import FleetSnapshot
+from exporter.serve.families import FAMILIES, FLEET_FAMILIES, Family, FleetFamily
+from exporter.serve.samples import NodeView, Value, views
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+_OPENMETRICS = "application/openmetrics-text"
+
+
+class Format(Enum):
+    """An exposition format; its value is the Content-Type."""
+
+    TEXT = "text/plain; version=0.0.4; charset=utf-8"
+    OPENMETRICS = f"{_OPENMETRICS}; version=1.0.0; charset=utf-8"
+
+
+def choose_format(accept: str) -> Format:
+    """The format that an Accept header prefers; text where it does not care."""
+    quality = {"": 0.0}
+    for item in accept.split(","):
+        kind, *parameters = (part.strip() for part in item.split(";"))
+        quality[kind] = max(quality.get(kind, 0.0), _quality(parameters))
+    text = max(quality.get(kind, 0.0) for kind in ("text/plain", "text/*", "*/*"))
+    wanted = quality.get(_OPENMETRICS, 0.0)
+    return Format.OPENMETRICS if wanted > 0 and wanted >= text else Format.TEXT
+
+
+def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
+    """The fleet's families at ``now``, without the end mark of OpenMetrics."""
+    nodes = views(snapshot, now)
+    lines: list[str] = []
+    for family in FAMILIES:
+        body = list(_node_lines(family, nodes, snapshot.labels))
+        if body:
+            lines.extend(_header(family, chosen))
+            lines.extend(body)
+    for fleet in FLEET_FAMILIES:
+        lines.extend(_header(fleet, chosen))
+        lines.extend(
+            f"{fleet.name}{{{_pairs(fleet.labels, values)}}} {_number(value)}" for values, value in fleet.samples(nodes)
+        )
+    return "\n".join([*lines, ""]).encode()
+
+
+def _node_lines(family: Family, nodes: tuple[NodeView, ...], labels: tuple[str, ...]) -> Iterator[str]:
+    for view in nodes:
+        node = view.report.node
+        own = dict(node.labels)
+        start = _pairs((*labels, "node"), (*(own.get(label, "") for label in labels), node.name))
+        for values, value in family.samples(view):
+            rest = _pairs(family.labels, values)
+            yield f"{family.name}{{{start}{',' if rest else ''}{rest}}} {_number(value)}"
+
+
+def _header(family: Family | FleetFamily, chosen: Format) -> Iterator[str]:
+    """HELP and TYPE; OpenMetrics names an info family without its suffix, and tells the unit."""
+    name, kind = family.name, "gauge"
+    if chosen is Format.OPENMETRICS and family.is_info:
+        name, kind = name.removesuffix("_info"), "info"
+    yield f"# HELP {name} {family.help}"
+    yield f"# TYPE {name} {kind}"
+    if chosen is Format.OPENMETRICS and name.endswith("_seconds"):
+        yield f"# UNIT {name} seconds"
+
+
+def _pairs(names: Iterable[str], values: Iterable[str]) -> str:
+    pairs = zip(names, values, strict=True)
+    return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs)
+
+
+def _number(value: Value) -> str:
+    return repr(value)
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,154 @@
+"""Every per-node and fleet metric, each declared once: name, help, labels, and the samples that a node gives.
+
+HELP says where a value is cached: nodes are visited on their own schedule, a scrape never touches one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from exporter.serve import samples
+from exporter.serve.samples import NodeView, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric family of gauges. ``labels`` come after the configured ones and ``node``."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[NodeView], Iterable[Sample]]
+
+    @property
+    def is_info(self) -> bool:
+        """A family of text labels with the value 1; OpenMetrics has a type for it."""
+        return self.name.endswith("_info")
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFamily:
+    """One metric family over the whole fleet; its label ``cluster`` is empty where no such label is configured."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[tuple[NodeView, ...]], Iterable[Sample]]
+    is_info: bool = False
+
+
+FAMILIES = (
+    Family(
+        "kubelet_cert_not_before_timestamp_seconds",
+        "When the certificate became valid, as of the node's last reading.",
+        ("cert",),
+        samples.not_before,
+    ),
+    Family(
+        "kubelet_cert_not_after_timestamp_seconds",
+        "When the certificate expires, as of the node's last reading; a failed visit keeps it.",
+        ("cert",),
+        samples.not_after,
+    ),
+    Family(
+        "kubelet_cert_rotation_window_start_timestamp_seconds",
+        "70 % of the certificate's lifetime: from here on the kubelet may rotate it.",
+        ("cert",),
+        samples.window_start,
+    ),
+    Family(
+        "kubelet_cert_rotation_window_end_timestamp_seconds",
+        "90 % of the certificate's lifetime: by now the kubelet should have rotated it.",
+        ("cert",),
+        samples.window_end,
+    ),
+    Family(
+        "kubelet_cert_rotation_state",
+        "1 for the state that the certificate is in now, as far as the last reading allows to say.",
+        ("cert", "state"),
+        samples.states,
+    ),
+    Family(
+        "kubelet_cert_last_rotation_timestamp_seconds",
+        "When the file that the store's link points to was written.",
+        ("cert",),
+        samples.last_rotation,
+    ),
+    Family(
+        "kubelet_cert_rotations_on_disk",
+        "Dated certificate files in the store; the kubelet never removes them.",
+        ("cert",),
+        samples.rotations_on_disk,
+    ),
+    Family(
+        "kubelet_cert_store_orphans",
+        "Dated files newer than the link's target: rotations that were signed and lost. Absent where there are none.",
+        ("cert", "condition"),
+        samples.orphans,
+    ),
+    Family(
+        "kubelet_cert_finding",
+        "1 while the cause holds on the node; absent otherwise.",
+        ("cause", "severity"),
+        samples.findings,
+    ),
+    Family(
+        "kubelet_cert_info",
+        "Text about the client certificate, to be joined by group_left.",
+        ("cert", "serial", "issuer", "subject", "fingerprint"),
+        samples.info,
+    ),
+    Family(
+        "kubelet_cert_node_info",
+        "Text about the node, to be joined by group_left. clock says whose clock its verdicts rest on.",
+        ("address", "transport", "distribution", "script_version", "host_key_policy", "clock"),
+        samples.node_info,
+    ),
+    Family(
+        "kubelet_cert_node_up",
+        "1 if the node's last visit brought a reading, 0 if not; nodes are visited on a schedule of their own, "
+        "not by the scrape. Absent before the first visit.",
+        (),
+        samples.up,
+    ),
+    Family(
+        "kubelet_cert_node_last_success_timestamp_seconds",
+        "When the node's last reading was taken: its age is how old the dates are.",
+        (),
+        lambda view: samples.optional(view.report.last_success),
+    ),
+    Family(
+        "kubelet_cert_node_visit_duration_seconds",
+        "How long the node's last visit took.",
+        (),
+        lambda view: samples.optional(view.report.duration),
+    ),
+    Family(
+        "kubelet_cert_node_clock_offset_seconds",
+        "The node's clock minus the exporter's, uncertain by half a round trip. Absent over a mount.",
+        (),
+        lambda view: samples.optional(view.report.clock_offset),
+    ),
+    Family(
+        "kubelet_cert_node_failure",
+        "1 with the reason while the node's visits fail, or not_yet_visited; absent otherwise.",
+        ("reason",),
+        samples.failure,
+    ),
+)
+
+FLEET_FAMILIES = (
+    FleetFamily(
+        "kubelet_cert_inventory_nodes",
+        "Nodes in the inventory now.",
+        ("cluster",),
+        samples.inventory,
+    ),
+    FleetFamily(
+        "kubelet_cert_nodes_with_finding",
+        "Nodes on which the cause holds.",
+        ("cluster", "cause", "severity"),
+        samples.nodes_with_finding,
+    ),
+)
