@@ -90,7 +90,7 @@ directory_condition() {
     fi
 }
 
-# newest_of HOW_MANY_THERE_ARE HOW_MANY_TO_KEEP PATH…: the last ones by name, which begins with the date
+# newest_of HOW_MANY_THERE_ARE HOW_MANY_TO_KEEP PATH...: the last ones by name, which begins with the date
 newest_of() {
     skip=$(($1 - $2))
     shift 2

@@ -6,8 +6,6 @@ import posixpath
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
 
 class TransportKind(StrEnum):
     """How a node is read."""
@@ -38,10 +36,9 @@ class Pace:
     min_interval: float = 60.0
 
 
-class Paths(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Paths:
     """Where a node keeps its kubelet's certificates. The defaults are kubeadm's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     store: str = "/var/lib/kubelet/pki"
     client_certificate: str | None = None

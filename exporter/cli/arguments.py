@@ -1,0 +1,95 @@
+"""The command line's words, in the manner of Prometheus' own exporters."""
+
+from __future__ import annotations
+
+import argparse
+
+from exporter import __version__
+from exporter.log import LogFormat, LogLevel
+
+PROGRAM = "kubelet-cert-exporter"
+COMMANDS = ("run", "visit", "node-script", "demo")
+DEFAULT_ADDRESS = ":10087"
+DEMO_ADDRESS = "127.0.0.1:10087"
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments of one call; flags alone mean ``run``, as with other exporters."""
+    alone = bool(argv) and argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")
+    return _parser().parse_args(["run", *argv] if alone else argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        PROGRAM, description="Watch the rotation of kubelet certificates across a fleet, from outside the cluster."
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _run(commands.add_parser("run", help="visit the fleet for ever and serve its metrics"))
+    _visit(commands.add_parser("visit", help="visit nodes once, now, and tell what they have"))
+    _node_script(commands.add_parser("node-script", help="print the script that runs on a node, its paths baked in"))
+    _demo(commands.add_parser("demo", help="the whole exporter over an embedded demonstration fleet"))
+    return parser
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _config_file(parser)
+    parser.add_argument(
+        "--config.check", dest="config_check", action="store_true", help="check the configuration and exit"
+    )
+    _web(parser, DEFAULT_ADDRESS)
+    _log(parser)
+
+
+def _visit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "nodes", metavar="NODE", nargs="*", help="names in the inventory; all of it where none is given"
+    )
+    _config_file(parser)
+    parser.add_argument("--root", metavar="DIR", help="one mounted tree, without any configuration")
+    parser.add_argument("--format", choices=("table", "json", "prometheus"), default="table")
+    _log(parser, LogLevel.ERROR)
+
+
+def _node_script(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "node", metavar="NODE", nargs="?", help="a name in the inventory; kubeadm's paths where none is given"
+    )
+    _config_file(parser)
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--directory", metavar="DIR", help="where the fleet's files go; default: a temporary folder")
+    _web(parser, DEMO_ADDRESS)
+    _log(parser, LogLevel.ERROR)
+
+
+def _config_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config.file", dest="config_file", metavar="FILE", default="config.yaml", help="default: %(default)s"
+    )
+
+
+def _web(parser: argparse.ArgumentParser, address: str) -> None:
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        metavar="ADDRESS",
+        action="append",
+        help=f"where to serve; may be repeated; default: {address}",
+    )
+    parser.set_defaults(default_address=address)
+    parser.add_argument("--web.config.file", dest="web_config", metavar="FILE", help="not supported yet")
+    parser.add_argument(
+        "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="let POST /-/reload reload"
+    )
+
+
+def _log(parser: argparse.ArgumentParser, level: LogLevel = LogLevel.INFO) -> None:
+    levels, formats = [str(one) for one in LogLevel], [str(one) for one in LogFormat]
+    parser.add_argument(
+        "--log.level", dest="log_level", choices=levels, default=str(level), help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--log.format", dest="log_format", choices=formats, default=str(LogFormat.LOGFMT), help="default: %(default)s"
+    )

@@ -1,0 +1,90 @@
+"""``demo``: the exporter as it is, over an embedded fleet whose certificates live for minutes."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from exporter.cli.service import Service
+from exporter.cli.table import fleet_table
+from exporter.demo.world import FLEET, World
+from exporter.rounds.keeper import Kept
+from exporter.serve.listener import listen, url
+
+_EVERY = 1.0
+_EVERY_WITHOUT_TERMINAL = 30.0
+_INTRODUCTION = """\
+A demonstration fleet of {count} nodes. Make-believe: the nodes, their certificate authorities, their sshd (embedded, on
+loopback) and the pace: a healthy certificate lives for ten minutes. Real: host keys, logins, the node script run by
+sh, the files, and this exporter. worker-08.prod stalls within seven minutes; the others with a reason stay so.
+
+  metrics         {url}/metrics
+  a node off      touch {switch}
+  your own nodes  cp config.example.yaml config.yaml, edit it, then: kubelet-cert-exporter --config.file=config.yaml
+
+"""
+
+
+def command(given: argparse.Namespace) -> int:
+    """Run until a signal. Raises ConfigurationError."""
+    sockets = listen(given.listen or [given.default_address])
+    with tempfile.TemporaryDirectory(prefix="kubelet-cert-exporter-demo-") as temporary:
+        world = World(Path(given.directory or temporary).absolute(), random.Random())  # noqa: S311 - rotation times
+        world.start()
+        try:
+            service = Service(str(world.config), Kept(str(world.config)), sockets, lifecycle=given.lifecycle)
+            console = Console()
+            console.print(
+                _INTRODUCTION.format(count=len(FLEET), url=url(sockets[0]), switch=world.switch("worker-01.prod")),
+                soft_wrap=True,
+                highlight=False,
+            )
+            screen = Screen(service, console)
+            try:
+                return service.run(meanwhile=screen.start)
+            finally:
+                screen.stop()
+        finally:
+            world.stop()
+
+
+class Screen:
+    """Shows the fleet's table, live on a terminal, now and then where there is none."""
+
+    def __init__(self, service: Service, console: Console) -> None:
+        self._service = service
+        self._console = console
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._show, name="screen", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def _show(self) -> None:
+        if not self._console.is_terminal:
+            while not self._stopping.wait(_EVERY_WITHOUT_TERMINAL if self._is_complete() else _EVERY):
+                if self._is_complete():
+                    self._console.print(fleet_table(self._service.daemon.snapshot(), time.time()))
+                    sys.stdout.flush()
+            return
+        with Live(console=self._console, auto_refresh=False, vertical_overflow="crop") as live:
+            while not self._stopping.is_set():
+                live.update(fleet_table(self._service.daemon.snapshot(), time.time()), refresh=True)
+                self._stopping.wait(_EVERY)
+
+    def _is_complete(self) -> bool:
+        reports = self._service.daemon.snapshot().reports
+        return bool(reports) and all(report.last_visit is not None for report in reports)

@@ -1,0 +1,45 @@
+"""The command: its words to one of the modules beside this one, its mistakes to standard error."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from exporter import log
+from exporter.cli import arguments, demo, node_script, run, visit
+from exporter.errors import ConfigurationError, Mistake
+
+COULD_NOT = 2
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": run.command,
+    "visit": visit.command,
+    "node-script": node_script.command,
+    "demo": demo.command,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit status: 2 where the command could not do what it was asked for."""
+    given = arguments.parse(sys.argv[1:] if argv is None else argv)
+    if "log_level" in given:
+        log.configure(log.LogLevel(given.log_level), log.LogFormat(given.log_format))
+    try:
+        _refuse_web_config(given)
+        return _COMMANDS[given.command](given)
+    except ConfigurationError as error:
+        for mistake in error.mistakes:
+            sys.stderr.write(f"{mistake}\n")
+        return COULD_NOT
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _refuse_web_config(given: argparse.Namespace) -> None:
+    if getattr(given, "web_config", None):
+        message = "not supported yet: put a reverse proxy with TLS before the exporter"
+        raise ConfigurationError(Mistake("--web.config.file", message))

@@ -1,0 +1,1 @@
+"""Reading a node over SSH: all of paramiko, behind one verb."""

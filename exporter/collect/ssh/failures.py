@@ -1,0 +1,82 @@
+"""paramiko's and the socket's errors to one :class:`Reason`: the border that no vendor exception crosses."""
+
+from __future__ import annotations
+
+import errno
+from enum import Enum
+
+from paramiko import ssh_exception as vendor
+
+from exporter.collect.ssh.bounded import BoundedSocket, Ending
+from exporter.errors import Reason
+
+
+class Phase(Enum):
+    """How far a conversation has come."""
+
+    HANDSHAKE = "handshake"
+    AUTH = "auth"
+    COMMAND = "command"
+
+
+OF_VENDOR: dict[type[Exception], Reason] = {
+    vendor.SSHException: Reason.PROTOCOL_ERROR,
+    vendor.MessageOrderError: Reason.PROTOCOL_ERROR,
+    vendor.IncompatiblePeer: Reason.NO_COMMON_ALGORITHM,
+    vendor.AuthenticationException: Reason.AUTH_FAILED,
+    vendor.BadAuthenticationType: Reason.AUTH_FAILED,
+    vendor.PartialAuthentication: Reason.AUTH_FAILED,
+    vendor.PasswordRequiredException: Reason.AUTH_FAILED,
+    vendor.UnableToAuthenticate: Reason.AUTH_FAILED,
+    vendor.ChannelException: Reason.SESSION_REFUSED,
+    vendor.BadHostKeyException: Reason.HOST_KEY_CHANGED,
+    vendor.ProxyCommandFailure: Reason.CONNECTION_LOST,
+    vendor.NoValidConnectionsError: Reason.CONNECTION_REFUSED,
+    vendor.CouldNotCanonicalize: Reason.NAME_NOT_RESOLVED,
+    vendor.ConfigParseError: Reason.INTERNAL,
+}
+_UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EACCES, errno.EPERM)
+_EXPIRED = {Phase.AUTH: Reason.AUTH_TIMEOUT, Phase.COMMAND: Reason.COMMAND_TIMEOUT}
+_GENERAL = (Reason.PROTOCOL_ERROR, Reason.CONNECTION_LOST)
+
+
+def of_connect(error: OSError) -> Reason:
+    """Why no connection came about."""
+    if isinstance(error, TimeoutError):
+        return Reason.CONNECT_TIMEOUT
+    if isinstance(error, ConnectionRefusedError):
+        return Reason.CONNECTION_REFUSED
+    return Reason.UNREACHABLE if error.errno in _UNREACHABLE else Reason.CONNECTION_LOST
+
+
+def of_conversation(error: Exception, phase: Phase, peer: BoundedSocket) -> Reason:
+    """Why a conversation ended: a bound that was passed says more than the exception that it made."""
+    if peer.ending is Ending.EXPIRED:
+        return _expired(phase, peer)
+    if peer.ending is Ending.EXHAUSTED:
+        return _exhausted(phase, peer)
+    reason = _of_vendor(error)
+    if reason not in _GENERAL:
+        return reason
+    if peer.ending is Ending.CLOSED:
+        return Reason.CONNECTION_LOST
+    return reason if peer.identified else Reason.NOT_SSH
+
+
+def _expired(phase: Phase, peer: BoundedSocket) -> Reason:
+    if not peer.identified:
+        return Reason.BANNER_TIMEOUT
+    return _EXPIRED.get(phase, Reason.HANDSHAKE_TIMEOUT)
+
+
+def _exhausted(phase: Phase, peer: BoundedSocket) -> Reason:
+    if not peer.identified:
+        return Reason.NOT_SSH
+    return Reason.OUTPUT_TOO_LARGE if phase is Phase.COMMAND else Reason.PROTOCOL_ERROR
+
+
+def _of_vendor(error: Exception) -> Reason:
+    for kind in type(error).__mro__:
+        if kind in OF_VENDOR:
+            return OF_VENDOR[kind]
+    return Reason.CONNECTION_LOST if isinstance(error, (EOFError, OSError)) else Reason.PROTOCOL_ERROR

@@ -1,0 +1,137 @@
+"""known_hosts files, read once into a dictionary.
+
+sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT": plain names, hashed names, patterns with ``*``, ``?`` and ``!``,
+``[host]:port``, the markers ``@revoked`` and ``@cert-authority``. A host on another port than 22 that is not listed as
+``[host]:port`` is looked for without its port, as ssh(1) does.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fnmatch
+import hmac
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from exporter.errors import Reason
+
+DEFAULT_PORT = 22
+_REVOKED, _AUTHORITY = "@revoked", "@cert-authority"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One usable line: whom it is about, its marker ("" for a plain key), and the key."""
+
+    hosts: str
+    marker: str
+    kind: str
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one host: its keys, revoked ones, and whether a CA could vouch for others."""
+
+    keys: frozenset[tuple[str, bytes]] = frozenset()
+    revoked: frozenset[bytes] = frozenset()
+    has_authority: bool = False
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(kind for kind, _ in self.keys)
+
+    def refusal(self, kind: str, key: bytes) -> Reason | None:
+        """Why this key must not be trusted; None where it is one of the host's own."""
+        if key in self.revoked:
+            return Reason.HOST_KEY_REVOKED
+        if (kind, key) in self.keys:
+            return None
+        if kind in self.kinds:
+            return Reason.HOST_KEY_CHANGED
+        if self.has_authority and not self.keys:
+            return Reason.HOST_KEY_NEEDS_CA
+        return Reason.HOST_KEY_UNKNOWN
+
+
+def parse(text: str) -> Iterator[Line]:
+    """The usable lines of a known_hosts file; ssh(1) passes over what it cannot read, and so does this."""
+    for line in text.splitlines():
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        marker = words.pop(0) if words[0].startswith("@") else ""
+        if len(words) < 3 or marker not in ("", _REVOKED, _AUTHORITY):
+            continue
+        try:
+            yield Line(words[0], marker, words[1], base64.b64decode(words[2], validate=True))
+        except binascii.Error:
+            continue
+
+
+class KnownHosts:
+    """All known_hosts files at once. Safe to share between threads: it only remembers what it found."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._plain: dict[str, list[Line]] = {}
+        self._hashed: list[tuple[bytes, bytes, Line]] = []
+        self._patterns: list[Line] = []
+        self._found: dict[str, Known] = {}
+        for line in lines:
+            self._add(line)
+
+    def lookup(self, names: Iterable[str], port: int) -> Known:
+        """What is known of a host that goes by any of ``names``."""
+        hosts = [name.lower() for name in names]
+        if port != DEFAULT_PORT:
+            with_port = self._of([f"[{host}]:{port}" for host in hosts])
+            if with_port.keys or with_port.has_authority:
+                plain = self._of(hosts)
+                return Known(with_port.keys, with_port.revoked | plain.revoked, with_port.has_authority)
+        return self._of(hosts)
+
+    def _add(self, line: Line) -> None:
+        if line.hosts.startswith("|1|"):
+            try:
+                salt, digest = (base64.b64decode(part, validate=True) for part in line.hosts[3:].split("|"))
+            except ValueError:
+                return
+            self._hashed.append((salt, digest, line))
+        elif any(sign in line.hosts for sign in "*?!"):
+            self._patterns.append(line)
+        else:
+            for name in line.hosts.lower().split(","):
+                self._plain.setdefault(name, []).append(line)
+
+    def _of(self, hosts: list[str]) -> Known:
+        known = [self._found.get(host) or self._find(host) for host in hosts]
+        return Known(
+            keys=frozenset().union(*(one.keys for one in known)),
+            revoked=frozenset().union(*(one.revoked for one in known)),
+            has_authority=any(one.has_authority for one in known),
+        )
+
+    def _find(self, host: str) -> Known:
+        lines = [*self._plain.get(host, ())]
+        lines.extend(line for salt, digest, line in self._hashed if hmac.digest(salt, host.encode(), "sha1") == digest)
+        lines.extend(line for line in self._patterns if _matches(line.hosts, host))
+        known = Known(
+            keys=frozenset((line.kind, line.key) for line in lines if not line.marker),
+            revoked=frozenset(line.key for line in lines if line.marker == _REVOKED),
+            has_authority=any(line.marker == _AUTHORITY for line in lines),
+        )
+        self._found[host] = known
+        return known
+
+
+def _matches(patterns: str, host: str) -> bool:
+    """A list of patterns matches where one does and no negated one does."""
+    matched = False
+    for pattern in patterns.lower().split(","):
+        negated, plain = pattern.startswith("!"), pattern.removeprefix("!").replace("[", "[[]")
+        if fnmatch.fnmatchcase(host, plain):
+            if negated:
+                return False
+            matched = True
+    return matched

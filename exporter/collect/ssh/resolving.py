@@ -1,0 +1,61 @@
+"""Host names to addresses, within a deadline.
+
+``getaddrinfo`` has none and cannot be interrupted, so a lookup runs in a thread of its own that is left behind when it
+takes too long; only so many may be under way at once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import socket
+import threading
+
+from exporter.errors import CollectError, Reason
+
+MOST_LOOKUPS = 16
+
+SocketAddress = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
+_places = threading.BoundedSemaphore(MOST_LOOKUPS)
+
+
+def resolve(host: str, port: int, timeout: float) -> list[SocketAddress]:
+    """Every address of ``host``, in the resolver's order. Raises CollectError."""
+    if _is_literal(host):
+        return _lookup(host, port)
+    answer: queue.SimpleQueue[list[SocketAddress] | CollectError] = queue.SimpleQueue()
+    if not _places.acquire(timeout=timeout):
+        raise CollectError(Reason.NAME_TIMEOUT, f"{host}: the resolver is busy")
+    threading.Thread(target=_answer, args=(host, port, answer), name="resolve", daemon=True).start()
+    try:
+        result = answer.get(timeout=timeout)
+    except queue.Empty:
+        raise CollectError(Reason.NAME_TIMEOUT, host) from None
+    if isinstance(result, CollectError):
+        raise result
+    return result
+
+
+def _answer(host: str, port: int, answer: queue.SimpleQueue[list[SocketAddress] | CollectError]) -> None:
+    try:
+        answer.put(_lookup(host, port))
+    except CollectError as error:
+        answer.put(error)
+    finally:
+        _places.release()
+
+
+def _lookup(host: str, port: int) -> list[SocketAddress]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise CollectError(Reason.NAME_NOT_RESOLVED, host) from error
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,75 @@
+"""The SSH transport: one conversation a visit, its output parsed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from exporter.collect import answer
+from exporter.collect.script import node_script
+from exporter.collect.ssh import host_key, known_hosts
+from exporter.collect.ssh.conversation import Conversation
+from exporter.collect.ssh.identity import Credentials, load
+from exporter.collect.ssh.known_hosts import KnownHosts
+from exporter.config.schema import Ssh, Timeouts
+from exporter.errors import ConfigurationError, Mistake
+from exporter.model.facts import NodeFacts
+from exporter.model.node import Node, SshAccess
+
+
+class SshTransport:
+    """Reads nodes over SSH with one set of credentials and known hosts. Safe to share between threads."""
+
+    def __init__(
+        self,
+        hosts: KnownHosts,
+        credentials: Credentials,
+        timeouts: Timeouts,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._hosts = hosts
+        self._credentials = credentials
+        self._timeouts = timeouts
+        self._clock = clock
+        self._open: set[Conversation] = set()
+
+    @classmethod
+    def from_config(cls, ssh: Ssh) -> SshTransport:
+        """Reads known_hosts and key files once. Raises ConfigurationError that names what cannot be used."""
+        return cls(read_known_hosts(ssh), load(ssh), ssh.timeouts)
+
+    def read(self, node: Node) -> NodeFacts:
+        """One visit. Raises CollectError."""
+        if not isinstance(node.access, SshAccess):
+            raise TypeError(f"{node.name} is not read over SSH")
+        known = host_key.known(node.name, node.access, self._hosts)
+        conversation = Conversation(node.access, known, self._timeouts, self._clock)
+        self._open.add(conversation)
+        try:
+            output = conversation.run(node_script(node.paths), self._credentials)
+        finally:
+            self._open.discard(conversation)
+        return answer.parse(output.text, node.paths, output.asked, output.answered)
+
+    def close(self) -> None:
+        """End every conversation at once: the daemon stops."""
+        for conversation in tuple(self._open):
+            conversation.close()
+
+
+def read_known_hosts(ssh: Ssh) -> KnownHosts:
+    """All files that exist; one that the configuration names must."""
+    lines: list[known_hosts.Line] = []
+    mistakes = []
+    for path in ssh.known_hosts:
+        try:
+            lines.extend(known_hosts.parse(Path(path).read_text("utf-8", "replace")))
+        except FileNotFoundError:
+            if "known_hosts" in ssh.model_fields_set:
+                mistakes.append(Mistake(path, "there is no such file; see the README on host keys"))
+        except OSError as error:
+            mistakes.append(Mistake(path, f"cannot be read: {error.strerror}"))
+    if mistakes:
+        raise ConfigurationError(*mistakes)
+    return KnownHosts(lines)

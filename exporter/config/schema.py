@@ -1,0 +1,212 @@
+"""What a configuration may say: one class a section, defaults in place, unknown keys refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from exporter.config.duration import Seconds
+from exporter.config.ranges import expand
+from exporter.config.settings import HostKeyPolicy, Pace, Rotation, TransportKind
+
+# Labels that our metrics use themselves, and those that Prometheus sets on a target.
+RESERVED_LABELS = frozenset(
+    {
+        "node",
+        "cert",
+        "state",
+        "cause",
+        "severity",
+        "reason",
+        "condition",
+        "serial",
+        "issuer",
+        "subject",
+        "fingerprint",
+        "address",
+        "transport",
+        "distribution",
+        "script_version",
+        "host_key_policy",
+        "clock",
+        "outcome",
+        "source",
+        "job",
+        "instance",
+        "le",
+        "quantile",
+    }
+)
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
+_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?")
+
+
+def _label_name(name: str) -> str:
+    if not _LABEL.fullmatch(name) or name.startswith("__"):
+        raise ValueError("not a label name")
+    if name in RESERVED_LABELS:
+        raise ValueError("the exporter or Prometheus uses this label itself")
+    return name
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or "\n" in path or "\0" in path:
+        raise ValueError("not an absolute path")
+    return path.rstrip("/") or "/"
+
+
+def _one_line(text: str) -> str:
+    if not text or not text.isprintable() or text != text.strip():
+        raise ValueError("empty, or with spaces or control characters at its ends")
+    return text
+
+
+def _host_key(text: str) -> str:
+    if not _FINGERPRINT.fullmatch(text) and not _KEY.fullmatch(text):
+        raise ValueError("neither a public key such as 'ssh-ed25519 AAAA…' nor a fingerprint such as 'SHA256:…'")
+    return text
+
+
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def node_name(name: str) -> str:
+    """A name fit for a label, a path and known_hosts. Raises ValueError."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise ValueError("not a node name: letters, digits, '.', '-', '_' and ':' only")
+    return name
+
+
+def _node_names(pattern: str) -> str:
+    for name in expand(pattern):
+        node_name(name)
+    return pattern
+
+
+LabelName = Annotated[str, AfterValidator(_label_name)]
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+FilePath = Annotated[str, AfterValidator(_one_line)]
+NodeNames = Annotated[str, AfterValidator(_node_names)]
+Word = Annotated[str, AfterValidator(_one_line)]
+HostKey = Annotated[str, AfterValidator(_host_key)]
+HostKeys = Annotated[tuple[HostKey, ...], BeforeValidator(_as_tuple)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Section(BaseModel):
+    """A part of the configuration. Its repr and its errors never show a value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class PathSettings(Section):
+    """Where the kubelet's certificates are; what is not set comes from the next level."""
+
+    store: AbsolutePath | None = None
+    client_certificate: AbsolutePath | None = None
+    serving_certificate: AbsolutePath | None = None
+
+
+class NodeSettings(Section):
+    """What can be set for all nodes, a group, or one node; None is "not set here"."""
+
+    transport: TransportKind | None = None
+    user: Word | None = None
+    port: Port | None = None
+    host_key: HostKeys | None = None
+    host_key_policy: HostKeyPolicy | None = None
+    root: AbsolutePath | None = None
+    rotation: Rotation | None = None
+    paths: PathSettings = PathSettings()
+    labels: dict[LabelName, str] = {}
+
+
+class NodeEntry(NodeSettings):
+    """One node, or a range of them, as the configuration names it."""
+
+    name: NodeNames
+    address: Word | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class FileSd(Section):
+    """Prometheus file_sd files that name a group's nodes."""
+
+    files: Annotated[tuple[FilePath, ...], Field(min_length=1)]
+    use_target_port: bool = False  # files made for node_exporter carry node_exporter's port
+
+
+class Group(NodeSettings):
+    """Nodes that share settings."""
+
+    nodes: tuple[NodeEntry, ...] = ()
+    file_sd: FileSd | None = None
+
+
+class Identity(Section):
+    """A private key file that logs in, and where its passphrase stands."""
+
+    file: FilePath
+    passphrase_file: FilePath | None = None
+
+
+class Timeouts(Section):
+    """How long each phase of a visit may take, and the visit as a whole."""
+
+    connect: Seconds = 10.0
+    banner: Seconds = 10.0
+    handshake: Seconds = 10.0
+    auth: Seconds = 15.0
+    command: Seconds = 20.0
+    visit: Seconds = 45.0
+
+
+class Ssh(Section):
+    """How nodes are logged in to."""
+
+    known_hosts: Annotated[tuple[FilePath, ...], BeforeValidator(_as_tuple)] = (
+        "~/.ssh/known_hosts",
+        "/etc/ssh/ssh_known_hosts",
+    )
+    identities: tuple[Identity, ...] = ()
+    agent: bool = False
+    timeouts: Timeouts = Timeouts()
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    interval: Seconds = 3600.0
+    min_interval: Seconds = 60.0
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 32
+    ready_after: Seconds = 300.0
+    file_sd_refresh: Seconds = 5.0
+    ssh: Ssh = Ssh()
+    defaults: NodeSettings = NodeSettings()
+    groups: Annotated[dict[Word, Group], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Config:
+        if self.min_interval > self.interval:
+            raise ValueError("min_interval is longer than interval")
+        return self
+
+    @property
+    def pace(self) -> Pace:
+        return Pace(self.interval, self.min_interval)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Every label that is configured anywhere: the one label set of the whole fleet, sorted."""
+        levels = [self.defaults, *self.groups.values()]
+        levels.extend(node for group in self.groups.values() for node in group.nodes)
+        return tuple(sorted({label for level in levels for label in level.labels}))

@@ -1,0 +1,146 @@
+"""The demonstration fleet's sshd: a listener a node on loopback; real host keys, public-key logins and shell."""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import paramiko
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_SUCCEEDED,
+)
+
+log = logging.getLogger(__name__)
+
+NOBODY = 65534
+MOST_CONNECTIONS = 64
+_TIMEOUT = 15.0
+_LARGEST_SCRIPT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One node as the server sees it. ``as_nobody``: its commands run under another uid where the server is root."""
+
+    name: str
+    key: paramiko.PKey
+    is_up: Callable[[], bool]
+    as_nobody: bool = False
+
+
+class DemoServer:
+    """Listens for every host; :attr:`ports` says where. Use :meth:`start` and :meth:`stop`."""
+
+    def __init__(self, hosts: list[Host], login: paramiko.PKey) -> None:
+        self._login = login
+        self._selector = selectors.DefaultSelector()
+        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._accept, name="demo-sshd", daemon=True)
+        self.ports: dict[str, int] = {}
+        for host in hosts:
+            listening = socket.create_server(("127.0.0.1", 0))
+            listening.settimeout(0)
+            self.ports[host.name] = listening.getsockname()[1]
+            self._selector.register(listening, selectors.EVENT_READ, host)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening; connections under way end by themselves."""
+        self._stopping.set()
+        self._thread.join(2.0)
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        self._selector.close()
+
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            for key, _ in self._selector.select(timeout=0.2):
+                if isinstance(key.fileobj, socket.socket) and isinstance(key.data, Host):
+                    self._take(key.fileobj, key.data)
+
+    def _take(self, listening: socket.socket, host: Host) -> None:
+        try:
+            connection, _ = listening.accept()
+        except OSError as error:
+            log.warning("accept failed", extra={"node": host.name, "error": str(error)})
+            return
+        if not host.is_up() or not self._places.acquire(blocking=False):
+            connection.close()
+            return
+        connection.settimeout(None)
+        threading.Thread(target=self._serve, args=(connection, host), name=f"demo-{host.name}", daemon=True).start()
+
+    def _serve(self, connection: socket.socket, host: Host) -> None:
+        transport = paramiko.Transport(connection)
+        try:
+            transport.add_server_key(host.key)
+            session = _Session(self._login)
+            transport.start_server(server=session)
+            channel = transport.accept(_TIMEOUT)
+            if channel is not None and session.asked.wait(_TIMEOUT):
+                _execute(channel, session.command, host)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            log.debug("demo connection ended", extra={"node": host.name, "error": str(error)})
+        finally:
+            transport.close()
+            self._places.release()
+
+
+class _Session(paramiko.ServerInterface):
+    """One connection: one key may log in as root, and ask for one command."""
+
+    def __init__(self, login: paramiko.PKey) -> None:
+        self._login = login
+        self.asked = threading.Event()
+        self.command = ""
+
+    def get_allowed_auths(self, _username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        right = username == "root" and key.asbytes() == self._login.asbytes()
+        return AUTH_SUCCESSFUL if right else AUTH_FAILED
+
+    def check_channel_request(self, kind: str, _chanid: int) -> int:
+        return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+    def check_channel_exec_request(self, _channel: paramiko.Channel, command: bytes) -> bool:
+        self.command = command.decode("utf-8", "replace")
+        self.asked.set()
+        return True
+
+
+def _execute(channel: paramiko.Channel, command: str, host: Host) -> None:
+    """Run the command as sshd does: by a shell, its input and output on the channel."""
+    channel.settimeout(_TIMEOUT)
+    script = bytearray()
+    while len(script) < _LARGEST_SCRIPT and (data := channel.recv(4096)):
+        script += data
+    other = NOBODY if host.as_nobody and os.geteuid() == 0 else None
+    done = subprocess.run(  # noqa: S603 - an authenticated client's command, on loopback
+        ["/bin/sh", "-c", command],
+        input=bytes(script),
+        capture_output=True,
+        timeout=_TIMEOUT,
+        check=False,
+        cwd="/",
+        user=other,
+        group=other,
+        extra_groups=None if other is None else [],
+    )
+    channel.sendall(done.stdout)
+    channel.send_exit_status(done.returncode)
+    channel.shutdown_write()

@@ -1,0 +1,114 @@
+"""Prometheus file_sd files: a list of ``targets`` with ``labels``, in YAML or JSON.
+
+========================================  =============================================================
+label                                     becomes
+========================================  =============================================================
+``__address__`` (the target itself)       the address; its port only with ``use_target_port``
+``node``                                  the node's name (else the address)
+``__kubelet_cert_user__``, ``_port__``,   the setting of that name for this node
+``_host_key__``, ``_transport__``,
+``_root__``, ``_rotation__``,
+``_store__``, ``_client_certificate__``,
+``_serving_certificate__``
+a label that the configuration names      that label's value
+any other                                 nothing
+========================================  =============================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from exporter.config.document import Document, Place, parse_json, parse_yaml
+from exporter.config.loading import mistakes_of, read_text
+from exporter.config.schema import NodeEntry
+from exporter.errors import ConfigurationError, Mistake
+
+PREFIX, SUFFIX = "__kubelet_cert_", "__"
+_PATHS = ("store", "client_certificate", "serving_certificate")
+_SETTINGS = ("user", "port", "host_key", "transport", "root", "rotation")
+
+
+def read(path: str, labels: tuple[str, ...], *, use_target_port: bool) -> list[tuple[NodeEntry, str]]:
+    """The entries of one file, each with its place. Raises ConfigurationError with every mistake."""
+    text = read_text(path)
+    document = parse_json(path, text) if path.endswith(".json") else parse_yaml(path, text)
+    if document.data is not None and not isinstance(document.data, list):
+        raise ConfigurationError(Mistake(path, "not a list of target groups"))
+    entries: list[tuple[NodeEntry, str]] = []
+    mistakes: list[Mistake] = []
+    for index, group in enumerate(document.data or []):
+        try:
+            entries.extend(_group(group, (index,), document, labels, use_target_port=use_target_port))
+        except ConfigurationError as error:
+            mistakes.extend(error.mistakes)
+    if mistakes:
+        raise ConfigurationError(*mistakes)
+    return entries
+
+
+def split_address(target: str) -> tuple[str, int | None]:
+    """Host and port of a target: ``host``, ``host:22``, ``[2001:db8::1]:22``, ``2001:db8::1``. Raises ValueError."""
+    if target.startswith("["):
+        host, bracket, rest = target[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError("not an address")
+        return host, int(rest[1:]) if rest else None
+    if target.count(":") == 1:
+        host, _, port = target.partition(":")
+        return host, int(port)
+    return target, None
+
+
+def _group(
+    group: Any, at: Place, document: Document, labels: tuple[str, ...], *, use_target_port: bool
+) -> list[tuple[NodeEntry, str]]:
+    problem = _problem(group)
+    if problem:
+        raise ConfigurationError(Mistake(document.place(at), problem))
+    entries: list[tuple[NodeEntry, str]] = []
+    mistakes: list[Mistake] = []
+    for number, target in enumerate(group["targets"]):
+        place = (*at, "targets", number)
+        try:
+            host, port = split_address(target)
+            settings = _settings(group.get("labels") or {}, labels)
+            if use_target_port and port is not None:
+                settings.setdefault("port", port)
+            entry = NodeEntry.model_validate(
+                {"name": (group.get("labels") or {}).get("node", host), "address": host, **settings}
+            )
+            entries.append((entry, document.place(place)))
+        except ValidationError as error:
+            mistakes.extend(
+                Mistake(document.place(place), mistake.message) for mistake in mistakes_of(error, document, NodeEntry)
+            )
+        except ValueError as error:
+            mistakes.append(Mistake(document.place(place), f"not an address with a port: {error}"))
+    if mistakes:
+        raise ConfigurationError(*mistakes)
+    return entries
+
+
+def _problem(group: Any) -> str:
+    """What is wrong with a target group's form, or nothing."""
+    if not isinstance(group, dict) or not isinstance(group.get("targets"), list):
+        return "a target group needs a list of targets"
+    if unknown := set(group) - {"targets", "labels"}:
+        return f"unknown key {sorted(map(str, unknown))[0]!r}"
+    if not all(isinstance(target, str) and target for target in group["targets"]):
+        return "targets must be text"
+    labels = group.get("labels") or {}
+    if not isinstance(labels, dict) or not all(isinstance(text, str) for pair in labels.items() for text in pair):
+        return "labels must be a mapping of text to text"
+    return ""
+
+
+def _settings(given: dict[str, str], labels: tuple[str, ...]) -> dict[str, Any]:
+    def named(words: tuple[str, ...]) -> dict[str, str]:
+        return {word: given[PREFIX + word + SUFFIX] for word in words if PREFIX + word + SUFFIX in given}
+
+    own = {label: given[label] for label in labels if label in given}
+    return {**named(_SETTINGS), "paths": named(_PATHS), "labels": own}

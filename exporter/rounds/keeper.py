@@ -1,0 +1,140 @@
+"""The configuration, kept current: loaded, re-read on demand, its file_sd files watched. One thread owns all of it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from exporter.collect.local import LocalTransport
+from exporter.collect.ssh.transport import SshTransport
+from exporter.config.loading import load
+from exporter.config.schema import Config
+from exporter.config.settings import TransportKind
+from exporter.errors import ConfigurationError, Mistake
+from exporter.inventory.catalogue import Catalogue
+from exporter.rounds.daemon import Daemon, Fleet
+from exporter.rounds.state import FleetState
+from exporter.rounds.visit import Transports
+
+log = logging.getLogger(__name__)
+
+
+class Kept:
+    """One configuration, loaded whole: settings, nodes, and the transports that read them."""
+
+    def __init__(self, path: str, older: Kept | None = None) -> None:
+        """Raises ConfigurationError with every mistake of the file, the inventory and the key files."""
+        self.config, document = load(path)
+        mistakes: list[Mistake] = []
+        try:
+            self.catalogue = Catalogue(self.config, document)
+            if older:
+                self.catalogue.inherit(older.catalogue)
+        except ConfigurationError as error:
+            mistakes.extend(error.mistakes)
+        try:
+            self.ssh = SshTransport.from_config(self.config.ssh)
+        except ConfigurationError as error:
+            mistakes.extend(error.mistakes)
+        if not mistakes:
+            mistakes.extend(self._without_identity(path))
+        if mistakes:
+            raise ConfigurationError(*mistakes)
+        self._transports: Transports = {TransportKind.SSH: self.ssh, TransportKind.LOCAL: LocalTransport()}
+
+    @property
+    def fleet(self) -> Fleet:
+        config = self.config
+        return Fleet(
+            nodes=self.catalogue.nodes,
+            labels=config.label_names,
+            pace=config.pace,
+            transports=self._transports,
+            concurrency=config.concurrency,
+            close=self.ssh.close,
+        )
+
+    def _without_identity(self, path: str) -> list[Mistake]:
+        by_ssh = next((node for node in self.catalogue.nodes if node.transport is TransportKind.SSH), None)
+        if by_ssh is None or self.config.ssh.identities or self.config.ssh.agent:
+            return []
+        needed = f"needed to log in to {by_ssh.name}: name a private key, or set agent: true"
+        return [Mistake(f"{path}: ssh.identities", needed)]
+
+
+class Keeper:
+    """Keeps a daemon on the configuration at ``path``."""
+
+    def __init__(
+        self, path: str, first: Kept, daemon: Daemon, state: FleetState, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._path = path
+        self._kept = first
+        self._daemon = daemon
+        self._state = state
+        self._clock = clock
+        self._requests: queue.SimpleQueue[queue.SimpleQueue[tuple[Mistake, ...]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    @property
+    def config(self) -> Config:
+        return self._kept.config
+
+    def start(self) -> None:
+        """Hand over the first configuration, then watch."""
+        self._adopt(self._kept)
+        self._thread.start()
+
+    def reload(self) -> tuple[Mistake, ...]:
+        """Read everything again and wait for it; the mistakes, where there are any: then nothing has changed."""
+        answer: queue.SimpleQueue[tuple[Mistake, ...]] = queue.SimpleQueue()
+        self._requests.put(answer)
+        return answer.get()
+
+    def stop(self, within: float) -> bool:
+        """True once the thread has ended."""
+        self._requests.put(None)
+        self._thread.join(within)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                request = self._requests.get(timeout=self.config.file_sd_refresh)
+            except queue.Empty:
+                self._watch()
+                continue
+            if request is None:
+                return
+            request.put(self._reload())
+
+    def _watch(self) -> None:
+        if self._kept.catalogue.refresh():
+            self._publish()
+            log.info("inventory changed", extra={"nodes": len(self._kept.catalogue.nodes)})
+
+    def _reload(self) -> tuple[Mistake, ...]:
+        try:
+            self._adopt(Kept(self._path, self._kept))
+        except ConfigurationError as error:
+            self._state.reloaded(self._clock(), successful=False)
+            log.error("reload refused, the old configuration stays", extra={"mistakes": str(error)})  # noqa: TRY400 - told in words
+            return error.mistakes
+        except Exception:
+            self._state.reloaded(self._clock(), successful=False)
+            log.exception("reload failed in a way nobody foresaw, the old configuration stays")
+            return (Mistake(self._path, "internal error; the log has the traceback"),)
+        return ()
+
+    def _adopt(self, kept: Kept) -> None:
+        self._kept = kept
+        self._publish()
+        self._state.reloaded(self._clock(), successful=True)
+        log.info("configuration loaded", extra={"file": self._path, "nodes": len(kept.catalogue.nodes)})
+
+    def _publish(self) -> None:
+        self._state.sources(self._kept.catalogue.statuses)
+        self._daemon.apply(self._kept.fleet)

@@ -1,0 +1,64 @@
+"""What is remembered of the fleet, behind the only lock."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from exporter.config.settings import Pace
+from exporter.model.node import Node
+from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, Visit
+
+
+class FleetState:
+    """Reports by node, in the inventory's order. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reports: dict[str, NodeReport] = {}
+        self._labels: tuple[str, ...] = ()
+        self._pace = Pace()
+        self._counters = ExporterCounters()
+
+    def snapshot(self, overdue: int = 0) -> FleetSnapshot:
+        """All of it at this moment."""
+        with self._lock:
+            counters = replace(self._counters, overdue=overdue)
+            return FleetSnapshot(tuple(self._reports.values()), self._labels, self._pace, counters)
+
+    def report(self, name: str) -> NodeReport | None:
+        """One node's report; None once the inventory no longer has it."""
+        with self._lock:
+            return self._reports.get(name)
+
+    def settle(self, nodes: tuple[Node, ...], labels: tuple[str, ...], pace: Pace) -> None:
+        """The inventory as it is now: a node that left is gone at once, one that stays keeps what is known of it."""
+        with self._lock:
+            known = self._reports
+            self._reports = {
+                node.name: replace(known[node.name], node=node) if node.name in known else NodeReport(node)
+                for node in nodes
+            }
+            self._labels, self._pace = labels, pace
+
+    def record(self, visit: Visit) -> tuple[NodeReport, NodeReport] | None:
+        """Add a visit's outcome; the report before and after it, or None where the node has left meanwhile."""
+        with self._lock:
+            self._counters = self._counters.counting(visit)
+            before = self._reports.get(visit.node.name)
+            if before is None:
+                return None
+            after = replace(before.after(visit), node=before.node)
+            self._reports[visit.node.name] = after
+            return before, after
+
+    def sources(self, statuses: tuple[SourceStatus, ...]) -> None:
+        """Which file_sd files count."""
+        with self._lock:
+            self._counters = replace(self._counters, sources=statuses)
+
+    def reloaded(self, now: float, *, successful: bool) -> None:
+        """How the last load of the configuration ended."""
+        with self._lock:
+            time = now if successful else self._counters.config_reload_time
+            self._counters = replace(self._counters, config_reload_successful=successful, config_reload_time=time)

@@ -1,0 +1,85 @@
+"""The exporter's own health; the only importer of prometheus_client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from exporter import __version__
+from exporter.errors import Reason
+from exporter.model.report import ExporterCounters
+from exporter.serve.exposition import Format
+
+PREFIX = "kubelet_cert_exporter"
+OUTCOMES = ("success", "failure")
+
+
+class HealthCollector(Collector):
+    """Turns counters into metric families, anew at each scrape."""
+
+    def __init__(self, counters: Callable[[], ExporterCounters]) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterable[Metric]:
+        now = self._counters()
+        failures = dict(now.failures)
+        visits = CounterMetricFamily(f"{PREFIX}_visits", "Visits of nodes that ended.", labels=["outcome"])
+        for outcome, number in zip(OUTCOMES, (now.successes, sum(failures.values())), strict=True):
+            visits.add_metric([outcome], number)
+        yield visits
+        by_reason = CounterMetricFamily(f"{PREFIX}_visit_failures", "Visits without a reading.", labels=["reason"])
+        for reason in Reason:
+            by_reason.add_metric([reason], failures.get(reason, 0))
+        yield by_reason
+        yield from self._gauges(now)
+        sources = GaugeMetricFamily(
+            f"{PREFIX}_inventory_source_up",
+            "1 if the file_sd file counts as it is now; 0 if its last good nodes stay, or a pattern matches no file.",
+            labels=["source"],
+        )
+        for source in now.sources:
+            sources.add_metric([source.name], int(source.up))
+        yield sources
+        yield InfoMetricFamily(f"{PREFIX}_build", "The version that runs.", {"version": __version__})
+
+    @staticmethod
+    def _gauges(now: ExporterCounters) -> Iterable[Metric]:
+        values = (
+            ("last_visit_timestamp_seconds", "When the last visit of any node ended.", now.last_visit),
+            ("overdue_visits", "Visits that are due and wait for a free worker.", now.overdue),
+            (
+                "config_last_reload_successful",
+                "1 if the last load of the configuration succeeded; a failed one changes nothing else.",
+                int(now.config_reload_successful),
+            ),
+            (
+                "config_last_reload_success_timestamp_seconds",
+                "When the configuration was last loaded.",
+                now.config_reload_time,
+            ),
+        )
+        for name, text, value in values:
+            if value is not None:
+                yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value)
+
+
+class Health:
+    """Our own registry: the counters, this process and this Python."""
+
+    def __init__(self, counters: Callable[[], ExporterCounters]) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(HealthCollector(counters))
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    def render(self, chosen: Format) -> bytes:
+        """The families as text, with the end mark where the format has one."""
+        generate: Callable[[CollectorRegistry], bytes] = prometheus_client.generate_latest
+        if chosen is Format.OPENMETRICS:
+            generate = openmetrics.generate_latest
+        return generate(self._registry)

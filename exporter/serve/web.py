@@ -1,0 +1,107 @@
+"""The web endpoints. They read a snapshot and never wait for a visit."""
+
+from __future__ import annotations
+
+import html
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter import __version__
+from exporter.errors import Mistake, Reason
+from exporter.model.report import FleetSnapshot
+from exporter.serve.compression import accepts_gzip, gzip
+from exporter.serve.exposition import choose_format, render
+from exporter.serve.health import Health
+
+log = logging.getLogger(__name__)
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>kubelet-cert-exporter</title></head>
+<body>
+<h1>kubelet-cert-exporter</h1>
+<p>Watches the rotation of kubelet certificates. Version {version}. {nodes} nodes, {up} with a fresh reading.</p>
+<ul>
+<li><a href="metrics">Metrics</a></li>
+<li><a href="-/healthy">Healthy</a></li>
+<li><a href="-/ready">Ready</a></li>
+</ul>
+</body></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What the endpoints may ask for. ``reload`` is None without ``--web.enable-lifecycle``."""
+
+    snapshot: Callable[[], FleetSnapshot]
+    reload: Callable[[], tuple[Mistake, ...]] | None
+    ready_after: Callable[[], float]  # seconds after the start; then ready whatever is still unvisited
+    clock: Callable[[], float] = time.time
+
+
+class Endpoints:
+    """The routes over one backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._started = time.monotonic()
+        self._health = Health(lambda: backend.snapshot().counters)
+        # one scrape renders at a time: they would only take each other's time
+        self._limit: anyio.CapacityLimiter | None = None
+
+    def application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/", self.landing),
+                Route("/metrics", self.metrics),
+                Route("/-/healthy", self.healthy),
+                Route("/-/ready", self.ready),
+                Route("/-/reload", self.reload, methods=["POST", "PUT"]),
+            ]
+        )
+
+    async def landing(self, _request: Request) -> Response:
+        reports = self._backend.snapshot().reports
+        up = sum(report.up for report in reports)
+        return HTMLResponse(_PAGE.format(version=html.escape(__version__), nodes=len(reports), up=up))
+
+    async def metrics(self, request: Request) -> Response:
+        self._limit = self._limit or anyio.CapacityLimiter(1)
+        accept, encoding = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
+        body, headers = await anyio.to_thread.run_sync(partial(self._body, accept, encoding), limiter=self._limit)
+        return Response(body, headers=headers)
+
+    async def healthy(self, _request: Request) -> Response:
+        return PlainTextResponse("kubelet-cert-exporter is healthy.\n")
+
+    async def ready(self, _request: Request) -> Response:
+        waiting = sum(report.reason is Reason.NOT_YET_VISITED for report in self._backend.snapshot().reports)
+        if waiting and time.monotonic() - self._started < self._backend.ready_after():
+            return PlainTextResponse(f"{waiting} nodes were not yet visited.\n", status_code=503)
+        return PlainTextResponse("kubelet-cert-exporter is ready.\n")
+
+    async def reload(self, _request: Request) -> Response:
+        if self._backend.reload is None:
+            return PlainTextResponse("Lifecycle API is not enabled.\n", status_code=403)
+        mistakes = await anyio.to_thread.run_sync(self._backend.reload)
+        if mistakes:
+            text = "".join(f"{mistake}\n" for mistake in mistakes)
+            return PlainTextResponse(f"failed to reload config:\n{text}", status_code=500)
+        return PlainTextResponse("")
+
+    def _body(self, accept: str, encoding: str) -> tuple[bytes, dict[str, str]]:
+        chosen = choose_format(accept)
+        body = render(self._backend.snapshot(), self._backend.clock(), chosen) + self._health.render(chosen)
+        headers = {"content-type": chosen.value, "vary": "Accept, Accept-Encoding"}
+        if accepts_gzip(encoding):
+            return gzip(body), {**headers, "content-encoding": "gzip"}
+        return body, headers
