@@ -35,8 +35,8 @@ def read_text(path: str) -> str:
 
 def absolute(path: str, beside: str) -> str:
     """``path`` with ``~`` expanded; a relative one is relative to the folder of the file ``beside``."""
-    expanded = Path(path).expanduser()
-    return str(expanded if expanded.is_absolute() else Path(os.path.abspath(beside)).parent / expanded)
+    expanded = os.path.expanduser(path)  # pathlib's raises where a container's user has no home
+    return os.path.join(os.path.dirname(os.path.abspath(beside)), expanded)
 
 
 def load(path: str) -> tuple[Config, Document]:

@@ -1,0 +1,41 @@
+# `make run` and `make test` do all the set-up. Needed before: git, make, python3-venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-long check format clean
+
+run: $(VENV)/run.installed
+	$(BIN)/kubelet-cert-exporter demo
+
+test: check
+	$(BIN)/pytest -n 2 -m 'not long'
+
+test-long: $(VENV)/test.installed
+	$(BIN)/pytest -m long
+	$(BIN)/python tests/mutants.py
+
+check: $(VENV)/test.installed
+	sh tests/debian_packages.sh
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	shellcheck -s sh exporter/collect/node_script.sh tests/debian_packages.sh
+	shellcheck .ci/run
+
+format: $(VENV)/test.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/run.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fast]'
+	touch $@
+
+$(VENV)/test.installed: $(VENV)/run.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fast,test]'
+	touch $@
