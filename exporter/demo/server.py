@@ -8,6 +8,7 @@ import selectors
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 NOBODY = 65534
 MOST_CONNECTIONS = 64
 _TIMEOUT = 15.0
+_TICK = 0.2
 _LARGEST_SCRIPT = 64 * 1024
 
 
@@ -47,11 +49,11 @@ class DemoServer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._accept, name="demo-sshd", daemon=True)
         self.ports: dict[str, int] = {}
+        self._hosts = hosts
+        self._listening: dict[str, socket.socket] = {}
         for host in hosts:
-            listening = socket.create_server(("127.0.0.1", 0))
-            listening.settimeout(0)
-            self.ports[host.name] = listening.getsockname()[1]
-            self._selector.register(listening, selectors.EVENT_READ, host)
+            self._listen(host)
+            self.ports[host.name] = self._listening[host.name].getsockname()[1]
 
     def start(self) -> None:
         self._thread.start()
@@ -59,10 +61,10 @@ class DemoServer:
     def stop(self) -> None:
         """Stop listening; connections under way end by themselves."""
         self._stopping.set()
-        self._thread.join(2.0)
-        for key in list(self._selector.get_map().values()):
-            if isinstance(key.fileobj, socket.socket):
-                key.fileobj.close()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+        for listening in self._listening.values():
+            listening.close()
         self._selector.close()
 
     def _accept(self) -> None:
@@ -70,6 +72,27 @@ class DemoServer:
             for key, _ in self._selector.select(timeout=0.2):
                 if isinstance(key.fileobj, socket.socket) and isinstance(key.data, Host):
                     self._take(key.fileobj, key.data)
+            for host in self._hosts:
+                self._follow(host)
+
+    def _follow(self, host: Host) -> None:
+        """Refuse connections while the host is off, listen again on its port once it is back."""
+        if host.is_up() and host.name not in self._listening:
+            self._listen(host, self.ports[host.name])
+        elif not host.is_up() and host.name in self._listening:
+            listening = self._listening.pop(host.name)
+            self._selector.unregister(listening)
+            listening.close()
+
+    def _listen(self, host: Host, port: int = 0) -> None:
+        try:
+            listening = socket.create_server(("127.0.0.1", port))
+        except OSError as error:
+            log.warning("cannot listen again", extra={"node": host.name, "error": str(error)})
+            return
+        listening.settimeout(0)
+        self._listening[host.name] = listening
+        self._selector.register(listening, selectors.EVENT_READ, host)
 
     def _take(self, listening: socket.socket, host: Host) -> None:
         try:
@@ -77,7 +100,7 @@ class DemoServer:
         except OSError as error:
             log.warning("accept failed", extra={"node": host.name, "error": str(error)})
             return
-        if not host.is_up() or not self._places.acquire(blocking=False):
+        if not self._places.acquire(blocking=False):
             connection.close()
             return
         connection.settimeout(None)
@@ -89,8 +112,8 @@ class DemoServer:
             transport.add_server_key(host.key)
             session = _Session(self._login)
             transport.start_server(server=session)
-            channel = transport.accept(_TIMEOUT)
-            if channel is not None and session.asked.wait(_TIMEOUT):
+            channel = _asked_for(transport, session)
+            if channel is not None:
                 _execute(channel, session.command, host)
         except (paramiko.SSHException, EOFError, OSError) as error:
             log.debug("demo connection ended", extra={"node": host.name, "error": str(error)})
@@ -121,6 +144,16 @@ class _Session(paramiko.ServerInterface):
         self.command = command.decode("utf-8", "replace")
         self.asked.set()
         return True
+
+
+def _asked_for(transport: paramiko.Transport, session: _Session) -> paramiko.Channel | None:
+    """The channel on which a command was asked for; None where the client left or never asked."""
+    channel, deadline = None, time.monotonic() + _TIMEOUT
+    while transport.is_active() and time.monotonic() < deadline:
+        channel = channel or transport.accept(_TICK)
+        if channel is not None and session.asked.wait(_TICK):
+            return channel
+    return None
 
 
 def _execute(channel: paramiko.Channel, command: str, host: Host) -> None:

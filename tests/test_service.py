@@ -1,0 +1,214 @@
+"""The daemon as a process: metrics, readiness, reload, signals, on the demonstration fleet's real SSH."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.demo.world import World
+from tests.running import Running, by_node, reasons, samples, states
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """The demonstration fleet, alive."""
+    world = World(tmp_path / "world", random.Random(7))
+    world.start()
+    yield world
+    world.stop()
+
+
+def edit(world: World, change: Any) -> None:
+    """Change the world's configuration in place."""
+    settings = json.loads(world.config.read_text())
+    change(settings)
+    world.config.write_text(json.dumps(settings))
+
+
+def complete(exporter: Running) -> bool:
+    return exporter.get("/-/ready")[0] == 200
+
+
+def test_the_fleet_is_told_whole(world: World) -> None:
+    """Each node has its dates and state, or is unknown with a reason."""
+    with Running(world.config) as exporter:
+        exporter.wait_for(lambda: complete(exporter))
+        text = exporter.scrape()
+    assert {node: state for node, state in states(text).items() if state != "fresh" or node in reasons(text)} == {
+        "worker-08.prod": "window",
+        "worker-09.prod": "unknown",
+        "edge-08.branch": "expired",
+        "edge-09.branch": "unknown",
+        "edge-10.branch": "not_yet_valid",
+        "edge-11.branch": "unknown",
+    }
+    assert reasons(text) == {
+        "worker-09.prod": "host_key_changed",
+        "edge-09.branch": "connection_refused",
+        "edge-11.branch": "store_denied",
+    }
+    assert len(by_node(text, "kubelet_cert_not_after_timestamp_seconds")) == 21
+    assert all(abs(offset) < 5 for offset in by_node(text, "kubelet_cert_node_clock_offset_seconds").values())
+    found = samples(text)
+    assert found["kubelet_cert_finding"] == {
+        (
+            ("cause", "store-link-regular-file"),
+            ("cluster", "prod"),
+            ("node", "worker-10.prod"),
+            ("severity", "critical"),
+        ): 1.0
+    }
+    assert found["kubelet_cert_inventory_nodes"] == {(("cluster", "branch"),): 11.0, (("cluster", "prod"),): 13.0}
+
+
+def test_a_healthy_worker_over_ssh_costs_the_budget(world: World) -> None:
+    """A healthy node without a serving certificate costs 20 series over SSH: the 21 of the budget less that one."""
+    with Running(world.config) as exporter:
+        exporter.wait_for(lambda: complete(exporter))
+        text = exporter.scrape()
+    assert len([line for line in text.splitlines() if 'node="worker-01.prod"' in line]) == 20
+
+
+def test_a_rotation_changes_values_and_no_labels(world: World) -> None:
+    """When a node rotates, notBefore moves on and the series stays the same."""
+    with Running(world.config) as exporter:
+        exporter.wait_for(lambda: complete(exporter))
+        name = "kubelet_cert_not_before_timestamp_seconds"
+        before = samples(exporter.scrape())[name]
+        world._rotate(next(one for one in world._due if one.name == "worker-01.prod"), time.time() + 1)
+        node = (("cert", "client"), ("cluster", "prod"), ("node", "worker-01.prod"))
+        exporter.wait_for(lambda: samples(exporter.scrape())[name][node] > before[node])
+        assert set(samples(exporter.scrape())[name]) == set(before)
+
+
+def test_reload_adds_and_removes_and_keeps(world: World) -> None:
+    """A reload adds and removes nodes at once, keeps all readings, and a broken file changes nothing but a gauge."""
+    with Running(world.config, "--web.enable-lifecycle") as exporter:
+        exporter.wait_for(lambda: complete(exporter))
+        kept = by_node(exporter.scrape(), "kubelet_cert_node_last_success_timestamp_seconds")
+
+        def change(settings: Any) -> None:
+            settings["groups"]["prod"]["nodes"].pop(0)
+            settings["groups"]["prod"]["nodes"].append({"name": "new.prod", "address": "127.0.0.1", "port": 1})
+
+        edit(world, change)
+        assert exporter.get("/-/reload", method="POST") == (200, "")
+        exporter.wait_for(lambda: "new.prod" in states(exporter.scrape()))
+        text = exporter.scrape()
+        assert "control-1.prod" not in text
+        now = by_node(text, "kubelet_cert_node_last_success_timestamp_seconds")
+        assert all(now[node] >= taken for node, taken in kept.items() if node != "control-1.prod")
+        exporter.wait_for(lambda: reasons(exporter.scrape()).get("new.prod") == "connection_refused")
+
+        edit(world, lambda settings: settings.update(intervall="1h", concurrency=0))
+        status, told = exporter.get("/-/reload", method="POST")
+        assert status == 500
+        assert 'intervall: unknown key; did you mean "interval"?' in told
+        assert ": concurrency: " in told
+        text = exporter.scrape()
+        assert samples(text)["kubelet_cert_exporter_config_last_reload_successful"] == {(): 0.0}
+        assert "new.prod" in states(text)
+
+        def mend(settings: Any) -> None:
+            del settings["intervall"], settings["concurrency"]
+
+        edit(world, mend)
+        exporter.process.send_signal(signal.SIGHUP)
+        exporter.wait_for(
+            lambda: samples(exporter.scrape())["kubelet_cert_exporter_config_last_reload_successful"] == {(): 1.0}
+        )
+
+
+def test_reload_over_http_must_be_enabled(world: World) -> None:
+    """Without --web.enable-lifecycle a POST to /-/reload answers 403; a GET is never a reload."""
+    with Running(world.config) as exporter:
+        assert exporter.get("/-/reload", method="POST")[0] == 403
+        assert exporter.get("/-/reload")[0] == 405
+
+
+def test_file_sd_counts_at_once(world: World, tmp_path: Path) -> None:
+    """A file_sd file is taken in when it changes; a malformed one keeps its nodes and shows in a gauge."""
+    targets = tmp_path / "targets.json"
+    targets.write_text(json.dumps([{"targets": ["127.0.0.1"], "labels": {"node": "first"}}]))
+
+    def change(settings: Any) -> None:
+        settings["file_sd_refresh"] = "100ms"
+        settings["groups"]["found"] = {"file_sd": {"files": [str(targets)]}, "port": 1, "labels": {"cluster": "found"}}
+
+    edit(world, change)
+    source = (("source", str(targets)),)
+    with Running(world.config) as exporter:
+        exporter.wait_for(lambda: "first" in states(exporter.scrape()))
+        targets.write_text("[{")
+        exporter.wait_for(
+            lambda: samples(exporter.scrape())["kubelet_cert_exporter_inventory_source_up"] == {source: 0.0}
+        )
+        assert "first" in states(exporter.scrape())
+        targets.write_text(json.dumps([{"targets": ["127.0.0.1"], "labels": {"node": "second"}}]))
+        exporter.wait_for(lambda: "second" in states(exporter.scrape()))
+        text = exporter.scrape()
+    assert "first" not in states(text)
+    assert samples(text)["kubelet_cert_exporter_inventory_source_up"] == {source: 1.0}
+
+
+def test_web_endpoints(world: World) -> None:
+    """Landing page, health, compression and content types are those of a Prometheus exporter."""
+    with Running(world.config) as exporter:
+        assert exporter.get("/-/healthy")[0] == 200
+        assert '<a href="metrics">' in exporter.get("/")[1]
+        assert exporter.get("/nowhere")[0] == 404
+        exporter.wait_for(lambda: complete(exporter))
+        request = urllib.request.Request(exporter.url + "/metrics", headers={"Accept-Encoding": "gzip"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.headers["content-encoding"] == "gzip"
+            assert b"kubelet_cert_node_up" in gzip.decompress(answer.read())
+        request = urllib.request.Request(
+            exporter.url + "/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            assert answer.read().endswith(b"# EOF\n")
+
+
+def test_a_slow_reader_blocks_no_other_scrape(world: World) -> None:
+    """While one client does not read its answers, another scrape is served."""
+    with Running(world.config) as exporter:
+        host, _, port = exporter.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+            assert "kubelet_cert_inventory_nodes" in exporter.scrape()
+
+
+def test_a_changed_reason_is_logged_once(world: World) -> None:
+    """A failing node is logged when its reason changes, not at each visit."""
+    edit(world, lambda settings: settings.update(interval="1s", min_interval="1s"))
+    with Running(world.config) as exporter:
+        exporter.wait_for(lambda: complete(exporter))
+        exporter.wait_for(
+            lambda: (
+                samples(exporter.scrape())["kubelet_cert_exporter_visit_failures_total"][(("reason", "store_denied"),)]
+                >= 3
+            )
+        )
+    assert len([line for line in exporter.log if "edge-11.branch" in line and "visit failed" in line]) == 1
+
+
+def test_sigterm_ends_it_with_no_thread_left(world: World) -> None:
+    """SIGTERM ends the process within 5 s, with status 0 and no thread left behind."""
+    with Running(world.config) as exporter:
+        exporter.wait_for(lambda: complete(exporter))
+        assert exporter.stop() < 5
+        assert exporter.process.returncode == 0
+    assert "threads_left" not in exporter.log[-1]
+    assert "msg=stopped" in exporter.log[-1]
