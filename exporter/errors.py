@@ -12,6 +12,8 @@ A :class:`Reason` is the ``reason`` label of ``kubelet_cert_node_failure`` and o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -123,3 +125,23 @@ class ConfigurationError(ExporterError):
     def __init__(self, *mistakes: Mistake) -> None:
         super().__init__("\n".join(str(mistake) for mistake in mistakes))
         self.mistakes = mistakes
+
+
+class Mistakes:
+    """Gathers the mistakes of several steps, so that a person is told all of them in one go."""
+
+    def __init__(self) -> None:
+        self.found: list[Mistake] = []
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """What a step finds wrong is kept, and the next step is tried."""
+        try:
+            yield
+        except ConfigurationError as error:
+            self.found.extend(error.mistakes)
+
+    def tell(self) -> None:
+        """Raises ConfigurationError where there were any."""
+        if self.found:
+            raise ConfigurationError(*self.found)

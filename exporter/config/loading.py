@@ -114,9 +114,11 @@ def _section_in(annotation: object) -> object:
 
 
 def _with_absolute_paths(config: Config, beside: str) -> Config:
+    named = "known_hosts" in config.ssh.model_fields_set  # the defaults may be missing, what is named may not
+    known_hosts = {"known_hosts": tuple(absolute(path, beside) for path in config.ssh.known_hosts)} if named else {}
     ssh = config.ssh.model_copy(
-        update={
-            "known_hosts": tuple(absolute(path, beside) for path in config.ssh.known_hosts),
+        update=known_hosts
+        | {
             "identities": tuple(
                 identity.model_copy(
                     update={

@@ -118,6 +118,7 @@ class DemoServer:
         except (paramiko.SSHException, EOFError, OSError) as error:
             log.debug("demo connection ended", extra={"node": host.name, "error": str(error)})
         finally:
+            transport.packetizer.complete_handshake()  # ends paramiko's timer where the client left early
             transport.close()
             self._places.release()
 

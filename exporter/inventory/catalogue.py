@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from exporter.config.document import Document
 from exporter.config.schema import Config, Group
-from exporter.errors import ConfigurationError, Mistake
+from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory import file_sd
 from exporter.inventory.settling import settle
 from exporter.model.node import Node
@@ -115,16 +115,13 @@ class Catalogue:
 
 def _static_nodes(config: Config, document: Document) -> tuple[Node, ...]:
     nodes: list[Node] = []
-    mistakes: list[Mistake] = []
+    mistakes = Mistakes()
     for name, group in config.groups.items():
         for index, entry in enumerate(group.nodes):
             place = document.place(("groups", name, "nodes", index))
-            try:
+            with mistakes.gathered():
                 nodes.extend(settle(entry, (group, config.defaults), config.label_names, place))
-            except ConfigurationError as error:
-                mistakes.extend(error.mistakes)
-    if mistakes:
-        raise ConfigurationError(*mistakes)
+    mistakes.tell()
     return tuple(nodes)
 
 

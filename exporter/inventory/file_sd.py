@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from exporter.config.document import Document, Place, parse_json, parse_yaml
 from exporter.config.loading import mistakes_of, read_text
 from exporter.config.schema import NodeEntry
-from exporter.errors import ConfigurationError, Mistake
+from exporter.errors import ConfigurationError, Mistake, Mistakes
 
 PREFIX, SUFFIX = "__kubelet_cert_", "__"
 _PATHS = ("store", "client_certificate", "serving_certificate")
@@ -38,14 +38,11 @@ def read(path: str, labels: tuple[str, ...], *, use_target_port: bool) -> list[t
     if document.data is not None and not isinstance(document.data, list):
         raise ConfigurationError(Mistake(path, "not a list of target groups"))
     entries: list[tuple[NodeEntry, str]] = []
-    mistakes: list[Mistake] = []
+    mistakes = Mistakes()
     for index, group in enumerate(document.data or []):
-        try:
+        with mistakes.gathered():
             entries.extend(_group(group, (index,), document, labels, use_target_port=use_target_port))
-        except ConfigurationError as error:
-            mistakes.extend(error.mistakes)
-    if mistakes:
-        raise ConfigurationError(*mistakes)
+    mistakes.tell()
     return entries
 
 
@@ -68,28 +65,33 @@ def _group(
     problem = _problem(group)
     if problem:
         raise ConfigurationError(Mistake(document.place(at), problem))
-    entries: list[tuple[NodeEntry, str]] = []
-    mistakes: list[Mistake] = []
+    given = group.get("labels") or {}
+    mistakes = Mistakes()
+    entries = []
     for number, target in enumerate(group["targets"]):
-        place = (*at, "targets", number)
-        try:
-            host, port = split_address(target)
-            settings = _settings(group.get("labels") or {}, labels)
-            if use_target_port and port is not None:
-                settings.setdefault("port", port)
-            entry = NodeEntry.model_validate(
-                {"name": (group.get("labels") or {}).get("node", host), "address": host, **settings}
-            )
-            entries.append((entry, document.place(place)))
-        except ValidationError as error:
-            mistakes.extend(
-                Mistake(document.place(place), mistake.message) for mistake in mistakes_of(error, document, NodeEntry)
-            )
-        except ValueError as error:
-            mistakes.append(Mistake(document.place(place), f"not an address with a port: {error}"))
-    if mistakes:
-        raise ConfigurationError(*mistakes)
+        place = document.place((*at, "targets", number))
+        with mistakes.gathered():
+            entries.append((_entry(target, given, labels, place, use_target_port=use_target_port), place))
+    mistakes.tell()
     return entries
+
+
+def _entry(
+    target: str, given: dict[str, str], labels: tuple[str, ...], place: str, *, use_target_port: bool
+) -> NodeEntry:
+    """One target with its labels as the settings of a node."""
+    try:
+        host, port = split_address(target)
+    except ValueError as error:
+        raise ConfigurationError(Mistake(place, f"not an address with a port: {error}")) from error
+    settings = _settings(given, labels)
+    if use_target_port and port is not None:
+        settings.setdefault("port", port)
+    try:
+        return NodeEntry.model_validate({"name": given.get("node", host), "address": host, **settings})
+    except ValidationError as error:
+        found = mistakes_of(error, Document(place, None, {}), NodeEntry)
+        raise ConfigurationError(*found) from None
 
 
 def _problem(group: Any) -> str:

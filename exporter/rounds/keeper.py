@@ -13,7 +13,7 @@ from exporter.collect.ssh.transport import SshTransport
 from exporter.config.loading import load
 from exporter.config.schema import Config
 from exporter.config.settings import TransportKind
-from exporter.errors import ConfigurationError, Mistake
+from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.catalogue import Catalogue
 from exporter.rounds.daemon import Daemon, Fleet
 from exporter.rounds.state import FleetState
@@ -28,21 +28,15 @@ class Kept:
     def __init__(self, path: str, older: Kept | None = None) -> None:
         """Raises ConfigurationError with every mistake of the file, the inventory and the key files."""
         self.config, document = load(path)
-        mistakes: list[Mistake] = []
-        try:
+        mistakes = Mistakes()
+        with mistakes.gathered():
             self.catalogue = Catalogue(self.config, document)
             if older:
                 self.catalogue.inherit(older.catalogue)
-        except ConfigurationError as error:
-            mistakes.extend(error.mistakes)
-        try:
+        with mistakes.gathered():
             self.ssh = SshTransport.from_config(self.config.ssh)
-        except ConfigurationError as error:
-            mistakes.extend(error.mistakes)
-        if not mistakes:
-            mistakes.extend(self._without_identity(path))
-        if mistakes:
-            raise ConfigurationError(*mistakes)
+        mistakes.tell()
+        self._refuse_no_identity(path)
         self._transports: Transports = {TransportKind.SSH: self.ssh, TransportKind.LOCAL: LocalTransport()}
 
     @property
@@ -57,12 +51,11 @@ class Kept:
             close=self.ssh.close,
         )
 
-    def _without_identity(self, path: str) -> list[Mistake]:
+    def _refuse_no_identity(self, path: str) -> None:
         by_ssh = next((node for node in self.catalogue.nodes if node.transport is TransportKind.SSH), None)
-        if by_ssh is None or self.config.ssh.identities or self.config.ssh.agent:
-            return []
-        needed = f"needed to log in to {by_ssh.name}: name a private key, or set agent: true"
-        return [Mistake(f"{path}: ssh.identities", needed)]
+        if by_ssh is not None and not self.config.ssh.identities and not self.config.ssh.agent:
+            needed = f"needed to log in to {by_ssh.name}: name a private key, or set agent: true"
+            raise ConfigurationError(Mistake(f"{path}: ssh.identities", needed))
 
 
 class Keeper:

@@ -14,7 +14,7 @@ from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import PasswordRequiredException, SSHException
 
 from exporter.config.schema import Identity, Ssh
-from exporter.errors import CollectError, ConfigurationError, Mistake, Reason
+from exporter.errors import CollectError, ConfigurationError, Mistake, Mistakes, Reason
 
 LARGEST_KEY = 64 * 1024
 
@@ -48,14 +48,11 @@ class Credentials:
 def load(ssh: Ssh) -> Credentials:
     """Raises ConfigurationError that names every key file that cannot be used, and never what is in it."""
     keys: list[paramiko.PKey] = []
-    mistakes: list[Mistake] = []
+    mistakes = Mistakes()
     for identity in ssh.identities:
-        try:
+        with mistakes.gathered():
             keys.append(_load(identity))
-        except ConfigurationError as error:
-            mistakes.extend(error.mistakes)
-    if mistakes:
-        raise ConfigurationError(*mistakes)
+    mistakes.tell()
     return Credentials(tuple(keys), ssh.agent)
 
 

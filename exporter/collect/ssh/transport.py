@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from exporter.collect.ssh.conversation import Conversation
 from exporter.collect.ssh.identity import Credentials, load
 from exporter.collect.ssh.known_hosts import KnownHosts
 from exporter.config.schema import Ssh, Timeouts
-from exporter.errors import ConfigurationError, Mistake
+from exporter.errors import Mistake, Mistakes
 from exporter.model.facts import NodeFacts
 from exporter.model.node import Node, SshAccess
 
@@ -37,7 +38,14 @@ class SshTransport:
     @classmethod
     def from_config(cls, ssh: Ssh) -> SshTransport:
         """Reads known_hosts and key files once. Raises ConfigurationError that names what cannot be used."""
-        return cls(read_known_hosts(ssh), load(ssh), ssh.timeouts)
+        mistakes = Mistakes()
+        hosts, credentials = KnownHosts(()), Credentials(())
+        with mistakes.gathered():
+            hosts = read_known_hosts(ssh)
+        with mistakes.gathered():
+            credentials = load(ssh)
+        mistakes.tell()
+        return cls(hosts, credentials, ssh.timeouts)
 
     def read(self, node: Node) -> NodeFacts:
         """One visit. Raises CollectError."""
@@ -61,15 +69,14 @@ class SshTransport:
 def read_known_hosts(ssh: Ssh) -> KnownHosts:
     """All files that exist; one that the configuration names must."""
     lines: list[known_hosts.Line] = []
-    mistakes = []
+    mistakes = Mistakes()
     for path in ssh.known_hosts:
         try:
-            lines.extend(known_hosts.parse(Path(path).read_text("utf-8", "replace")))
+            lines.extend(known_hosts.parse(Path(os.path.expanduser(path)).read_text("utf-8", "replace")))
         except FileNotFoundError:
             if "known_hosts" in ssh.model_fields_set:
-                mistakes.append(Mistake(path, "there is no such file; see the README on host keys"))
+                mistakes.found.append(Mistake(path, "there is no such file; see the README on host keys"))
         except OSError as error:
-            mistakes.append(Mistake(path, f"cannot be read: {error.strerror}"))
-    if mistakes:
-        raise ConfigurationError(*mistakes)
+            mistakes.found.append(Mistake(path, f"cannot be read: {error.strerror}"))
+    mistakes.tell()
     return KnownHosts(lines)

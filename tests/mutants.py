@@ -1,0 +1,198 @@
+"""Breaks one rule at a time in a copy of the tree and looks whether the suite notices: `make test-long` runs it.
+
+Each mutant is a rule that must never be lost. The tests named beside it are part of `make test`; a mutant that
+survives them is told, and makes this program fail.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A rule, the text that carries it, what it becomes, and the tests that should fail."""
+
+    rule: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "the key filter of the script holds a block until its END line",
+        "exporter/collect/node_script.sh",
+        """            [ -n "$inside" ] && broken=truncated
+            key=y
+            [ -n "$found" ] && break""",
+        """            [ -n "$inside" ] && { printf '%s\\n' "$block"; cat; }
+            key=y
+            [ -n "$found" ] && break""",
+        ("tests/test_contract.py",),
+    ),
+    Mutant(
+        "the key filter of the script looks at a block's first bytes",
+        "exporter/collect/node_script.sh",
+        "    MII??[DTjz]C*) return 0 ;;\n    *) return 1 ;;",
+        "    *) return 0 ;;",
+        ("tests/test_contract.py",),
+    ),
+    Mutant(
+        "the exporter drops an answer with key material",
+        "exporter/collect/answer.py",
+        "if holds_key_material(output):",
+        "if not output:",
+        ("tests/test_answer.py",),
+    ),
+    Mutant(
+        "the local reader stops where a key begins",
+        "exporter/collect/pem.py",
+        "return bool(self._certificates) and self._is_foreign_begin()",
+        "return False",
+        ("tests/test_local.py",),
+    ),
+    Mutant(
+        "the host key is checked",
+        "exporter/collect/ssh/conversation.py",
+        "            host_key.verify(transport.get_remote_server_key(), self._access, self._known)\n",
+        "",
+        ("tests/test_ssh.py",),
+    ),
+    Mutant(
+        "a changed host key is no unknown one",
+        "exporter/collect/ssh/known_hosts.py",
+        "return Reason.HOST_KEY_CHANGED",
+        "return Reason.HOST_KEY_UNKNOWN",
+        ("tests/test_known_hosts.py",),
+    ),
+    Mutant(
+        "the window closes at 90 %",
+        "exporter/judge/rotation.py",
+        "WINDOW_CLOSES = 0.9",
+        "WINDOW_CLOSES = 0.89",
+        ("tests/test_rotation.py",),
+    ),
+    Mutant(
+        "the window opens at 70 %",
+        "exporter/judge/rotation.py",
+        "WINDOW_OPENS = 0.7",
+        "WINDOW_OPENS = 0.71",
+        ("tests/test_rotation.py",),
+    ),
+    Mutant(
+        "a claim needs a reading: stalled",
+        "exporter/judge/rotation.py",
+        "and reading.witness >= edges.grace_end",
+        "",
+        ("tests/test_rotation.py",),
+    ),
+    Mutant(
+        "a claim needs a reading: late",
+        "exporter/judge/rotation.py",
+        "timely.is_accusation and reading.witness >= edges.end",
+        "timely.is_accusation",
+        ("tests/test_rotation.py",),
+    ),
+    Mutant(
+        "a claim needs a reading: expired",
+        "exporter/judge/rotation.py",
+        "if reading.taken <= reading.certificate.not_after:\n        return False",
+        "pass",
+        ("tests/test_rotation.py",),
+    ),
+    Mutant(
+        "both clocks must have passed a boundary",
+        "exporter/judge/rotation.py",
+        "min(taken, taken + clock.offset - clock.half_round_trip)",
+        "taken",
+        ("tests/test_rotation.py",),
+    ),
+    Mutant(
+        "a missing link is looked for again: script",
+        "exporter/collect/node_script.sh",
+        'if [ "$condition" = missing ] && may_be_between; then',
+        "if false; then",
+        ("tests/test_contract.py",),
+    ),
+    Mutant(
+        "a missing link is looked for again: local",
+        "exporter/collect/local.py",
+        "if client.condition is Condition.MISSING and listing.may_be_between(store):",
+        "if False:",
+        ("tests/test_contract.py",),
+    ),
+    Mutant(
+        "the last reading is kept",
+        "exporter/model/report.py",
+        "            client=assessment.client or self.client,",
+        "            client=assessment.client,",
+        ("tests/test_report.py",),
+    ),
+    Mutant(
+        "a failed visit keeps the dates",
+        "exporter/model/report.py",
+        "        if facts is None or assessment is None:\n            return seen",
+        "        if facts is None or assessment is None:\n            return replace(seen, client=None)",
+        ("tests/test_report.py",),
+    ),
+    Mutant(
+        "the budget",
+        "exporter/serve/samples.py",
+        "        if role is CertificateRole.CLIENT or reading.managed:\n",
+        "        if True:\n",
+        ("tests/test_exposition.py",),
+    ),
+    Mutant(
+        "refused authentication waits an hour",
+        "exporter/rounds/schedule.py",
+        "return pause if report.reason.backs_off_long else min(pause, nearest)",
+        "return min(pause, nearest)",
+        ("tests/test_schedule.py",),
+    ),
+)
+
+
+def main() -> int:
+    """The number of mutants that survived."""
+    survivors = []
+    for mutant in MUTANTS:
+        with tempfile.TemporaryDirectory() as directory:
+            notices = _notices(mutant, Path(directory) / "tree")
+        print(f"{'noticed ' if notices else 'SURVIVED'}  {mutant.rule}", flush=True)
+        survivors += [] if notices else [mutant]
+    print(f"{len(MUTANTS) - len(survivors)} passed, {len(survivors)} failed")
+    return len(survivors)
+
+
+def _notices(mutant: Mutant, tree: Path) -> bool:
+    ignored = shutil.ignore_patterns(".git", ".venv", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
+    shutil.copytree(ROOT, tree, ignore=ignored)
+    tree.parent.chmod(0o755)
+    file = tree / mutant.file
+    text = file.read_text()
+    if text.count(mutant.old) < 1:
+        raise SystemExit(f"{mutant.file} has no longer: {mutant.old}")
+    file.write_text(text.replace(mutant.old, mutant.new))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not long", *mutant.tests],
+        cwd=tree,
+        env={"PYTHONPATH": str(tree), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1):
+        raise SystemExit(done.stdout.decode() + done.stderr.decode())
+    return done.returncode == 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,287 @@
+"""The daemon under load and in bad company: tarpits, surprises, a node that rotates or stalls and then dies."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+
+from exporter.collect.local import LocalTransport
+from exporter.config.settings import Pace, Paths, TransportKind
+from exporter.demo.server import DemoServer, Host
+from exporter.demo.signer import Authority
+from exporter.demo.store import FileStore
+from exporter.errors import Reason
+from exporter.judge import rotation
+from exporter.model.assessment import Certificate
+from exporter.model.facts import NodeFacts
+from exporter.model.node import LocalAccess, Node, SshAccess
+from exporter.rounds.daemon import Daemon, Fleet
+from exporter.rounds.schedule import first_due
+from exporter.rounds.state import FleetState
+from exporter.rounds.visit import Transports
+from tests.running import Running, by_node, reasons, states
+
+CONCURRENCY = 16
+# besides the workers and one reader for each: main, schedule, keeper, renderer, executor, resolver and their like
+OTHER_THREADS = 10
+
+
+class Farm:
+    """Nodes behind one embedded SSH server, each with a store of its own, and the configuration that reads them."""
+
+    def __init__(self, directory: Path, names: list[str]) -> None:
+        directory.mkdir()
+        self.directory = directory
+        self.config = directory / "config.yaml"
+        login, key = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
+        login.write_private_key_file(str(directory / "id_ecdsa"))
+        hosts = [Host(name, key, partial(self._is_up, name)) for name in names]
+        self.server = DemoServer(hosts, login)
+        lines = [f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n" for port in self.server.ports.values()]
+        (directory / "known_hosts").write_text("".join(lines))
+        self.settings: dict[str, Any] = {
+            "ssh": {"known_hosts": "known_hosts", "identities": [{"file": "id_ecdsa"}]},
+            "groups": {
+                "all": {
+                    "nodes": [
+                        {
+                            "name": name,
+                            "address": "127.0.0.1",
+                            "port": self.server.ports[name],
+                            "paths": {"store": str(self.store(name))},
+                        }
+                        for name in names
+                    ]
+                }
+            },
+        }
+        self.authority = Authority()
+        self.server.start()
+
+    def store(self, name: str) -> Path:
+        return self.directory / name / "pki"
+
+    def off(self, name: str) -> Path:
+        """While this file is there, the node refuses connections."""
+        return self.directory / f"{name}.off"
+
+    def issue(self, name: str, not_before: float, not_after: float) -> None:
+        pair = self.authority.issue(f"system:node:{name}", not_before, not_after)
+        FileStore(self.store(name)).update(pair, time.time())
+
+    def _is_up(self, name: str) -> bool:
+        return not self.off(name).exists()
+
+    def write(self) -> None:
+        self.config.write_text(json.dumps(self.settings))
+
+
+@pytest.fixture
+def tarpit() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
+        yield listening.getsockname()[1]
+
+
+def thread_count(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("Threads:")).split()[1])
+
+
+def test_tarpits_delay_nobody(tmp_path: Path, tarpit: int) -> None:
+    """With 20 tarpits among 200 nodes and 16 workers, the other 180 are read within one interval, in bounded threads.
+
+    SIGTERM in the middle of it ends the process within 5 s.
+    """
+    farm = Farm(tmp_path / "farm", ["real"])
+    try:
+        farm.issue("real", time.time(), time.time() + 86400)
+        real = farm.settings["groups"]["all"]["nodes"][0]
+        nodes = [{**real, "name": f"good-{number:03}"} for number in range(180)]
+        nodes += [{"name": f"tarpit-{number:02}", "address": "127.0.0.1", "port": tarpit} for number in range(20)]
+        farm.settings["groups"]["all"]["nodes"] = nodes
+        farm.settings.update(interval="1m", concurrency=CONCURRENCY, ready_after="1h")
+        farm.settings["ssh"]["timeouts"] = {"banner": "3s"}
+        farm.write()
+        began, most = time.time(), 0
+        with Running(farm.config) as exporter:
+            while True:
+                most = max(most, thread_count(exporter.process.pid))
+                text = exporter.scrape()
+                fresh = by_node(text, "kubelet_cert_node_last_success_timestamp_seconds")
+                if len(fresh) == 180 and sum(reason == "banner_timeout" for reason in reasons(text).values()) == 20:
+                    break
+                assert time.time() - began < 60, (len(fresh), reasons(text))
+                time.sleep(0.1)
+            assert all(taken >= began for taken in fresh.values())
+            exporter.wait_for(lambda: thread_count(exporter.process.pid) > 0)
+            assert most <= 2 * CONCURRENCY + OTHER_THREADS
+            assert exporter.stop() < 5
+        assert exporter.process.returncode == 0
+    finally:
+        farm.server.stop()
+
+
+def test_sigterm_ends_hanging_visits(tmp_path: Path, tarpit: int) -> None:
+    """SIGTERM ends the process within 5 s while every worker hangs in a tarpit, with no thread left."""
+    farm = Farm(tmp_path / "farm", ["unused"])
+    farm.server.stop()
+    nodes = [{"name": f"tarpit-{number}", "address": "127.0.0.1", "port": tarpit} for number in range(32)]
+    farm.settings["groups"]["all"]["nodes"] = nodes
+    farm.settings["concurrency"] = CONCURRENCY
+    farm.write()
+    with Running(farm.config) as exporter:
+        exporter.wait_for(lambda: thread_count(exporter.process.pid) > 2 * CONCURRENCY)
+        assert exporter.stop() < 5
+    assert "threads_left" not in exporter.log[-1]
+
+
+def test_a_stalled_life_is_told_in_time_and_stays_told(tmp_path: Path) -> None:
+    """A stall is late, then stalled, within a visit of the computed times, and stays so when its node dies.
+
+    A healthy node that becomes unreachable is unknown once its window is open and its reading is stale, and no other
+    state before or after.
+    """
+    farm = Farm(tmp_path / "farm", ["stalls", "vanishes"])
+    try:
+        now = time.time()
+        farm.issue("stalls", now - 354, now + 46)  # a life of 400 s, 6 s before the end of its window
+        farm.issue("vanishes", now - 120, now + 80)  # a life of 200 s, its window opens in 20 s
+        farm.settings.update(interval="2s", min_interval="1s")
+        farm.write()
+        edges = rotation.window(Certificate(int(now - 354), int(now + 46), "", "", "", ""))
+        opens = rotation.window(Certificate(int(now - 120), int(now + 80), "", "", "", "")).start
+        with Running(farm.config) as exporter:
+            exporter.wait_for(lambda: states(exporter.scrape()) == {"stalls": "window", "vanishes": "fresh"})
+            farm.off("vanishes").touch()
+            late = wait_for_state(exporter, "stalls", "late")
+            assert edges.end <= late < edges.end + 9
+            seen = follow(exporter, "vanishes", until=lambda: time.time() > opens + 4)
+            assert [state for state, _ in seen] == ["fresh", "unknown"]
+            assert opens <= seen[1][1] < opens + 4
+            assert reasons(exporter.scrape())["vanishes"] == "connection_refused"
+            stalled = wait_for_state(exporter, "stalls", "stalled")
+            assert edges.grace_end <= stalled < edges.grace_end + 9
+            dates = by_node(exporter.scrape(), "kubelet_cert_not_after_timestamp_seconds")["stalls"]
+            farm.off("stalls").touch()
+            exporter.wait_for(lambda: reasons(exporter.scrape()).get("stalls") == "connection_refused")
+            after_death = follow(exporter, "stalls", until=lambda: time.time() > now + 54)
+            assert [state for state, _ in after_death] == ["stalled"]
+            text = exporter.scrape()
+            assert by_node(text, "kubelet_cert_not_after_timestamp_seconds")["stalls"] == dates
+            assert time.time() - by_node(text, "kubelet_cert_node_last_success_timestamp_seconds")["stalls"] > 5
+            assert by_node(text, "kubelet_cert_node_up")["stalls"] == 0
+    finally:
+        farm.server.stop()
+
+
+def wait_for_state(exporter: Running, node: str, state: str) -> float:
+    exporter.wait_for(lambda: states(exporter.scrape())[node] == state, patience=60)
+    return time.time()
+
+
+def follow(exporter: Running, node: str, until: Any) -> list[tuple[str, float]]:
+    """The states that a node goes through, each with the moment it was first seen."""
+    seen: list[tuple[str, float]] = []
+    while not until():
+        state = states(exporter.scrape())[node]
+        if not seen or seen[-1][0] != state:
+            seen.append((state, time.time()))
+        time.sleep(0.2)
+    return seen
+
+
+class Surprising:
+    """A transport with a mistake in it: the test double of a bug of ours."""
+
+    def read(self, node: Node) -> NodeFacts:
+        raise ZeroDivisionError(node.name)
+
+
+def test_a_surprise_costs_one_node(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An exception nobody foresaw is internal for its node, logged once with its traceback; the others go on."""
+    store = FileStore(tmp_path / "var/lib/kubelet/pki")
+    pair = Authority().issue("system:node:fine", time.time() - 60, time.time() + 86400)
+    path = store.update(pair, time.time())
+    store.current.unlink()
+    store.current.symlink_to(f"/var/lib/kubelet/pki/{path.name}")
+
+    nodes = (Node("odd", SshAccess("x", 22, "root"), Paths()), Node("fine", LocalAccess(str(tmp_path)), Paths()))
+    state = FleetState()
+    daemon = Daemon(state)
+    transports: Transports = {TransportKind.SSH: Surprising(), TransportKind.LOCAL: LocalTransport()}
+    daemon.start()
+    daemon.apply(Fleet(nodes, (), Pace(0.2, 0.1), transports, 2, close=lambda: None))
+    wait(lambda: dict(daemon.snapshot().counters.failures).get(Reason.INTERNAL, 0) >= 3)
+    wait(lambda: daemon.snapshot().counters.successes >= 3)
+    assert daemon.stop() == []
+    odd, fine = daemon.snapshot().reports
+    assert (odd.reason, fine.reason) == (Reason.INTERNAL, None)
+    tracebacks = [record for record in caplog.records if record.exc_info]
+    assert len(tracebacks) == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_daemon_that_never_got_a_fleet_stops(caplog: pytest.LogCaptureFixture) -> None:
+    """A daemon stops at once where it was never given a fleet."""
+    daemon = Daemon(FleetState())
+    daemon.start()
+    assert daemon.stop() == []
+    assert caplog.records == []
+
+
+def test_fewer_workers_after_a_reload(tmp_path: Path) -> None:
+    """A fleet with less concurrency dismisses the workers that are too many, and goes on."""
+    (tmp_path / "var").mkdir()
+    nodes = tuple(Node(f"n{number}", LocalAccess(str(tmp_path)), Paths()) for number in range(4))
+
+    transports = {TransportKind.LOCAL: LocalTransport()}
+    daemon = Daemon(FleetState())
+    daemon.start()
+    daemon.apply(Fleet(nodes, (), Pace(0.2, 0.1), transports, 8, close=lambda: None))
+    wait(lambda: len([worker for worker in daemon._workers if worker.is_alive()]) == 8)
+    daemon.apply(Fleet(nodes, (), Pace(0.2, 0.1), transports, 2, close=lambda: None))
+    wait(lambda: len([worker for worker in daemon._workers if worker.is_alive()]) == 2)
+    before = sum(number for _, number in daemon.snapshot().counters.failures)
+    wait(lambda: sum(number for _, number in daemon.snapshot().counters.failures) > before + 4)
+    assert daemon.stop() == []
+
+
+def wait(condition: Any) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_clock_set_back_wakes_the_fleet(tmp_path: Path) -> None:
+    """A wall clock that is set back by a day does not leave the fleet asleep for a day."""
+    shift = [0.0]
+
+    node = Node("n", LocalAccess(str(tmp_path)), Paths())
+    daemon = Daemon(FleetState(), clock=lambda: time.time() + shift[0])
+    daemon.start()
+    daemon.apply(Fleet((node,), (), Pace(1.0, 0.5), {TransportKind.LOCAL: LocalTransport()}, 1, close=lambda: None))
+    wait(lambda: daemon.snapshot().reports and daemon.snapshot().reports[0].failures >= 1)
+    shift[0] = -86400.0
+    before = daemon.snapshot().reports[0].failures
+    wait(lambda: daemon.snapshot().reports[0].failures >= before + 2)
+    assert daemon.stop() == []
+
+
+def test_random_is_not_needed() -> None:
+    """Two farms of the same names get the same schedule: the spread is a hash, not chance."""
+
+    random.seed(1)
+    first = [first_due(f"n{number}", 0.0, 100, Pace()) for number in range(100)]
+    random.seed(2)
+    assert first == [first_due(f"n{number}", 0.0, 100, Pace()) for number in range(100)]
