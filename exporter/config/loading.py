@@ -16,6 +16,7 @@ from exporter.config.schema import Config
 from exporter.errors import ConfigurationError, Mistake
 
 LARGEST_FILE = 64 * 1024 * 1024
+_CREDENTIALS = "$CREDENTIALS_DIRECTORY"
 
 
 def read_text(path: str) -> str:
@@ -34,8 +35,13 @@ def read_text(path: str) -> str:
 
 
 def absolute(path: str, beside: str) -> str:
-    """``path`` with ``~`` expanded; a relative one is relative to the folder of the file ``beside``."""
+    """``path``, if relative then to the folder of the file ``beside``.
+
+    ``~`` is expanded, and so is systemd's ``$CREDENTIALS_DIRECTORY`` at its beginning.
+    """
     expanded = os.path.expanduser(path)  # pathlib's raises where a container's user has no home
+    if expanded.startswith(_CREDENTIALS + "/"):
+        expanded = os.environ.get(_CREDENTIALS[1:], _CREDENTIALS) + expanded.removeprefix(_CREDENTIALS)
     return os.path.join(os.path.dirname(os.path.abspath(beside)), expanded)
 
 

@@ -121,5 +121,5 @@ class FleetSnapshot:
 
     @property
     def clock_offsets(self) -> list[float]:
-        """The offsets of the nodes whose clock the last visit saw."""
-        return [report.clock_offset for report in self.reports if report.clock_offset is not None]
+        """The offsets of the nodes that are up and have a clock to see."""
+        return [report.clock_offset for report in self.reports if report.up and report.clock_offset is not None]
