@@ -30,6 +30,7 @@ LARGEST_ANSWER = 256 * 1024
 LONGEST_LINE = 4096
 
 _MARK = re.compile(r"kubelet-cert-exporter answer (\d{1,4})\.(\d{1,4}) (begin|end)")
+_END = re.compile(rb"^kubelet-cert-exporter answer \d{1,4}\.\d{1,4} end\r?\n", re.MULTILINE)
 _TYPES = {
     "-": FileKind.REGULAR,
     "l": FileKind.LINK,
@@ -53,6 +54,7 @@ class _Draft:
     entries: list[StoreEntry] = field(default_factory=list)
     files: list[tuple[str, PemFile]] = field(default_factory=list)
     block: list[bytes] | None = None
+    spoilt: bool = False  # a block of this file was none: what follows it does not count
 
     def file(self, role: str) -> PemFile | None:
         return next((file for its_role, file in self.files if its_role == role), None)
@@ -70,20 +72,14 @@ def parse(output: bytes, paths: Paths, asked: float, answered: float) -> NodeFac
     for line in lines:
         try:
             _read(line, draft)
-        except (ValueError, IndexError, KeyError) as error:
+        except (ValueError, IndexError, KeyError, OverflowError) as error:
             raise CollectError(Reason.ANSWER_MALFORMED, f"a line beginning {_word(line)}") from error
     return _facts(draft, version, paths, asked, answered)
 
 
 def is_whole(output: bytes) -> bool:
     """True once the end mark has arrived: nothing after it is waited for."""
-    tail = output[-LONGEST_LINE:]
-    return b" end\n" in tail and _last_mark(tail.decode("ascii", "replace")) == "end"
-
-
-def _last_mark(text: str) -> str:
-    marks = _MARK.findall(text)
-    return marks[-1][2] if marks else ""
+    return _END.search(output[-LONGEST_LINE:]) is not None
 
 
 def _between_marks(output: bytes) -> tuple[str, list[str]]:
@@ -133,6 +129,7 @@ def _read(line: str, draft: _Draft) -> None:
         case "file":
             role, condition, path = rest.split(" ", 2)
             draft.files.append((role, PemFile(path, Condition(condition))))
+            draft.spoilt = False
         case "link":
             role, file = draft.files[-1]
             draft.files[-1] = role, replace(file, link=rest)
@@ -145,9 +142,10 @@ def _read_block(line: str, draft: _Draft) -> None:
         role, file = draft.files[-1]
         certificate = pem.decode(draft.block)
         draft.block = None
-        if certificate is None:
-            draft.files[-1] = role, replace(file, condition=Condition.MALFORMED, certificates=())
-        elif file.condition is Condition.READ:
+        draft.spoilt = draft.spoilt or certificate is None
+        if certificate is None and not file.certificates:
+            draft.files[-1] = role, replace(file, condition=Condition.MALFORMED)
+        elif certificate is not None and file.condition is Condition.READ and not draft.spoilt:
             draft.files[-1] = role, replace(file, certificates=(*file.certificates, certificate))
     else:
         draft.block.append(line.encode("ascii"))

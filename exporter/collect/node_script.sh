@@ -7,13 +7,14 @@ SERVING='/var/lib/kubelet/pki/kubelet-server-current.pem
 /var/lib/kubelet/pki/kubelet.crt'
 
 set -u +f
-unset -v CDPATH ENV BASH_ENV GLOBIGNORE
+unset -v CDPATH ENV BASH_ENV GLOBIGNORE POSIXLY_CORRECT BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE QUOTING_STYLE TIME_STYLE
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 TZ=UTC0
 export PATH LC_ALL TZ
 umask 077
 LARGEST_FILE=262144
+LONGEST_LINE=4096
 MOST_DATED=64
 NEWEST_READ=4
 NL='
@@ -63,8 +64,8 @@ look_at_store() {
     [ "$directory" = ok ] || return 0
     for path in "$STORE"/kubelet*; do
         name=${path##*/}
+        [ -e "$path" ] || [ -L "$path" ] || continue # the pattern itself, where nothing matches
         case $name in
-        'kubelet*') continue ;;
         *[!A-Za-z0-9._-]*) hidden=$((hidden + 1)) ;;
         kubelet-client-current.pem | kubelet-client-updated.pem | kubelet-client.crt | kubelet-client.key | \
             kubelet-client.key.tmp | kubelet-server-current.pem | kubelet-server-updated.pem | kubelet-server.crt | \
@@ -83,11 +84,19 @@ directory_condition() {
         if [ -r "$STORE" ] && [ -x "$STORE" ]; then echo ok; else echo denied; fi
     elif [ -e "$STORE" ]; then
         echo not_a_directory
+    elif is_denied "$STORE"; then
+        echo denied
     else
-        parent=$STORE
-        while [ -n "$parent" ] && ! [ -e "$parent" ]; do parent=${parent%/*}; done
-        if [ -x "${parent:-/}" ] || ! [ -d "${parent:-/}" ]; then echo missing; else echo denied; fi
+        echo missing
     fi
+}
+
+# Whether a path that cannot be seen is there behind a closed door; only the C locale's words tell.
+is_denied() {
+    case $(ls -Ld "$1" 2>&1) in
+    *'Permission denied'*) return 0 ;;
+    *) return 1 ;;
+    esac
 }
 
 # newest_of HOW_MANY_THERE_ARE HOW_MANY_TO_KEEP PATH...: the last ones by name, which begins with the date
@@ -97,7 +106,8 @@ newest_of() {
     for path in "$@"; do
         name=${path##*/}
         case $name in
-        *[!A-Za-z0-9._-]* | *-current.pem | *-updated.pem) continue ;;
+        *[!A-Za-z0-9._-]* | kubelet-client-current.pem | kubelet-client-updated.pem | \
+            kubelet-server-current.pem | kubelet-server-updated.pem) continue ;;
         esac
         if [ "$skip" -gt 0 ]; then skip=$((skip - 1)); else printf '%s\n' "$name"; fi
     done
@@ -150,8 +160,9 @@ link_of() {
         text=$(readlink "$1"; echo .)
         text=${text%"$NL".}
     else
-        text=$(ls -ld "$1")
+        text=$(ls -ld "$1"; echo .)
         text=${text#* -> }
+        text=${text%"$NL".}
     fi
     case $text in
     '' | *[!A-Za-z0-9._/@:+=,~%-]*) echo '?' ;;
@@ -159,35 +170,34 @@ link_of() {
     esac
 }
 
-# Sets link, condition and blocks for one PEM file.
+# Sets link, condition and blocks for one PEM file. The link is resolved once: it may move while we look.
 read_file() {
     blocks=''
     link=$(link_of "$1")
-    if ! [ -e "$1" ]; then
+    case $link in
+    /*) file=$link ;;
+    *) file=$1 ;;
+    esac
+    if ! [ -e "$file" ]; then
         condition=missing
         [ -n "$link" ] && condition=dangling
-        if ! reachable "$1"; then condition=denied; fi
-    elif ! [ -f "$1" ]; then
+        if is_denied "$file"; then condition=denied; fi
+    elif ! [ -f "$file" ]; then
         condition=not_regular
-    elif ! [ -r "$1" ]; then
+    elif ! [ -r "$file" ]; then
         condition=denied
-    elif [ "$(size_of "$1")" -gt "$LARGEST_FILE" ]; then
+    elif [ "$(size_of "$file")" -gt "$LARGEST_FILE" ]; then
         condition=too_large
-    elif ! [ -s "$1" ]; then
+    elif ! [ -s "$file" ]; then
         condition=empty
     else
-        # dd bounds what is read though the file grows meanwhile; the scan prints its blocks, then its verdict
-        blocks=$(dd if="$1" bs=4096 count=64 2>/dev/null | scan)
+        # dd bounds what is read though the file grows meanwhile; a shell would pass over NUL bytes;
+        # the scan prints its blocks, then its verdict
+        blocks=$(dd if="$file" bs=4096 count=64 2>/dev/null | tr '\000' '?' | scan)
         condition=${blocks##*"$NL"}
         blocks=${blocks%"$condition"}
         blocks=${blocks%"$NL"}
     fi
-}
-
-reachable() {
-    parent=${1%/*}
-    while [ -n "$parent" ] && ! [ -e "$parent" ]; do parent=${parent%/*}; done
-    [ -x "${parent:-/}" ] || ! [ -d "${parent:-/}" ]
 }
 
 size_of() {
@@ -203,6 +213,7 @@ size_of() {
 scan() {
     inside='' block='' found='' broken='' key=''
     while IFS= read -r line || [ -n "$line" ]; do
+        [ "${#line}" -le "$LONGEST_LINE" ] || { [ -n "$inside" ] && broken=malformed; line=; }
         case $line in *[" $TAB$CR"]) line=${line%"${line##*[! "$TAB$CR"]}"} ;; esac
         case $line in
         '-----BEGIN CERTIFICATE-----')

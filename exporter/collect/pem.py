@@ -55,16 +55,16 @@ class PemScanner:
         self._saw_bytes = self._saw_bytes or bool(data)
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
-            if self._take(line.rstrip(b" \t\r")):
+            if self._take(line):
                 return True
         if len(self._pending) > LONGEST_LINE:
             self._pending, self._overlong = b"", True
-        return bool(self._certificates) and self._is_foreign_begin()
+        return bool(self._certificates or self._block is not None) and self._is_foreign_begin()
 
     def result(self) -> tuple[Condition, tuple[bytes, ...]]:
         """What the file holds, once it was read to its end or far enough."""
-        if self._pending and not self._certificates and not self._broken:
-            self._take(self._pending.rstrip(b" \t\r"))
+        if self._pending and not self._broken:
+            self._take(self._pending)
         if self._certificates:
             return Condition.READ, tuple(self._certificates)
         if self._broken or self._block is not None:
@@ -80,7 +80,8 @@ class PemScanner:
         )
 
     def _take(self, line: bytes) -> bool:
-        overlong, self._overlong = self._overlong, False
+        overlong, self._overlong = self._overlong or len(line) > LONGEST_LINE, False
+        line = line.rstrip(b" \t\r")
         if line == BEGIN and not overlong:
             self._stop_if_open()
             self._block = []

@@ -51,6 +51,7 @@ class RootedTree:
         with self._at(path, follow=True) as (directory, name):
             descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
             try:
+                os.stat(".", dir_fd=descriptor)  # names that cannot be looked at are of no use
                 return sorted(os.listdir(descriptor))
             finally:
                 os.close(descriptor)

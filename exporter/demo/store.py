@@ -41,8 +41,11 @@ class FileStore:
 
     def recover(self) -> None:
         """Mend a death between unlink and rename, as the store does when it is opened."""
-        if self.updated.is_symlink() and not self.current.is_symlink():
-            self.updated.rename(self.current)
+        if self.current.exists() or not os.path.lexists(self.updated):
+            return
+        if not self.updated.is_symlink():
+            raise StoreError(f'expected "{self.updated}" to be a symlink but it is a file')
+        self.updated.rename(self.current)
 
     def update(self, pair: Pair, now: float, chain: bytes = b"") -> Path:
         """Store a new pair as the kubelet does. Raises StoreError where the link cannot be moved."""

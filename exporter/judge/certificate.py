@@ -14,6 +14,11 @@ from exporter.model.assessment import Certificate
 LONGEST_NAME = 256
 _REMEMBERED = 16384
 
+# CAs of kubeadm before 1.28 have serial 0 (client-go NewSelfSignedCACert); node names may be longer than X.520's 64.
+# Once for the process: warnings.catch_warnings is not safe between threads.
+warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")
+warnings.filterwarnings("ignore", message="Attribute's length must be")
+
 
 class NotACertificate(ValueError):  # noqa: N818 - says what the bytes are, as HTTP libraries name their statuses
     """The bytes are not an X.509 certificate."""
@@ -34,20 +39,17 @@ def parse(encoded: bytes) -> Certificate:
 
 
 def _strictly(encoded: bytes) -> der.Fields | None:
-    with warnings.catch_warnings():
-        # CAs of kubeadm before 1.28 have serial 0 (client-go NewSelfSignedCACert)
-        warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")
-        try:
-            certificate = x509.load_der_x509_certificate(encoded)
-            return der.Fields(
-                serial=certificate.serial_number,
-                issuer=certificate.issuer.rfc4514_string(),
-                subject=certificate.subject.rfc4514_string(),
-                not_before=int(certificate.not_valid_before_utc.timestamp()),
-                not_after=int(certificate.not_valid_after_utc.timestamp()),
-            )
-        except ValueError:
-            return None
+    try:
+        certificate = x509.load_der_x509_certificate(encoded)
+        return der.Fields(
+            serial=certificate.serial_number,
+            issuer=certificate.issuer.rfc4514_string(),
+            subject=certificate.subject.rfc4514_string(),
+            not_before=int(certificate.not_valid_before_utc.timestamp()),
+            not_after=int(certificate.not_valid_after_utc.timestamp()),
+        )
+    except (ValueError, x509.InvalidVersion):
+        return None
 
 
 def _leniently(encoded: bytes) -> der.Fields:

@@ -22,8 +22,10 @@ _ATTRIBUTES = {
     "2.5.4.11": "OU",
     "2.5.4.6": "C",
     "2.5.4.9": "STREET",
+    "0.9.2342.19200300.100.1.1": "UID",
+    "0.9.2342.19200300.100.1.25": "DC",
 }
-_ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be"}
+_ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 _SPECIAL = str.maketrans({character: "\\" + character for character in '\\",+;<>'})
 
 
@@ -134,8 +136,6 @@ def _name(content: bytes) -> str:
 
 def _escaped(value: str) -> str:
     text = value.translate(_SPECIAL).replace("\0", "\\00")
-    if text.startswith((" ", "#")):
-        text = "\\" + text
     if len(text) > 1 and text.endswith(" "):
         text = text[:-1] + "\\ "
-    return text
+    return "\\" + text if text.startswith((" ", "#")) else text

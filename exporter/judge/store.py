@@ -33,31 +33,32 @@ def history(store: StoreFacts, client: PemFile) -> StoreHistory | None:
     """The store's history; None where the store was not seen."""
     if store.condition is not DirectoryCondition.OK:
         return None
-    target = entry(store, posixpath.basename(client.link)) if client.link else None
+    in_use = entry(store, posixpath.basename(client.link or client.path))
     return StoreHistory(
-        last_rotation=target.modified if target else None,
+        last_rotation=in_use.modified if in_use and client.link else None,
         rotations_on_disk=store.dated_client,
-        orphans=tuple(sorted(Counter(_orphans(store, target)).items())),
+        orphans=tuple(sorted(Counter(_orphans(store, in_use)).items())),
     )
 
 
-def _orphans(store: StoreFacts, target: StoreEntry | None) -> list[OrphanCondition]:
-    if target is None:
+def _orphans(store: StoreFacts, in_use: StoreEntry | None) -> list[OrphanCondition]:
+    """Also where a regular file stands in place of the link: there they pile up (rotation-truth 4, no. 27)."""
+    if in_use is None:
         return []
     read = {posixpath.basename(file.path): file for file in store.newest}
     return [
         _condition(line, read.get(line.name))
         for line in store.entries
-        if is_dated_client(line.name) and line.kind is FileKind.REGULAR and _is_newer(line, target)
+        if is_dated_client(line.name) and line.kind is FileKind.REGULAR and _is_newer(line, in_use)
     ]
 
 
-def _is_newer(line: StoreEntry, target: StoreEntry) -> bool:
-    if line.name == target.name:
+def _is_newer(line: StoreEntry, in_use: StoreEntry) -> bool:
+    if line.name == in_use.name:
         return False
-    if line.modified is None or target.modified is None or line.modified == target.modified:
-        return line.name > target.name
-    return line.modified > target.modified
+    if line.modified is None or in_use.modified is None or line.modified == in_use.modified:
+        return line.name > in_use.name
+    return line.modified > in_use.modified
 
 
 def _condition(line: StoreEntry, file: PemFile | None) -> OrphanCondition:
