@@ -56,7 +56,7 @@ MUTANTS = (
     Mutant(
         "the local reader stops where a key begins",
         "exporter/collect/pem.py",
-        "return bool(self._certificates) and self._is_foreign_begin()",
+        "return bool(self._certificates or self._block is not None) and self._is_foreign_begin()",
         "return False",
         ("tests/test_local.py",),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from exporter.errors import ConfigurationError, Mistake
 
 Place = tuple[str | int, ...]
-MOST_VALUES = 2_000_000  # an alias counts each time: a document that unfolds beyond this is refused
+MOST_VALUES = 1_000_000  # an alias counts each time: a document that unfolds beyond this is refused
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -22,13 +23,18 @@ class Document:
 
     name: str
     data: Any
-    lines: dict[Place, int]
+    lines: dict[tuple[str, ...], int]  # indexes and keys both as text
 
     def place(self, path: Place) -> str:
         """``file:line: path`` of a value, or of the nearest one around it that stands in the file."""
-        line = next((self.lines[path[:size]] for size in range(len(path), -1, -1) if path[:size] in self.lines), None)
-        where = self.name if line is None else f"{self.name}:{line}"
+        line = self.line(path)
+        where = f"{self.name}:{line}" if line else self.name
         return f"{where}: {dotted(path)}" if path else where
+
+    def line(self, path: Place) -> int:
+        """The line of a value, or of the nearest one around it that stands in the file; 0 where there is none."""
+        words = tuple(map(str, path))
+        return next((self.lines[words[:size]] for size in range(len(words), -1, -1) if words[:size] in self.lines), 0)
 
 
 def dotted(path: Place) -> str:
@@ -39,20 +45,31 @@ def dotted(path: Place) -> str:
 
 def parse_yaml(name: str, text: str) -> Document:
     """Raises ConfigurationError with every doubled key, or with the place of a syntax error."""
-    loader = _LOADER(text)
     try:
-        root = loader.get_single_node()
-        lines: dict[Place, int] = {}
-        mistakes = _walk(name, root, lines) if root is not None else []
-        if mistakes:
-            raise ConfigurationError(*mistakes)
-        data = loader.construct_document(root) if root is not None else None
+        return _parse_yaml(name, text)
+    except yaml.constructor.ConstructorError as error:  # its words quote the value
+        where = f"{name}:{error.problem_mark.line + 1}" if error.problem_mark else name
+        raise ConfigurationError(Mistake(where, "a tag, or a value, that is not known")) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name
         raise ConfigurationError(Mistake(where, getattr(error, "problem", None) or "not YAML")) from error
-    except (RecursionError, ValueError) as error:  # a YAML date of month 13 is a ValueError
+    except (RecursionError, ValueError, LookupError, AttributeError, OverflowError) as error:
+        # PyYAML on a date of month 13, "!!int ''", "!!bool maybe"
         raise ConfigurationError(Mistake(name, "nested too deeply, or a value that YAML cannot read")) from error
+
+
+def _parse_yaml(name: str, text: str) -> Document:
+    loader = _LOADER(text)
+    try:
+        root = loader.get_single_node()
+        lines: dict[tuple[str, ...], int] = {}
+        if root is not None and _unfolded(root, {}) > MOST_VALUES:
+            raise ConfigurationError(Mistake(name, "unfolds to too many values"))
+        mistakes = _walk(name, root, lines) if root is not None else []
+        if mistakes:
+            raise ConfigurationError(*mistakes)
+        data = loader.construct_document(root) if root is not None else None
     finally:
         loader.dispose()
     return Document(name, data, lines)
@@ -64,22 +81,29 @@ def parse_json(name: str, text: str) -> Document:
         return Document(name, json.loads(text), {})
     except json.JSONDecodeError as error:
         raise ConfigurationError(Mistake(f"{name}:{error.lineno}", error.msg)) from error
-    except RecursionError as error:
-        raise ConfigurationError(Mistake(name, "nested too deeply")) from error
+    except (RecursionError, ValueError) as error:  # a number of thousands of digits is a ValueError
+        raise ConfigurationError(Mistake(name, "nested too deeply, or an absurd number")) from error
 
 
-def _walk(name: str, root: yaml.Node, lines: dict[Place, int]) -> list[Mistake]:
+def _unfolded(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a node stands for, each alias counted; infinite where it holds itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        children = node.value if isinstance(node, yaml.SequenceNode) else []
+        if isinstance(node, yaml.MappingNode):
+            children = [child for pair in node.value for child in pair]
+        known[id(node)] = 1 + sum(_unfolded(child, known) for child in children)
+    return known[id(node)]
+
+
+def _walk(name: str, root: yaml.Node, lines: dict[tuple[str, ...], int]) -> list[Mistake]:
     mistakes: list[Mistake] = []
-    waiting: list[tuple[Place, yaml.Node]] = [((), root)]
-    seen = 0
+    waiting: list[tuple[tuple[str, ...], yaml.Node]] = [((), root)]
     while waiting:
         path, node = waiting.pop()
-        seen += 1
-        if seen > MOST_VALUES or len(path) > 64:
-            return [Mistake(name, "unfolds to too many values")]
         lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.SequenceNode):
-            waiting.extend(((*path, index), item) for index, item in enumerate(node.value))
+            waiting.extend(((*path, str(index)), item) for index, item in enumerate(node.value))
         elif isinstance(node, yaml.MappingNode):
             first: dict[str, int] = {}
             for key, value in node.value:

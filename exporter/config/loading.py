@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import os
 import typing
 from collections.abc import Iterator
@@ -45,6 +46,11 @@ def absolute(path: str, beside: str) -> str:
     return os.path.join(os.path.dirname(os.path.abspath(beside)), expanded)
 
 
+def _absolute_pattern(pattern: str, beside: str) -> str:
+    """As :func:`absolute`; signs of a pattern in the folder's own name are escaped."""
+    return absolute(pattern, os.path.join(glob.escape(os.path.dirname(os.path.abspath(beside))), "x"))
+
+
 def load(path: str) -> tuple[Config, Document]:
     """The configuration, its files' paths absolute, and the document that says where each value stands.
 
@@ -53,27 +59,29 @@ def load(path: str) -> tuple[Config, Document]:
     document = parse_yaml(path, read_text(path))
     if not isinstance(document.data, dict):
         raise ConfigurationError(Mistake(path, "not a mapping of settings"))
-    doubled = list(_doubled_names(document))
+    found = list(_doubled_names(document))
+    config = None
     try:
         config = Config.model_validate(document.data)
     except ValidationError as error:
-        raise ConfigurationError(*mistakes_of(error, document, Config), *doubled) from None
-    if doubled:
-        raise ConfigurationError(*doubled)
+        found.extend(_mistakes_of(error, document, Config))
+    if config is None or found:
+        raise ConfigurationError(*(mistake for _, mistake in sorted(found, key=lambda pair: pair[0])))
     return _with_absolute_paths(config, path), document
 
 
-def _doubled_names(document: Document) -> Iterator[Mistake]:
+def _doubled_names(document: Document) -> Iterator[tuple[int, Mistake]]:
     """Nodes that the groups name twice; looked for before the schema is, so that both are told in one go."""
     first: dict[str, str] = {}
     groups = document.data.get("groups")
     for group, settings in groups.items() if isinstance(groups, dict) else ():
         nodes = settings.get("nodes") if isinstance(settings, dict) else None
         for index, entry in enumerate(nodes) if isinstance(nodes, list) else ():
-            place = document.place(("groups", group, "nodes", index))
+            path: Place = ("groups", group, "nodes", index)
+            place = document.place(path)
             for name in _names(entry.get("name") if isinstance(entry, dict) else entry):
                 if name in first:
-                    yield Mistake(place, f"node {name!r} is already named at {first[name]}")
+                    yield document.line(path), Mistake(place, f"node {name!r} is already named at {first[name]}")
                 first.setdefault(name, place)
 
 
@@ -84,16 +92,18 @@ def _names(pattern: object) -> list[str]:
         return []
 
 
-def mistakes_of(error: ValidationError, document: Document, model: type[BaseModel], at: Place = ()) -> list[Mistake]:
-    """pydantic's findings in our words, in the order of the file; values are never quoted."""
-    found = []
+def mistakes_of(error: ValidationError, document: Document, model: type[BaseModel]) -> list[Mistake]:
+    """pydantic's findings in our words; values are never quoted."""
+    return [mistake for _, mistake in _mistakes_of(error, document, model)]
+
+
+def _mistakes_of(error: ValidationError, document: Document, model: type[BaseModel]) -> Iterator[tuple[int, Mistake]]:
     for item in error.errors(include_url=False, include_input=False, include_context=False):
         path = tuple(part for part in item["loc"] if part != "[key]")
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             message = _unknown(str(path[-1]), _known(model, path[:-1]))
-        found.append((document.lines.get(at + path, 0), Mistake(document.place(at + path), message)))
-    return [mistake for _, mistake in sorted(found, key=lambda pair: pair[0])]
+        yield document.line(path), Mistake(document.place(path), message)
 
 
 def _unknown(key: str, known: list[str]) -> str:
@@ -103,20 +113,24 @@ def _unknown(key: str, known: list[str]) -> str:
 
 def _known(model: type[BaseModel], path: Place) -> list[str]:
     """The keys that the section at ``path`` has."""
-    section: object = model
-    for part in path:
-        if isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields:
-            section = _section_in(section.model_fields[str(part)].annotation)
-    return list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
+    section, parts = model, list(path)
+    while parts:
+        field = section.model_fields.get(str(parts.pop(0)))
+        inner = _section_in(field.annotation) if field else None
+        if field is None or inner is None:
+            return []
+        if typing.get_origin(field.annotation) in (dict, tuple):
+            del parts[:1]  # the key or the index within it
+        section = inner
+    return list(section.model_fields)
 
 
-def _section_in(annotation: object) -> object:
+def _section_in(annotation: object) -> type[BaseModel] | None:
     """The section class within ``tuple[X, ...]``, ``dict[str, X]`` or ``X | None``."""
-    arguments = typing.get_args(annotation)
-    if not arguments:
-        return annotation
-    inner = (_section_in(argument) for argument in arguments)
-    return next((item for item in inner if isinstance(item, type) and issubclass(item, BaseModel)), None)
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation if issubclass(annotation, BaseModel) else None
+    inner = (_section_in(argument) for argument in typing.get_args(annotation))
+    return next((section for section in inner if section), None)
 
 
 def _with_absolute_paths(config: Config, beside: str) -> Config:
@@ -141,7 +155,7 @@ def _with_absolute_paths(config: Config, beside: str) -> Config:
             update={
                 "file_sd": group.file_sd
                 and group.file_sd.model_copy(
-                    update={"files": tuple(absolute(path, beside) for path in group.file_sd.files)}
+                    update={"files": tuple(_absolute_pattern(path, beside) for path in group.file_sd.files)}
                 )
             }
         )

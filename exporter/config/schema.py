@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from exporter.config.duration import Seconds
 from exporter.config.ranges import expand
@@ -71,6 +81,12 @@ def _host_key(text: str) -> str:
     return text
 
 
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):  # YAML's yes is Python's 1
+        raise ValueError("not a number")  # noqa: TRY004 - pydantic gathers ValueErrors
+    return value
+
+
 def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
@@ -95,13 +111,16 @@ NodeNames = Annotated[str, AfterValidator(_node_names)]
 Word = Annotated[str, AfterValidator(_one_line)]
 HostKey = Annotated[str, AfterValidator(_host_key)]
 HostKeys = Annotated[tuple[HostKey, ...], BeforeValidator(_as_tuple)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=65535)]
 
 
 class Section(BaseModel):
     """A part of the configuration. Its repr and its errors never show a value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        return iter(())
 
 
 class PathSettings(Section):
@@ -187,18 +206,19 @@ class Config(Section):
 
     interval: Seconds = 3600.0
     min_interval: Seconds = 60.0
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 32
+    concurrency: Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=1024)] = 32
     ready_after: Seconds = 300.0
     file_sd_refresh: Seconds = 5.0
     ssh: Ssh = Ssh()
     defaults: NodeSettings = NodeSettings()
     groups: Annotated[dict[Word, Group], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Config:
-        if self.min_interval > self.interval:
-            raise ValueError("min_interval is longer than interval")
-        return self
+    @field_validator("min_interval")
+    @classmethod
+    def _at_most_interval(cls, seconds: float, info: ValidationInfo) -> float:
+        if seconds > info.data.get("interval", seconds):
+            raise ValueError("longer than interval")
+        return seconds
 
     @property
     def pace(self) -> Pace:

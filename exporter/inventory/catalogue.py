@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
+import re
 from dataclasses import dataclass, replace
 
 from exporter.config.document import Document
@@ -17,51 +18,46 @@ from exporter.model.report import SourceStatus
 
 log = logging.getLogger(__name__)
 
-Signature = tuple[int, int, int] | None
+_ESCAPED = re.compile(r"\[([*?[])\]")  # by glob.escape
+Signature = tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """One file: the nodes of its last good reading, and what the file looked like when it was last read."""
+    """One file: the nodes of its last good reading, what it looked like then, and what is wrong with it now."""
 
-    nodes: tuple[Node, ...]
-    signature: Signature
+    nodes: tuple[Node, ...] = ()
+    signature: Signature = None
     problem: str = ""
-
-    @property
-    def up(self) -> bool:
-        return not self.problem
 
 
 class Catalogue:
     """All nodes of a configuration. Not shared between threads: one thread refreshes it."""
 
-    def __init__(self, config: Config, document: Document) -> None:
-        """Raises ConfigurationError with every mistake of the static nodes."""
+    def __init__(self, config: Config, document: Document, older: Catalogue | None = None) -> None:
+        """``older`` is the catalogue before a reload: what files that do not count now gave to it is kept.
+
+        Raises ConfigurationError with every mistake of the static nodes.
+        """
         self._config = config
         self._static = _static_nodes(config, document)
         self._sources: dict[str, _Source] = {}
+        self._older = older.kept if older else {}
+        self._told: dict[str, str] = {}
         self._barren: tuple[str, ...] = ()
+        self.nodes: tuple[Node, ...] = self._static
         self.refresh()
 
     @property
-    def nodes(self) -> tuple[Node, ...]:
-        return (*self._static, *(node for name in sorted(self._sources) for node in self._sources[name].nodes))
+    def kept(self) -> dict[str, tuple[Node, ...]]:
+        """What each file gave when it last counted."""
+        return {name: source.nodes for name, source in self._sources.items()}
 
     @property
     def statuses(self) -> tuple[SourceStatus, ...]:
-        """Every file and whether it counts now, and every pattern that matches none."""
-        files = [SourceStatus(name, source.up) for name, source in sorted(self._sources.items())]
+        """Every file and whether it counts whole, and every pattern that matches none."""
+        files = [SourceStatus(name, up=name not in self._told) for name in sorted(self._sources)]
         return (*files, *(SourceStatus(pattern, up=False) for pattern in self._barren))
-
-    def inherit(self, older: Catalogue) -> None:
-        """Keep what files that do not count now gave to the catalogue before a reload."""
-        for name, source in self._sources.items():
-            known = older._sources.get(name)
-            if not source.up and not source.nodes and known:
-                taken = {node.name for node in self.nodes}
-                kept = tuple(node for node in known.nodes if node.name not in taken)
-                self._sources[name] = replace(source, nodes=kept)
 
     def refresh(self) -> bool:
         """Read again every file_sd file that changed. True where nodes or statuses may have."""
@@ -69,48 +65,93 @@ class Catalogue:
         barren = []
         for group in self._config.groups.values():
             for pattern in group.file_sd.files if group.file_sd else ():
-                found = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
-                wanted.update((path, group) for path in found)
+                found = _matching(pattern)
+                for path in found:
+                    wanted.setdefault(path, group)
                 barren.extend([] if found else [pattern])
-        changed = set(self._sources) != set(wanted) or self._barren != tuple(barren)
+        moved = [path for path in wanted if self._has_moved(path)]
+        changed = bool(moved) or set(self._sources) != set(wanted) or self._barren != tuple(barren)
         self._barren = tuple(barren)
         self._sources = {name: source for name, source in self._sources.items() if name in wanted}
-        moved = [path for path in wanted if self._is_new(path)]
         for path in moved:
-            self._reread(path, wanted[path])
-        for path in [path for path in wanted if moved and not self._sources[path].up]:
-            self._reread(path, wanted[path])  # what one file gave up, another may claim now
-        return changed or bool(moved)
+            self._sources[path] = self._reread(path, wanted[path])
+        if changed:
+            self._merge()
+        return changed
 
-    def _is_new(self, path: str) -> bool:
-        before = self._sources.get(path)
-        return before is None or before.signature != _signature(path)
+    def _has_moved(self, path: str) -> bool:
+        return path not in self._sources or self._sources[path].signature != _signature(path)
 
-    def _reread(self, path: str, group: Group) -> None:
-        before, signature = self._sources.get(path, _Source((), None)), _signature(path)
-        try:
-            self._sources[path] = _Source(self._read(path, group), signature)
-            if before.problem:
-                log.info("file_sd file counts again", extra={"file": path})
-        except ConfigurationError as error:
-            self._sources[path] = _Source(before.nodes, signature, str(error))
-            if before.problem != str(error):
-                problem = {"file": path, "mistakes": str(error)}
-                log.error("file_sd file refused, its last nodes stay", extra=problem)  # noqa: TRY400 - told in words
-
-    def _read(self, path: str, group: Group) -> tuple[Node, ...]:
+    def _reread(self, path: str, group: Group) -> _Source:
+        """The file as it is now; its last good nodes where it cannot be used."""
+        signature, labels = _signature(path), self._config.label_names
         port = bool(group.file_sd and group.file_sd.use_target_port)
-        labels = self._config.label_names
-        entries = file_sd.read(path, labels, use_target_port=port)
-        nodes = [
-            node for entry, place in entries for node in settle(entry, (group, self._config.defaults), labels, place)
-        ]
-        others = (
-            *self._static,
-            *(node for name, source in self._sources.items() if name != path for node in source.nodes),
-        )
-        _refuse_duplicates((*others, *nodes))
-        return tuple(nodes)
+        try:
+            entries = file_sd.read(path, labels, use_target_port=port)
+            levels = (group, self._config.defaults)
+            nodes = tuple(node for entry, place in entries for node in settle(entry, levels, labels, place))
+            _refuse_doubled(nodes)
+            return _Source(nodes, signature)
+        except ConfigurationError as error:
+            before = (
+                self._sources[path].nodes if path in self._sources else _relabelled(self._older.get(path, ()), labels)
+            )
+            return _Source(before, signature, str(error))
+
+    def _merge(self) -> None:
+        """Static nodes, then each file's that nobody named before; what is wrong with a file is told once."""
+        taken = {node.name: node.origin for node in self._static}
+        nodes, problems = list(self._static), {}
+        for path, source in sorted(self._sources.items()):
+            doubled = []
+            for node in source.nodes:
+                if node.name in taken:
+                    doubled.append(f"{node.origin}: {_doubled(node, taken[node.name])}")
+                else:
+                    taken[node.name] = node.origin
+                    nodes.append(node)
+            if problem := "\n".join([source.problem, *doubled] if source.problem else doubled):
+                problems[path] = problem
+        self.nodes = tuple(nodes)
+        for path in sorted({*problems, *self._told}):
+            _tell(path, self._told.get(path), problems.get(path))
+        self._told = problems
+
+
+def _matching(pattern: str) -> list[str]:
+    """The files of a pattern; a file that is named in full is wanted whether it is there or not."""
+    if glob.has_magic(_ESCAPED.sub("", pattern)):
+        return sorted(glob.glob(pattern))
+    return [_ESCAPED.sub(r"\1", pattern)]
+
+
+def _refuse_doubled(nodes: tuple[Node, ...]) -> None:
+    """A file that names a node twice is malformed."""
+    first: dict[str, str] = {}
+    mistakes = Mistakes()
+    for node in nodes:
+        if node.name in first:
+            mistakes.found.append(Mistake(node.origin, _doubled(node, first[node.name])))
+        first.setdefault(node.name, node.origin)
+    mistakes.tell()
+
+
+def _doubled(node: Node, elsewhere: str) -> str:
+    return f"node {node.name!r} is already named at {elsewhere}"
+
+
+def _tell(path: str, before: str | None, now: str | None) -> None:
+    if now and now != before:
+        log.error("file_sd file does not count whole", extra={"file": path, "mistakes": now})
+    elif before and not now:
+        log.info("file_sd file counts again", extra={"file": path})
+
+
+def _relabelled(nodes: tuple[Node, ...], labels: tuple[str, ...]) -> tuple[Node, ...]:
+    """Nodes of an earlier configuration with the label set of this one."""
+    return tuple(
+        replace(node, labels=tuple((label, dict(node.labels).get(label, "")) for label in labels)) for node in nodes
+    )
 
 
 def _static_nodes(config: Config, document: Document) -> tuple[Node, ...]:
@@ -125,20 +166,9 @@ def _static_nodes(config: Config, document: Document) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
-def _refuse_duplicates(nodes: tuple[Node, ...]) -> None:
-    first: dict[str, str] = {}
-    mistakes = []
-    for node in nodes:
-        if node.name in first:
-            mistakes.append(Mistake(node.origin, f"node {node.name!r} is already named at {first[node.name]}"))
-        first.setdefault(node.name, node.origin)
-    if mistakes:
-        raise ConfigurationError(*mistakes)
-
-
 def _signature(path: str) -> Signature:
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

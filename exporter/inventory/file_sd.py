@@ -52,11 +52,23 @@ def split_address(target: str) -> tuple[str, int | None]:
         host, bracket, rest = target[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
             raise ValueError("not an address")
-        return host, int(rest[1:]) if rest else None
+        return _host(host), _port(rest[1:]) if rest else None
     if target.count(":") == 1:
         host, _, port = target.partition(":")
-        return host, int(port)
-    return target, None
+        return _host(host), _port(port)
+    return _host(target), None
+
+
+def _host(text: str) -> str:
+    if not text or any(character.isspace() or character in "[]{}" for character in text):
+        raise ValueError("not an address: no host")
+    return text
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= 65535:
+        raise ValueError("not an address: its port is not from 1 to 65535")
+    return int(text)
 
 
 def _group(
@@ -83,7 +95,7 @@ def _entry(
     try:
         host, port = split_address(target)
     except ValueError as error:
-        raise ConfigurationError(Mistake(place, f"not an address with a port: {error}")) from error
+        raise ConfigurationError(Mistake(place, str(error))) from error
     settings = _settings(given, labels)
     if use_target_port and port is not None:
         settings.setdefault("port", port)

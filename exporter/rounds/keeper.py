@@ -28,11 +28,11 @@ class Kept:
     def __init__(self, path: str, older: Kept | None = None) -> None:
         """Raises ConfigurationError with every mistake of the file, the inventory and the key files."""
         self.config, document = load(path)
+        self.catalogue: Catalogue
+        self.ssh: SshTransport
         mistakes = Mistakes()
         with mistakes.gathered():
-            self.catalogue = Catalogue(self.config, document)
-            if older:
-                self.catalogue.inherit(older.catalogue)
+            self.catalogue = Catalogue(self.config, document, older.catalogue if older else None)
         with mistakes.gathered():
             self.ssh = SshTransport.from_config(self.config.ssh)
         mistakes.tell()
@@ -105,9 +105,12 @@ class Keeper:
             request.put(self._reload())
 
     def _watch(self) -> None:
-        if self._kept.catalogue.refresh():
-            self._publish()
-            log.info("inventory changed", extra={"nodes": len(self._kept.catalogue.nodes)})
+        try:
+            if self._kept.catalogue.refresh():
+                self._publish()
+                log.info("inventory changed", extra={"nodes": len(self._kept.catalogue.nodes)})
+        except Exception:
+            log.exception("file_sd could not be looked at in a way nobody foresaw; the inventory stays")
 
     def _reload(self) -> tuple[Mistake, ...]:
         try:

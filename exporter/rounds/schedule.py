@@ -53,8 +53,9 @@ def due(report: NodeReport, pace: Pace) -> float:
 
 def boundaries(report: NodeReport) -> Iterator[float]:
     """Every moment at which a certificate of the node changes its state."""
-    if report.client and not report.client.managed:
-        yield report.client.certificate.not_after
+    for reading in (report.client, report.serving):
+        if reading and not reading.managed:
+            yield reading.certificate.not_after
     for reading in _rotated(report):
         edges = rotation.window(reading.certificate)
         yield from (edges.start, edges.end, edges.grace_end, reading.certificate.not_after)
@@ -82,5 +83,5 @@ def _back_off(report: NodeReport, pace: Pace) -> float:
     longest = pace.interval
     if report.client:
         longest = max(pace.min_interval, min(pace.interval, report.client.certificate.lifetime / 100))
-    pause = min(FIRST_BACK_OFF * 2.0 ** min(max(0, report.failures - 1), 30), longest)
+    pause = max(pace.min_interval, min(FIRST_BACK_OFF * 2.0 ** min(max(0, report.failures - 1), 30), longest))
     return max(pause, LONG_BACK_OFF) if report.reason and report.reason.backs_off_long else pause

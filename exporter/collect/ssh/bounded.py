@@ -39,7 +39,7 @@ class BoundedSocket:
     def __init__(self, connected: socket.socket, banner_deadline: float, handshake_deadline: float) -> None:
         self._socket = connected
         self._handshake_deadline = handshake_deadline
-        self._greeting = b""
+        self.greeting = b""  # what came before the SSH identification
         self.deadline = banner_deadline
         self.budget = HANDSHAKE_BUDGET
         self.identified = False
@@ -86,15 +86,20 @@ class BoundedSocket:
         hang_up(self._socket)
 
     def _greet(self, data: bytes) -> None:
-        self._greeting += data
-        if _IDENTIFICATION.search(self._greeting):
-            self.identified, self._greeting = True, b""
+        self.greeting += data
+        if _IDENTIFICATION.search(self.greeting):
+            self.identified = True
             self.deadline = self._handshake_deadline
-        elif len(self._greeting) > _LONGEST_GREETING:
+        elif len(self.greeting) > _LONGEST_GREETING:
             raise self._end(Ending.EXHAUSTED)
 
+    def notice_expiry(self) -> None:
+        """Paramiko's own time-outs may be a moment faster than ours: the bound is the same."""
+        if time.monotonic() >= self.deadline:
+            self.ending = self.ending or Ending.EXPIRED
+
     def _check(self) -> None:
-        if time.monotonic() > self.deadline:
+        if time.monotonic() >= self.deadline:
             raise self._end(Ending.EXPIRED)
 
     def _end(self, ending: Ending) -> OSError:

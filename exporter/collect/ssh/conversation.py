@@ -5,7 +5,9 @@ Every step is bounded by :class:`BoundedSocket`'s deadline, which moves with the
 
 from __future__ import annotations
 
+import math
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from paramiko.ssh_exception import AuthenticationException, BadAuthenticationTyp
 
 from exporter.collect.answer import LARGEST_ANSWER, is_whole
 from exporter.collect.ssh import host_key
-from exporter.collect.ssh.bounded import BoundedSocket, hang_up
+from exporter.collect.ssh.bounded import BoundedSocket, Ending, hang_up
 from exporter.collect.ssh.failures import Phase, of_connect, of_conversation
 from exporter.collect.ssh.identity import Credentials
 from exporter.collect.ssh.known_hosts import Known
@@ -29,13 +31,27 @@ COMMAND = "/bin/sh -s"
 MOST_KEYS_TRIED = 5  # sshd's MaxAuthTries is 6
 _BITE = 32 * 1024
 _JOIN = 2.0
+_MARGIN = 1.0  # by which paramiko's own time-outs come after ours
 
 
 class _Packetizer(Packetizer):
-    """Without paramiko's timer thread for the handshake: the socket has a deadline of its own."""
+    """Without paramiko's own time-outs for banner and handshake: the socket has its deadline."""
 
     def start_handshake(self, timeout: float) -> None:
         pass
+
+    def readline(self, _timeout: float) -> str:
+        return super().readline(math.inf)
+
+
+class _Transport(paramiko.Transport):
+    """A hostile peer's bytes make paramiko's thread raise anything: what is not its own is named as such."""
+
+    def get_exception(self) -> Exception | None:
+        error = super().get_exception()
+        if error is None or isinstance(error, (SSHException, EOFError, OSError)):
+            return error
+        return SSHException(type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +79,7 @@ class Conversation:
     def run(self, script: str, credentials: Credentials) -> Output:
         """Log in, feed ``script`` to a shell, return what it printed."""
         peer = self._peer = self._connect()
-        transport = paramiko.Transport(peer, packetizer_class=_Packetizer)  # type: ignore[arg-type]  # a socket to paramiko
+        transport = _Transport(peer, packetizer_class=_Packetizer)  # type: ignore[arg-type]  # a socket to paramiko
         try:
             self._handshake(transport)
             host_key.verify(transport.get_remote_server_key(), self._access, self._known)
@@ -84,6 +100,7 @@ class Conversation:
         self._end = 0.0
         if self._peer:
             self._peer.deadline = 0.0
+            self._peer.notice_expiry()
         if self._connecting:
             hang_up(self._connecting)
 
@@ -91,6 +108,8 @@ class Conversation:
         deadline = self._until(self._timeouts.connect)
         error: OSError = TimeoutError("no address")
         for family, address in resolve(self._access.address, self._access.port, deadline - time.monotonic()):
+            if time.monotonic() >= min(deadline, self._end):
+                break
             connected = self._connecting = socket.socket(family, socket.SOCK_STREAM)
             try:
                 connected.settimeout(max(0.001, deadline - time.monotonic()))
@@ -104,16 +123,19 @@ class Conversation:
         raise CollectError(self._late(of_connect(error)), f"{self._access.address} port {self._access.port}") from error
 
     def _handshake(self, transport: paramiko.Transport) -> None:
-        transport.banner_timeout = self._timeouts.banner
         kinds = host_key.pinned_kinds(self._access) if self._access.host_keys else self._known.kinds
         host_key.ask_for_known_kinds(transport, kinds)
-        transport.start_client(timeout=max(0.001, self._end - time.monotonic()))
-        if not transport.initial_kex_done:  # start_client returns without a word at its time-out
+        done = threading.Event()
+        transport.start_client(event=done)
+        done.wait(max(0.0, self._end - time.monotonic()) + _MARGIN)
+        if not transport.is_active():
+            raise transport.get_exception() or EOFError("disconnected")
+        if not done.is_set():
             raise TimeoutError
 
     def _log_in(self, transport: paramiko.Transport, credentials: Credentials) -> None:
-        transport.auth_timeout = max(0.001, self._deadline() - time.monotonic())
-        with credentials.all() as keys:
+        transport.auth_timeout = self._left() + _MARGIN
+        with credentials.all(self._left()) as keys:
             for number, key in enumerate(keys[:MOST_KEYS_TRIED]):
                 if self._accepts(transport, key, first=number == 0):
                     return
@@ -125,14 +147,15 @@ class Conversation:
         except BadAuthenticationType as error:
             raise CollectError(Reason.AUTH_FAILED, "no public-key logins") from error
         except AuthenticationException:
-            if time.monotonic() >= self._deadline():
+            self._live().notice_expiry()
+            if self._live().ending is Ending.EXPIRED:
                 raise CollectError(self._late(Reason.AUTH_TIMEOUT)) from None
             if not transport.is_active() and first:  # later it is sshd's MaxAuthTries
                 raise CollectError(self._late(Reason.CONNECTION_LOST), "closed during authentication") from None
             return False
 
     def _execute(self, transport: paramiko.Transport, script: str) -> Output:
-        channel = transport.open_session(timeout=max(0.001, self._deadline() - time.monotonic()))
+        channel = transport.open_session(timeout=self._left() + _MARGIN)
         asked = self._clock()
         try:
             channel.exec_command(COMMAND)
@@ -144,26 +167,23 @@ class Conversation:
         return self._read(channel, asked)
 
     def _feed(self, channel: paramiko.Channel, script: str) -> None:
-        channel.settimeout(max(0.001, self._deadline() - time.monotonic()))
+        channel.settimeout(self._left())
         try:
             channel.sendall(script.encode("ascii"))
             channel.shutdown_write()
         except TimeoutError:
             raise
         except OSError:
-            # the command closed its input unread; what it printed decides
-            if not channel.recv_ready():
-                raise
+            return  # the command closed its input unread, or all is lost: reading tells which
 
     def _read(self, channel: paramiko.Channel, asked: float) -> Output:
         text, answered = bytearray(), 0.0
         while not is_whole(bytes(text)):
-            left = self._deadline() - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            channel.settimeout(left)
+            channel.settimeout(self._left())
             data = channel.recv(_BITE)
             answered = answered or self._clock()
+            if not data and not channel.eof_received:
+                raise EOFError("the connection ended, not the output")
             if not data:
                 break
             text += data
@@ -178,8 +198,9 @@ class Conversation:
     def _until(self, timeout: float) -> float:
         return min(self._end, time.monotonic() + timeout)
 
-    def _deadline(self) -> float:
-        return min(self._end, self._live().deadline)
+    def _left(self) -> float:
+        """Seconds until the phase must be over."""
+        return max(0.001, min(self._end, self._live().deadline) - time.monotonic())
 
     def _live(self) -> BoundedSocket:
         if self._peer is None:

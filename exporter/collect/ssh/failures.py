@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from enum import Enum
 
 from paramiko import ssh_exception as vendor
@@ -37,6 +38,8 @@ OF_VENDOR: dict[type[Exception], Reason] = {
 }
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EACCES, errno.EPERM)
 _EXPIRED = {Phase.AUTH: Reason.AUTH_TIMEOUT, Phase.COMMAND: Reason.COMMAND_TIMEOUT}
+# What sshd says, in clear, when it has too many connections (sshd.c, since OpenSSH 7 and 9.8).
+_TURNED_AWAY = re.compile(rb"Exceeded MaxStartups|Not allowed at this time")
 _GENERAL = (Reason.PROTOCOL_ERROR, Reason.CONNECTION_LOST)
 
 
@@ -51,6 +54,7 @@ def of_connect(error: OSError) -> Reason:
 
 def of_conversation(error: Exception, phase: Phase, peer: BoundedSocket) -> Reason:
     """Why a conversation ended: a bound that was passed says more than the exception that it made."""
+    peer.notice_expiry()
     if peer.ending is Ending.EXPIRED:
         return _expired(phase, peer)
     if peer.ending is Ending.EXHAUSTED:
@@ -59,7 +63,8 @@ def of_conversation(error: Exception, phase: Phase, peer: BoundedSocket) -> Reas
     if reason not in _GENERAL:
         return reason
     if peer.ending is Ending.CLOSED:
-        return Reason.CONNECTION_LOST
+        spoke_otherwise = not peer.identified and peer.greeting and not _TURNED_AWAY.match(peer.greeting)
+        return Reason.NOT_SSH if spoke_otherwise else Reason.CONNECTION_LOST
     return reason if peer.identified else Reason.NOT_SSH
 
 

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import io
 import os
+import socket
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import paramiko
-from paramiko.pkey import UnknownKeyType
-from paramiko.ssh_exception import PasswordRequiredException, SSHException
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from paramiko.agent import AgentSSH
+from paramiko.ssh_exception import SSHException
 
 from exporter.config.schema import Identity, Ssh
 from exporter.errors import CollectError, ConfigurationError, Mistake, Mistakes, Reason
 
 LARGEST_KEY = 64 * 1024
+_KINDS: tuple[tuple[type, type[paramiko.PKey]], ...] = (
+    (ed25519.Ed25519PrivateKey, paramiko.Ed25519Key),
+    (ec.EllipticCurvePrivateKey, paramiko.ECDSAKey),
+    (rsa.RSAPrivateKey, paramiko.RSAKey),
+)
+
+
+class _Agent(AgentSSH):
+    """The SSH agent over a socket of ours, with its time-out: paramiko's own waits for ever."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connect(connection)  # type: ignore[attr-defined]  # what paramiko's own agents call
+
+    def _send_message(self, msg: bytes) -> object:
+        try:
+            return super()._send_message(msg)  # type: ignore[misc]  # paramiko's, not in its types
+        except OSError as error:  # paramiko's thread does not survive a time-out here
+            raise SSHException("the agent does not answer") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +52,26 @@ class Credentials:
     agent: bool = False
 
     @contextmanager
-    def all(self) -> Iterator[tuple[paramiko.PKey, ...]]:
-        """Every key to try, in order. Raises CollectError where only the agent could have one and does not."""
+    def all(self, timeout: float) -> Iterator[tuple[paramiko.PKey, ...]]:
+        """Every key to try, in order; the agent has ``timeout`` seconds for each answer.
+
+        Raises CollectError where only the agent could have a key and does not.
+        """
         if not self.agent:
             yield self.keys
             return
-        try:
-            agent = paramiko.Agent()
-        except (SSHException, OSError) as error:
-            raise CollectError(Reason.AGENT_FAILED, "the agent does not answer") from error
-        try:
-            keys = (*self.keys, *agent.get_keys())
-            if not keys:
-                raise CollectError(Reason.AGENT_FAILED, "no agent, or it holds no key")
-            yield keys
-        finally:
-            agent.close()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            try:
+                connection.settimeout(timeout)
+                connection.connect(os.environ.get("SSH_AUTH_SOCK", ""))
+                from_agent = _Agent(connection).get_keys()
+            except (SSHException, OSError, struct.error) as error:
+                if not self.keys:
+                    raise CollectError(Reason.AGENT_FAILED, "no agent, or it does not answer") from error
+                from_agent = ()
+            if not self.keys and not from_agent:
+                raise CollectError(Reason.AGENT_FAILED, "the agent holds no key")
+            yield (*self.keys, *from_agent)
 
 
 def load(ssh: Ssh) -> Credentials:
@@ -57,24 +86,36 @@ def load(ssh: Ssh) -> Credentials:
 
 
 def _load(identity: Identity) -> paramiko.PKey:
-    _read_secret(identity.file)
-    passphrase = None
+    encoded, passphrase = _read_secret(identity.file), None
     if identity.passphrase_file:
         passphrase = _read_secret(identity.passphrase_file).rstrip(b"\r\n")
     problem = "not a private key of type ed25519, ECDSA or RSA"
     try:
-        return paramiko.PKey.from_path(identity.file, passphrase)  # type: ignore[arg-type]  # bytes, says cryptography
+        return _parse(encoded, passphrase)
     except TypeError:
         problem = (
             "not encrypted, yet a passphrase_file is given" if passphrase else "encrypted; give its passphrase_file"
         )
-    except (PasswordRequiredException, SSHException, ValueError):
-        problem = "wrong passphrase, or a damaged key" if passphrase else problem
-    except UnknownKeyType:
+    except UnsupportedAlgorithm:
         problem = "a key type that is not supported; ed25519, ECDSA and RSA are"
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
+    except (SSHException, ValueError):
+        problem = "wrong passphrase, or a damaged key" if passphrase else problem
     raise ConfigurationError(Mistake(identity.file, problem))
+
+
+def _parse(encoded: bytes, passphrase: bytes | None) -> paramiko.PKey:
+    """OpenSSH's own format, PKCS#1, SEC 1 or PKCS#8: paramiko alone does not read the last."""
+    try:
+        key: object = serialization.load_ssh_private_key(encoded, passphrase)
+    except ValueError:
+        key = serialization.load_pem_private_key(encoded, passphrase)
+    if not isinstance(key, (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+        raise UnsupportedAlgorithm(type(key).__name__)
+    plain = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    kind = next(ours for theirs, ours in _KINDS if isinstance(key, theirs))
+    return kind.from_private_key(io.StringIO(plain.decode("ascii")))
 
 
 def _read_secret(path: str) -> bytes:

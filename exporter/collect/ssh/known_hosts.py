@@ -8,11 +8,10 @@ sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT": plain names, hashed names, patterns with
 from __future__ import annotations
 
 import base64
-import binascii
 import fnmatch
 import hmac
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.errors import Reason
 
@@ -66,7 +65,7 @@ def parse(text: str) -> Iterator[Line]:
             continue
         try:
             yield Line(words[0], marker, words[1], base64.b64decode(words[2], validate=True))
-        except binascii.Error:
+        except ValueError:
             continue
 
 
@@ -84,12 +83,12 @@ class KnownHosts:
     def lookup(self, names: Iterable[str], port: int) -> Known:
         """What is known of a host that goes by any of ``names``."""
         hosts = [name.lower() for name in names]
-        if port != DEFAULT_PORT:
-            with_port = self._of([f"[{host}]:{port}" for host in hosts])
-            if with_port.keys or with_port.has_authority:
-                plain = self._of(hosts)
-                return Known(with_port.keys, with_port.revoked | plain.revoked, with_port.has_authority)
-        return self._of(hosts)
+        plain = self._of(hosts)
+        if port == DEFAULT_PORT:
+            return plain
+        with_port = self._of([f"[{host}]:{port}" for host in hosts])
+        nearest = with_port if with_port.keys or with_port.has_authority else plain
+        return replace(nearest, revoked=with_port.revoked | plain.revoked)
 
     def _add(self, line: Line) -> None:
         if line.hosts.startswith("|1|"):
@@ -113,8 +112,8 @@ class KnownHosts:
         )
 
     def _find(self, host: str) -> Known:
-        lines = [*self._plain.get(host, ())]
-        lines.extend(line for salt, digest, line in self._hashed if hmac.digest(salt, host.encode(), "sha1") == digest)
+        lines, encoded = [*self._plain.get(host, ())], host.encode()
+        lines.extend(line for salt, digest, line in self._hashed if hmac.digest(salt, encoded, "sha1") == digest)
         lines.extend(line for line in self._patterns if _matches(line.hosts, host))
         known = Known(
             keys=frozenset((line.kind, line.key) for line in lines if not line.marker),
