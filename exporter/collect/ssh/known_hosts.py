@@ -112,7 +112,7 @@ class KnownHosts:
         )
 
     def _find(self, host: str) -> Known:
-        lines, encoded = [*self._plain.get(host, ())], host.encode()
+        lines, encoded = [*self._plain.get(host, ())], host.encode("utf-8", "surrogateescape")
         lines.extend(line for salt, digest, line in self._hashed if hmac.digest(salt, encoded, "sha1") == digest)
         lines.extend(line for line in self._patterns if _matches(line.hosts, host))
         known = Known(
