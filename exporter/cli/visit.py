@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import Progress
@@ -19,8 +20,9 @@ from exporter.collect.local import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.errors import ConfigurationError, Mistake
 from exporter.judge import rotation
+from exporter.model.assessment import Reading, State
 from exporter.model.node import LocalAccess, Node
-from exporter.model.report import FleetSnapshot, Visit
+from exporter.model.report import FleetSnapshot
 from exporter.rounds.daemon import Fleet
 from exporter.rounds.keeper import Kept
 from exporter.rounds.state import FleetState
@@ -50,17 +52,15 @@ def visit_all(fleet: Fleet) -> FleetSnapshot:
     state = FleetState()
     state.settle(fleet.nodes, fleet.labels, fleet.pace)
 
-    def look(node: Node) -> Visit:
-        return visit(node, _reports[node.name], fleet.transports)
-
-    _reports = {report.node.name: report for report in state.snapshot().reports}
+    reports = state.snapshot().reports
     pool = ThreadPoolExecutor(min(fleet.concurrency, max(1, len(fleet.nodes))), thread_name_prefix="visit")
     with (
         _ending(fleet, pool),
         Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar,
     ):
         task = bar.add_task("visiting", total=len(fleet.nodes))
-        for future in as_completed([pool.submit(look, node) for node in fleet.nodes]):
+        visits = [pool.submit(visit, report.node, report, fleet.transports) for report in reports]
+        for future in as_completed(visits):
             state.record(future.result())
             bar.advance(task)
     return state.snapshot()
@@ -91,14 +91,7 @@ def _chosen(fleet: Fleet, names: list[str]) -> Fleet:
     unknown = [Mistake(name, "not a node of the inventory") for name in names if name not in known]
     if unknown:
         raise ConfigurationError(*unknown)
-    return Fleet(
-        tuple(known[name] for name in dict.fromkeys(names)),
-        fleet.labels,
-        fleet.pace,
-        fleet.transports,
-        fleet.concurrency,
-        fleet.close,
-    )
+    return replace(fleet, nodes=tuple(known[name] for name in dict.fromkeys(names)))
 
 
 def _status(nodes: tuple[NodeView, ...]) -> int:
@@ -110,7 +103,7 @@ def _status(nodes: tuple[NodeView, ...]) -> int:
 def _plain(view: NodeView) -> dict[str, object]:
     """One node as data; what is not known is null."""
     report = view.report
-    told: dict[str, object] = {
+    return {
         "node": report.node.name,
         "labels": dict(report.node.labels),
         "address": report.node.address,
@@ -120,20 +113,21 @@ def _plain(view: NodeView) -> dict[str, object]:
         "state": view.client_state,
         "clock_offset_seconds": report.clock_offset,
         "findings": [{"cause": finding.cause, "severity": finding.severity} for finding in report.findings],
-        "certificates": {},
+        "certificates": {role: _certificate(reading, state) for role, reading, state in view.readings()},
     }
-    certificates: dict[str, object] = {}
-    for role, reading, state in view.readings():
-        found, edges = reading.certificate, rotation.window(reading.certificate)
-        certificates[role] = {
-            "not_before": moment(found.not_before),
-            "not_after": moment(found.not_after),
-            "rotation_window_start": moment(edges.start) if reading.managed else None,
-            "rotation_window_end": moment(edges.end) if reading.managed else None,
-            "state": state if reading.managed or role == "client" else None,
-            "serial": found.serial,
-            "issuer": found.issuer,
-            "subject": found.subject,
-            "fingerprint": found.fingerprint,
-        }
-    return {**told, "certificates": certificates}
+
+
+def _certificate(reading: Reading, state: State) -> dict[str, object]:
+    """One certificate; window and state only where the kubelet rotates it."""
+    found, edges, managed = reading.certificate, rotation.window(reading.certificate), reading.managed
+    return {
+        "not_before": moment(found.not_before),
+        "not_after": moment(found.not_after),
+        "rotation_window_start": moment(edges.start) if managed else None,
+        "rotation_window_end": moment(edges.end) if managed else None,
+        "rotation_state": state if managed else None,
+        "serial": found.serial,
+        "issuer": found.issuer,
+        "subject": found.subject,
+        "fingerprint": found.fingerprint,
+    }
