@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -30,6 +30,7 @@ from exporter.rounds.visit import visit
 from exporter.serve.exposition import Format, render
 from exporter.serve.samples import NodeView, views
 
+_LONG = 1.0  # seconds without a bar
 FINE, LATE_OR_WORSE, COULD_NOT_LOOK = 0, 1, 2
 
 
@@ -48,21 +49,21 @@ def command(given: argparse.Namespace) -> int:
 
 
 def visit_all(fleet: Fleet) -> FleetSnapshot:
-    """Every node once, as many at a time as the configuration allows; a bar on a terminal."""
+    """Every node once, as many at a time as the configuration allows; a bar on a terminal when it takes long."""
     state = FleetState()
     state.settle(fleet.nodes, fleet.labels, fleet.pace)
 
     reports = state.snapshot().reports
     pool = ThreadPoolExecutor(min(fleet.concurrency, max(1, len(fleet.nodes))), thread_name_prefix="visit")
-    with (
-        _ending(fleet, pool),
-        Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar,
-    ):
-        task = bar.add_task("visiting", total=len(fleet.nodes))
+    with _ending(fleet, pool):
         visits = [pool.submit(visit, report.node, report, fleet.transports) for report in reports]
-        for future in as_completed(visits):
-            state.record(future.result())
-            bar.advance(task)
+        _, slow = wait(visits, timeout=_LONG)
+        silent = not slow or not sys.stderr.isatty()
+        with Progress(console=Console(stderr=True), transient=True, disable=silent) as bar:
+            task = bar.add_task("visiting", total=len(visits))
+            for future in as_completed(visits):
+                state.record(future.result())
+                bar.advance(task)
     return state.snapshot()
 
 
