@@ -285,3 +285,13 @@ def test_random_is_not_needed() -> None:
     first = [first_due(f"n{number}", 0.0, 100, Pace()) for number in range(100)]
     random.seed(2)
     assert first == [first_due(f"n{number}", 0.0, 100, Pace()) for number in range(100)]
+
+
+def test_a_schedule_that_ended_shows_in_health() -> None:
+    """A daemon is alive while its schedule runs, and not before or after: /-/healthy says so."""
+    daemon = Daemon(FleetState())
+    assert not daemon.is_alive()
+    daemon.start()
+    assert daemon.is_alive()
+    assert daemon.stop() == []
+    assert not daemon.is_alive()

@@ -29,6 +29,7 @@ class Service:
         backend = Backend(
             snapshot=self.daemon.snapshot,
             reload=self._keeper.reload if lifecycle else None,
+            is_alive=self.daemon.is_alive,
             ready_after=lambda: self._keeper.config.ready_after,
         )
         self._listener = Listener(Endpoints(backend).application(), sockets)

@@ -76,6 +76,10 @@ class Daemon:
         """Visit this fleet from now on; readings of nodes that stay are kept."""
         self._inbox.put(fleet)
 
+    def is_alive(self) -> bool:
+        """False once the schedule has ended, be it by a mistake of ours: then nothing is looked at any more."""
+        return self._scheduler.is_alive()
+
     def snapshot(self) -> FleetSnapshot:
         return self._state.snapshot(overdue=self._ready.qsize())
 

@@ -44,6 +44,7 @@ class Backend:
 
     snapshot: Callable[[], FleetSnapshot]
     reload: Callable[[], tuple[Mistake, ...]] | None
+    is_alive: Callable[[], bool]  # False: the fleet is not visited any more
     ready_after: Callable[[], float]  # seconds after the start; then ready whatever is still unvisited
     clock: Callable[[], float] = time.time
 
@@ -81,6 +82,8 @@ class Endpoints:
         return Response(body, headers=headers)
 
     async def healthy(self, _request: Request) -> Response:
+        if not self._backend.is_alive():
+            return PlainTextResponse("The fleet is not visited any more; the log has the reason.\n", status_code=503)
         return PlainTextResponse("kubelet-cert-exporter is healthy.\n")
 
     async def ready(self, _request: Request) -> Response:
