@@ -1,5 +1,7 @@
 # Build: docker build -t kubelet-cert-exporter .       (or podman, buildah)
 # Run:   docker run --read-only --cap-drop=ALL -p 10087:10087 -v /etc/kubelet-cert-exporter:/etc/kubelet-cert-exporter:ro kubelet-cert-exporter
+#
+# It runs as uid 10087, which must be able to read what is mounted: chown 10087 id_ed25519.
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: run test test-long check format clean
 
 run: $(VENV)/run.installed
-	$(BIN)/kubelet-cert-exporter demo
+	$(BIN)/kubelet-cert-exporter demo $(ARGS)
 
 test: check
 	$(BIN)/pytest -n 2 -m 'not long'

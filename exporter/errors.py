@@ -116,7 +116,7 @@ class Mistake:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
+        return f"{self.place}: {self.message}" if self.place else self.message
 
 
 class ConfigurationError(ExporterError):

@@ -152,6 +152,27 @@ MUTANTS = (
         ("tests/test_exposition.py",),
     ),
     Mutant(
+        "a boundary that passes during a visit is not missed",
+        "exporter/rounds/schedule.py",
+        "if moment > began]",
+        "if moment > last]",
+        ("tests/test_schedule.py",),
+    ),
+    Mutant(
+        "a changed inventory wakes only the nodes that it changed",
+        "exporter/model/node.py",
+        "return (self.access, self.paths, self.rotation) == (other.access, other.paths, other.rotation)",
+        "return self == other",
+        ("tests/test_daemon.py",),
+    ),
+    Mutant(
+        "a reading of the old definition is not one of the new",
+        "exporter/rounds/state.py",
+        "if before is None or not before.node.is_read_as(visit.node):",
+        "if before is None:",
+        ("tests/test_report.py",),
+    ),
+    Mutant(
         "refused authentication waits an hour",
         "exporter/rounds/schedule.py",
         "return pause if report.reason.backs_off_long else min(pause, nearest)",
@@ -164,6 +185,10 @@ MUTANTS = (
 def main() -> int:
     """The number of mutants that survived."""
     survivors = []
+    for tests in sorted({mutant.tests for mutant in MUTANTS}):
+        with tempfile.TemporaryDirectory() as directory:
+            if _notices(Mutant("none", "setup.cfg", "[metadata]", "[metadata]", tests), Path(directory) / "tree"):
+                raise SystemExit(f"fails without any mutant: {' '.join(tests)}")
     for mutant in MUTANTS:
         with tempfile.TemporaryDirectory() as directory:
             notices = _notices(mutant, Path(directory) / "tree")

@@ -39,13 +39,13 @@ def mounted(root: Path, not_before: float, not_after: float) -> Path:
         (27 * DAY + 600, 3 * DAY - 600, 1, "late"),
         (28 * DAY, 2 * DAY, 1, "stalled"),
         (31 * DAY, -1 * DAY, 1, "expired"),
-        (-1 * DAY, 31 * DAY, 0, "not_yet_valid"),
+        (-1 * DAY, 31 * DAY, 1, "not_yet_valid"),
     ],
 )
 def test_visit_root_tells_the_state_by_word_and_status(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], age: float, left: float, status: int, state: str
 ) -> None:
-    """visit --root needs no configuration; its exit status is 1 for late or worse."""
+    """visit --root needs no configuration; its exit status is 1 for late or worse, and for not yet valid."""
     root = mounted(tmp_path / "w1", time.time() - age, time.time() + left)
     assert main(["visit", "--root", str(root)]) == status
     assert state in capsys.readouterr().out
@@ -127,7 +127,7 @@ def test_missing_identity_and_known_hosts_are_told_together(tmp_path: Path, caps
     config.write_text("ssh:\n  identities: [{file: key}]\n  known_hosts: hosts\ngroups: {a: {nodes: [n1]}}\n")
     assert main(["run", "--config.check", "--config.file", str(config)]) == 2
     told = capsys.readouterr().err
-    assert f"{tmp_path}/hosts: there is no such file" in told
+    assert f"{tmp_path}/hosts: cannot be read: No such file or directory" in told
     assert f"{tmp_path}/key: cannot be read: No such file or directory" in told
 
 
@@ -143,6 +143,9 @@ def test_config_check_of_the_example(tmp_path: Path, capsys: pytest.CaptureFixtu
     """config.example.yaml is without mistakes once its files are there."""
     example = (ROOT / "config.example.yaml").read_text()
     (tmp_path / "known_hosts").touch()
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets/nodes.json").write_text("[]")
+    (tmp_path / "targets/nodes.yaml").write_text("- targets: [192.0.2.8]\n")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
     config = tmp_path / "config.yaml"
     config.write_text(
@@ -151,7 +154,7 @@ def test_config_check_of_the_example(tmp_path: Path, capsys: pytest.CaptureFixtu
         )
     )
     assert main(["run", "--config.check", f"--config.file={config}"]) == 0
-    assert capsys.readouterr().out == f"{config}: 127 nodes, no mistakes\n"
+    assert capsys.readouterr().out == f"{config}: no mistakes; nodes: 128\n"
 
 
 def test_web_config_file_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,13 +201,17 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert ended.value.code == 0
     told = capsys.readouterr().out
     assert f"kubelet-cert-exporter {__version__}" in told
-    assert all(command in told for command in arguments.COMMANDS)
+    assert all(command in told for command in ("run", "visit", "node-script", "demo"))
 
 
 def test_every_command_is_documented() -> None:
     """The README names every command."""
     readme = (ROOT / "README.md").read_text()
-    missing = [command for command in ("visit", "node-script", "--config.check", "SIGHUP") if command not in readme]
+    missing = [
+        command
+        for command in ("run", "visit", "node-script", "demo", "--config.check", "SIGHUP")
+        if command not in readme
+    ]
     assert missing == []
 
 

@@ -186,7 +186,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_a_directory_in_place_of_the_file_is_told(tmp_path: Path) -> None:
     """A directory under the file's name is one mistake with the system's own words."""
-    assert mistakes(str(tmp_path)) == (Mistake(str(tmp_path), "cannot be read: Is a directory"),)
+    assert mistakes(str(tmp_path)) == (Mistake(str(tmp_path), "not a regular file"),)
 
 
 @pytest.mark.parametrize(
@@ -512,3 +512,10 @@ def test_the_example_configuration_loads() -> None:
     """The example that comes with the exporter is a valid configuration."""
     config, _ = load(str(Path(__file__).parent.parent / "config.example.yaml"))
     assert config.groups
+
+
+def test_a_fifo_is_no_configuration(tmp_path: Path) -> None:
+    """A FIFO in place of a file is refused at once: reading it would wait for ever."""
+    os.mkfifo(tmp_path / "exporter.yaml")
+    with pytest.raises(ConfigurationError, match="not a regular file"):
+        load(str(tmp_path / "exporter.yaml"))

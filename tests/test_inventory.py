@@ -465,7 +465,7 @@ def test_every_mistake_of_a_file_is_told_with_its_place(tmp_path: Path) -> None:
     assert [mistake.place for mistake in caught.value.mistakes] == [
         f"{file}:1: [0].targets[0]",
         f"{file}:2: [1]",
-        f"{file}:4: [2].targets[0]: port",
+        f"{file}:4: [2].targets[0]: __kubelet_cert_port__",
     ]
 
 

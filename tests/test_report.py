@@ -280,13 +280,23 @@ def test_a_visit_of_a_node_that_left_is_counted_and_no_more() -> None:
 
 
 def test_a_visit_under_old_settings_keeps_the_new_ones() -> None:
-    """A visit that began before a reload does not bring back the node's old settings."""
+    """A visit that began before a reload does not bring back the node's old labels."""
     state = settled("a")
-    state.settle((node("a", user="probe"),), (), Pace())
+    now = replace(node("a"), labels=(("site", "north"),), origin="another line")
+    state.settle((now,), ("site",), Pace())
     recorded = state.record(visit("a", NOW))
     assert recorded is not None
-    assert recorded[1].node == node("a", user="probe")
+    assert recorded[1].node == now
     assert recorded[1].client == reading("aa", NOW + 0.25)
+
+
+def test_a_visit_of_another_definition_is_no_reading() -> None:
+    """A visit of a node as it was read before a reload says nothing of the node as it is read now."""
+    state = settled("a")
+    state.settle((node("a", user="probe"),), (), Pace())
+    assert state.record(visit("a", NOW)) is None
+    (report,) = state.snapshot().reports
+    assert (report.reason, report.client) == (Reason.NOT_YET_VISITED, None)
 
 
 def test_recording_tells_before_and_after() -> None:

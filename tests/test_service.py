@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import signal
 import socket
@@ -212,3 +213,28 @@ def test_sigterm_ends_it_with_no_thread_left(world: World) -> None:
         assert exporter.process.returncode == 0
     assert "threads_left" not in exporter.log[-1]
     assert "msg=stopped" in exporter.log[-1]
+
+
+def test_odd_names_cost_no_scrape(world: World, tmp_path: Path) -> None:
+    """A file_sd file whose name is no text, and a label value that is none, leave /metrics whole."""
+    folder = tmp_path / "targets"
+    folder.mkdir()
+    (folder / os.fsdecode(b"odd-\xff.json")).write_text(json.dumps([{"targets": ["192.0.2.7"]}]))
+    (folder / "label.json").write_text('[{"targets": ["192.0.2.8"], "labels": {"cluster": "\\ud800"}}]')
+    os.mkfifo(folder / "fifo.json")
+
+    def change(settings: Any) -> None:
+        settings["groups"]["found"] = {"file_sd": {"files": [str(folder / "*.json")]}, "labels": {"cluster": "found"}}
+
+    edit(world, change)
+    with Running(world.config) as exporter:
+        status, text = exporter.get()
+        assert status == 200
+        sources = samples(text)["kubelet_cert_exporter_inventory_source_up"]
+        exporter.process.send_signal(signal.SIGHUP)
+        assert exporter.stop() < 5
+    assert {os.path.basename(dict(labels)["source"]): value for labels, value in sources.items()} == {
+        "odd-\\xff.json": 1.0,
+        "label.json": 0.0,
+        "fifo.json": 0.0,
+    }

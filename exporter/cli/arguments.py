@@ -8,20 +8,22 @@ from exporter import __version__
 from exporter.log import LogFormat, LogLevel
 
 PROGRAM = "kubelet-cert-exporter"
-COMMANDS = ("run", "visit", "node-script", "demo")
 DEFAULT_ADDRESS = ":10087"
 DEMO_ADDRESS = "127.0.0.1:10087"
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments of one call; flags alone mean ``run``, as with other exporters."""
-    alone = bool(argv) and argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")
+    alone = not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"))
     return _parser().parse_args(["run", *argv] if alone else argv)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        PROGRAM, description="Watch the rotation of kubelet certificates across a fleet, from outside the cluster."
+        PROGRAM,
+        allow_abbrev=False,
+        description="Watch the rotation of kubelet certificates across a fleet, from outside the cluster.",
+        epilog="Without a COMMAND it is run: kubelet-cert-exporter --config.file=config.yaml",
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

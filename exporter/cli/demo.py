@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.table import Table
 
 from exporter.cli.service import Service
 from exporter.cli.table import fleet_table
@@ -22,13 +23,17 @@ from exporter.serve.listener import listen, url
 _EVERY = 1.0
 _EVERY_WITHOUT_TERMINAL = 30.0
 _INTRODUCTION = """\
-A demonstration fleet of {count} nodes. Make-believe: the nodes, their certificate authorities, their sshd (embedded, on
-loopback) and the pace: a healthy certificate lives for ten minutes. Real: host keys, logins, the node script run by
-sh, the files, and this exporter. worker-08.prod stalls within seven minutes; the others with a reason stay so.
+A demonstration fleet of {count} nodes. Make-believe: the nodes, their certificate
+authorities, their sshd (embedded, on loopback) and the pace: a healthy
+certificate lives for ten minutes. Real: host keys, logins, the node script run
+by sh, the files, and this exporter. worker-08.prod stalls within seven minutes;
+the others with a reason stay so.
 
-  metrics         {url}/metrics
-  a node off      touch {switch}
-  your own nodes  cp config.example.yaml config.yaml, edit it, then: kubelet-cert-exporter --config.file=config.yaml
+Metrics: {url}/metrics
+Take a node down (rm brings it back):
+  touch {switch}
+Your own nodes: see the README, "Your own nodes in five minutes", then
+  {program} --config.file=config.yaml
 
 """
 
@@ -43,7 +48,12 @@ def command(given: argparse.Namespace) -> int:
             service = Service(str(world.config), Kept(str(world.config)), sockets, lifecycle=given.lifecycle)
             console = Console()
             console.print(
-                _INTRODUCTION.format(count=len(FLEET), url=url(sockets[0]), switch=world.switch("worker-01.prod")),
+                _INTRODUCTION.format(
+                    count=len(FLEET),
+                    url=url(sockets[0]),
+                    switch=world.switch("worker-01.prod"),
+                    program=sys.argv[0],
+                ),
                 soft_wrap=True,
                 highlight=False,
             )
@@ -77,13 +87,16 @@ class Screen:
         if not self._console.is_terminal:
             while not self._stopping.wait(_EVERY_WITHOUT_TERMINAL if self._is_complete() else _EVERY):
                 if self._is_complete():
-                    self._console.print(fleet_table(self._service.daemon.snapshot(), time.time()))
+                    self._console.print(self._table())
                     sys.stdout.flush()
             return
-        with Live(console=self._console, auto_refresh=False, vertical_overflow="crop") as live:
+        with Live(console=self._console, auto_refresh=False, vertical_overflow="ellipsis") as live:
             while not self._stopping.is_set():
-                live.update(fleet_table(self._service.daemon.snapshot(), time.time()), refresh=True)
+                live.update(self._table(), refresh=True)
                 self._stopping.wait(_EVERY)
+
+    def _table(self) -> Table:
+        return fleet_table(self._service.daemon.snapshot(), time.time(), self._console.width)
 
     def _is_complete(self) -> bool:
         reports = self._service.daemon.snapshot().reports

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import traceback
 from collections.abc import Callable
 
 from exporter import log
@@ -11,6 +13,7 @@ from exporter.cli import arguments, demo, node_script, run, visit
 from exporter.errors import ConfigurationError, Mistake
 
 COULD_NOT = 2
+BROKEN_PIPE = 141  # as a shell tells SIGPIPE
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run.command,
@@ -33,10 +36,16 @@ def main(argv: list[str] | None = None) -> int:
             sys.stderr.write(f"{mistake}\n")
         return COULD_NOT
     except BrokenPipeError:  # the reader of our output has seen enough
-        sys.stderr.close()
-        return 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except OSError as error:  # a full disk, a file in place of a folder
+        sys.stderr.write(f"{error.filename or 'output'}: {error.strerror}\n")
+        return COULD_NOT
     except KeyboardInterrupt:
         return 130
+    except Exception:  # noqa: BLE001 - the last wall, told whole
+        traceback.print_exc()
+        return COULD_NOT  # not 1, which is a verdict
 
 
 def _refuse_web_config(given: argparse.Namespace) -> None:

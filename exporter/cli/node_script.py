@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from exporter.cli.visit import not_a_node
 from exporter.collect.script import node_script
 from exporter.config.loading import load
 from exporter.config.settings import Paths
@@ -21,5 +22,5 @@ def command(given: argparse.Namespace) -> int:
 def _paths(config_file: str, name: str) -> Paths:
     nodes = {node.name: node for node in Catalogue(*load(config_file)).nodes}
     if name not in nodes:
-        raise ConfigurationError(Mistake(name, "not a node of the inventory"))
+        raise ConfigurationError(Mistake(name, not_a_node(name, nodes)))
     return nodes[name].paths

@@ -44,8 +44,8 @@ class Service:
 
         def on_loop(loop: asyncio.AbstractEventLoop) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._end, loop)
-            loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, self._keeper.reload))
+                loop.add_signal_handler(number, self._end)
+            loop.add_signal_handler(signal.SIGHUP, self._keeper.request)
             loop.call_soon(meanwhile)
 
         self._listener.run(on_loop)
@@ -59,6 +59,7 @@ class Service:
         """End :meth:`run` from another thread."""
         self._listener.stop()
 
-    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _end(self) -> None:
         self._listener.stop()
-        loop.run_in_executor(None, self.daemon.stop)  # visits end while the last requests do
+        self.daemon.interrupt()  # visits end while the last requests do
+        self._keeper.interrupt()

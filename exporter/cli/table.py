@@ -23,52 +23,68 @@ _STYLES = {
     State.UNKNOWN: "magenta",
 }
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-_BAR = 8
+_BAR = 10
+_COLUMNS = ("NODE", "STATE", "LIFE", "EXPIRES", "AGE", "REASON")
+_GAP = 2
+_NARROWEST_NODE = 16
 
 
-def fleet_table(snapshot: FleetSnapshot, now: float, *, title: str | None = None) -> Table:
-    """One line a node: its state, where now stands in its life, what is left, and why it is not up."""
-    table = Table(title=title, box=None, pad_edge=False, title_justify="left", header_style="bold")
-    for column in ("NODE", "STATE", "LIFE", "EXPIRES", "AGE", "REASON"):
-        table.add_column(column, no_wrap=column != "REASON", overflow="fold")
-    for view in views(snapshot, now):
-        table.add_row(*_row(view, now))
+def fleet_table(snapshot: FleetSnapshot, now: float, width: int) -> Table:
+    """One line a node: its state, where now stands in its life, what is left, how old that is, and what is wrong.
+
+    In a ``width`` that is too small the bar goes first, then names are folded; state and reason are never cut.
+    """
+    rows = [_row(view, now) for view in views(snapshot, now)]
+    widths = [max([len(title), *(len(row[place]) for row in rows)]) for place, title in enumerate(_COLUMNS)]
+    shown = [place for place, title in enumerate(_COLUMNS) if title != "LIFE" or _total(widths) <= width]
+    taken = _total([widths[place] for place in shown]) - widths[0]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    for place in shown:
+        size = min(widths[0], max(_NARROWEST_NODE, width - taken)) if place == 0 else widths[place]
+        table.add_column(_COLUMNS[place], overflow="fold", no_wrap=place not in (0, len(_COLUMNS) - 1), min_width=size)
+    for row in rows:
+        table.add_row(*(row[place] for place in shown))
     return table
 
 
-def _row(view: NodeView, now: float) -> tuple[Text | str, ...]:
+def _total(widths: list[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _row(view: NodeView, now: float) -> tuple[Text, ...]:
     report = view.report
-    state = Text(view.client_state, style=_STYLES[view.client_state])
-    reasons = [str(report.reason)] if report.reason else [str(finding.cause) for finding in report.findings]
+    name, state = Text(report.node.name), Text(view.client_state, style=_STYLES[view.client_state])
+    reasons = [str(report.reason)] if report.reason else []
+    reasons += [str(finding.cause) for finding in report.findings]
     reason = Text(", ".join(reasons), style="magenta" if report.reason else "yellow")
     if report.client is None:
-        return report.node.name, state, "", "", "", reason
-    certificate = report.client.certificate
-    left = certificate.not_after - now
-    expires = f"in {duration(left)}" if left >= 0 else f"{duration(-left)} ago"
-    return report.node.name, state, _life(view, now), expires, duration(now - report.client.taken), reason
+        return name, state, Text(), Text(), Text(), reason
+    left = report.client.certificate.not_after - now
+    expires = Text(f"in {duration(left)}" if left >= 0 else f"{duration(-left)} ago")
+    return name, state, _life(view, now), expires, Text(duration(now - report.client.taken)), reason
 
 
 def _life(view: NodeView, now: float) -> Text:
     """The certificate's life as a bar: the rotation window heavy, a mark where now is."""
     if view.report.client is None:
-        return Text("")
+        return Text()
     certificate = view.report.client.certificate
     elapsed = (now - certificate.not_before) / max(1, certificate.lifetime)
     here = min(_BAR - 1, max(0, int(elapsed * _BAR)))
-    opens, closes = int(rotation.WINDOW_OPENS * _BAR), int(rotation.WINDOW_CLOSES * _BAR)
-    bar = "".join("▲" if place == here else "━" if opens <= place <= closes else "─" for place in range(_BAR))
+    opens, closes = round(rotation.WINDOW_OPENS * _BAR), round(rotation.WINDOW_CLOSES * _BAR)
+    bar = "".join("▲" if place == here else "━" if opens <= place < closes else "─" for place in range(_BAR))
     return Text(bar, style=_STYLES[view.client_state])
 
 
 def duration(seconds: float) -> str:
-    """The two largest units: ``35d4h``."""
-    left, parts = int(max(0, seconds)), []
-    for unit, size in _UNITS:
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts[:2]) or "0s"
+    """The largest unit and the one below it: ``35d4h``."""
+    left = int(max(0, seconds))
+    for place, (unit, size) in enumerate(_UNITS):
+        if left >= size:
+            lower, lower_size = _UNITS[min(place + 1, len(_UNITS) - 1)]
+            rest = left % size // lower_size
+            return f"{left // size}{unit}" + (f"{rest}{lower}" if rest and lower != unit else "")
+    return "0s"
 
 
 def moment(seconds: float) -> str:

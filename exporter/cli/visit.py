@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from exporter.collect.local import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.errors import ConfigurationError, Mistake
 from exporter.judge import rotation
-from exporter.model.assessment import Reading, State
+from exporter.model.assessment import Reading, Severity, State
 from exporter.model.node import LocalAccess, Node
 from exporter.model.report import FleetSnapshot
 from exporter.rounds.daemon import Fleet
@@ -31,21 +32,45 @@ from exporter.serve.exposition import Format, render
 from exporter.serve.samples import NodeView, views
 
 _LONG = 1.0  # seconds without a bar
-FINE, LATE_OR_WORSE, COULD_NOT_LOOK = 0, 1, 2
+_WIDE = 500
+FINE, BAD, COULD_NOT_LOOK = 0, 1, 2
 
 
 def command(given: argparse.Namespace) -> int:
-    """0: fine. 1: a certificate is late or worse. 2: nothing worse than a node that could not be read."""
-    fleet = _mounted(given.root) if given.root else _chosen(Kept(given.config_file).fleet, given.nodes)
-    snapshot = visit_all(fleet)
-    now = time.time()
-    if given.format == "table":
-        Console().print(fleet_table(snapshot, now))
-    elif given.format == "json":
-        print(json.dumps([_plain(view) for view in views(snapshot, now)], indent=2))
-    else:
+    """0: fine. 1: a certificate is late or worse, not yet valid, or a finding is critical. 2: a node was not read."""
+    if given.root is not None and given.nodes:
+        raise ConfigurationError(Mistake("--root", "one mounted tree is one node: name none besides"))
+    fleet = _mounted(given.root) if given.root is not None else _chosen(Kept(given.config_file).fleet, given.nodes)
+    if not fleet.nodes:
+        raise ConfigurationError(Mistake(given.config_file, "no nodes in the inventory"))
+    snapshot, now = visit_all(fleet), time.time()
+    nodes = views(snapshot, now)
+    try:
+        _tell(snapshot, nodes, now, given.format)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough: what was found still counts
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _status(nodes)
+
+
+def _tell(snapshot: FleetSnapshot, nodes: tuple[NodeView, ...], now: float, chosen: str) -> None:
+    if chosen == "json":
+        print(json.dumps([_plain(view) for view in nodes], indent=2))
+    elif chosen == "prometheus":
         sys.stdout.write(render(snapshot, now, Format.TEXT).decode())
-    return _status(views(snapshot, now))
+    else:
+        _print_table(snapshot, now)
+        for report in snapshot.reports:
+            if report.detail:
+                sys.stderr.write(f"{report.node.name}: {report.reason}: {report.detail}\n")
+
+
+def _print_table(snapshot: FleetSnapshot, now: float) -> None:
+    """On a terminal as wide as it is; to a file or a pipe as wide as it takes, one line a node."""
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    with console.capture() as captured:
+        console.print(fleet_table(snapshot, now, console.width))
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def visit_all(fleet: Fleet) -> FleetSnapshot:
@@ -78,6 +103,12 @@ def _ending(fleet: Fleet, pool: ThreadPoolExecutor) -> Iterator[None]:
         pool.shutdown(wait=True)
 
 
+def not_a_node(name: str, known: Collection[str]) -> str:
+    """What to say of a name that the inventory does not have."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return "not a node of the inventory" + (f"; did you mean {near[0]}?" if near else "")
+
+
 def _mounted(root: str) -> Fleet:
     directory = os.path.abspath(root)
     node = Node(os.path.basename(directory) or "localhost", LocalAccess(directory), Paths(), origin="--root")
@@ -89,16 +120,22 @@ def _chosen(fleet: Fleet, names: list[str]) -> Fleet:
     if not names:
         return fleet
     known = {node.name: node for node in fleet.nodes}
-    unknown = [Mistake(name, "not a node of the inventory") for name in names if name not in known]
+    unknown = [Mistake(name, not_a_node(name, known)) for name in names if name not in known]
     if unknown:
         raise ConfigurationError(*unknown)
     return replace(fleet, nodes=tuple(known[name] for name in dict.fromkeys(names)))
 
 
 def _status(nodes: tuple[NodeView, ...]) -> int:
-    if any(view.client_state.is_accusation for view in nodes):
-        return LATE_OR_WORSE
+    if any(_is_bad(view) for view in nodes):
+        return BAD
     return FINE if all(view.report.up for view in nodes) else COULD_NOT_LOOK
+
+
+def _is_bad(view: NodeView) -> bool:
+    states = [state for _, _, state in view.rotated()] + [view.client_state]
+    critical = any(finding.severity is Severity.CRITICAL for finding in view.report.findings)
+    return critical or any(state.is_accusation or state is State.NOT_YET_VALID for state in states)
 
 
 def _plain(view: NodeView) -> dict[str, object]:
@@ -111,6 +148,7 @@ def _plain(view: NodeView) -> dict[str, object]:
         "transport": report.node.transport,
         "up": report.up,
         "reason": report.reason,
+        "detail": report.detail or None,
         "state": view.client_state,
         "clock_offset_seconds": report.clock_offset,
         "findings": [{"cause": finding.cause, "severity": finding.severity} for finding in report.findings],

@@ -7,28 +7,36 @@ import glob
 import os
 import typing
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from exporter.config.document import Document, Place, parse_yaml
+from exporter.config.file import read_bytes
 from exporter.config.ranges import expand
-from exporter.config.schema import Config
+from exporter.config.schema import Config, NodeEntry
 from exporter.errors import ConfigurationError, Mistake
 
 LARGEST_FILE = 64 * 1024 * 1024
+_IN_OUR_WORDS = {
+    "missing": "needed",
+    "string_type": "text is needed: quote it",
+    "int_type": "a whole number is needed",
+    "int_parsing": "a whole number is needed",
+    "bool_type": "true or false is needed",
+    "bool_parsing": "true or false is needed",
+    "tuple_type": "a list is needed, each item after a dash",
+    "dict_type": "a mapping of settings is needed",
+    "model_type": "a mapping of settings is needed",
+    "model_attributes_type": "a mapping of settings is needed",
+    "too_short": "must not be empty",
+}
 _CREDENTIALS = "$CREDENTIALS_DIRECTORY"
 
 
 def read_text(path: str) -> str:
     """A text file that a person or a tool wrote. Raises ConfigurationError that names it."""
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise ConfigurationError(Mistake(path, f"cannot be read: {error.strerror}")) from error
-    if len(content) > LARGEST_FILE:
-        raise ConfigurationError(Mistake(path, f"larger than {LARGEST_FILE >> 20} MiB"))
+    content, _ = read_bytes(path, LARGEST_FILE)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -92,15 +100,19 @@ def _names(pattern: object) -> list[str]:
         return []
 
 
-def mistakes_of(error: ValidationError, document: Document, model: type[BaseModel]) -> list[Mistake]:
-    """pydantic's findings in our words; values are never quoted."""
-    return [mistake for _, mistake in _mistakes_of(error, document, model)]
+def node_entry(settings: dict[str, Any], place: str) -> NodeEntry:
+    """One node's settings from elsewhere than the configuration file. Raises ConfigurationError at ``place``."""
+    try:
+        return NodeEntry.model_validate(settings)
+    except ValidationError as error:
+        found = _mistakes_of(error, Document(place, None, {}), NodeEntry)
+        raise ConfigurationError(*(mistake for _, mistake in found)) from None
 
 
 def _mistakes_of(error: ValidationError, document: Document, model: type[BaseModel]) -> Iterator[tuple[int, Mistake]]:
     for item in error.errors(include_url=False, include_input=False, include_context=False):
         path = tuple(part for part in item["loc"] if part != "[key]")
-        message = item["msg"].removeprefix("Value error, ")
+        message = _IN_OUR_WORDS.get(item["type"]) or item["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if item["type"] == "extra_forbidden":
             message = _unknown(str(path[-1]), _known(model, path[:-1]))
         yield document.line(path), Mistake(document.place(path), message)

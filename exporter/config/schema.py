@@ -63,8 +63,16 @@ def _label_name(name: str) -> str:
     return name
 
 
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("not text that UTF-8 can write") from error
+    return text
+
+
 def _absolute(path: str) -> str:
-    if not path.startswith("/") or "\n" in path or "\0" in path:
+    if not path.startswith("/") or not path.isprintable():
         raise ValueError("not an absolute path")
     return path.rstrip("/") or "/"
 
@@ -104,6 +112,7 @@ def _node_names(pattern: str) -> str:
     return pattern
 
 
+LabelValue = Annotated[str, AfterValidator(_encodable)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 FilePath = Annotated[str, AfterValidator(_one_line)]
@@ -142,7 +151,7 @@ class NodeSettings(Section):
     root: AbsolutePath | None = None
     rotation: Rotation | None = None
     paths: PathSettings = PathSettings()
-    labels: dict[LabelName, str] = {}
+    labels: dict[LabelName, LabelValue] = {}
 
 
 class NodeEntry(NodeSettings):
@@ -155,6 +164,13 @@ class NodeEntry(NodeSettings):
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("address")
+    @classmethod
+    def _one_each(cls, address: str | None, info: ValidationInfo) -> str | None:
+        if address and "{name}" not in address and len(expand(info.data.get("name", ""))) > 1:
+            raise ValueError("one address for a range of nodes: write {name} in it")
+        return address
 
 
 class FileSd(Section):

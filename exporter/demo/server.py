@@ -29,6 +29,14 @@ _TICK = 0.2
 _LARGEST_SCRIPT = 64 * 1024
 
 
+HostKey = paramiko.ECDSAKey
+
+
+def new_key() -> HostKey:
+    """A key pair, for a host or a login."""
+    return paramiko.ECDSAKey.generate()
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """One node as the server sees it. ``as_nobody``: its commands run under another uid where the server is root."""
@@ -171,10 +179,11 @@ def _execute(channel: paramiko.Channel, command: str, host: Host) -> None:
         timeout=_TIMEOUT,
         check=False,
         cwd="/",
+        start_new_session=True,  # a Ctrl-C in the terminal is not for it
         user=other,
         group=other,
         extra_groups=None if other is None else [],
     )
     channel.sendall(done.stdout)
-    channel.send_exit_status(done.returncode)
+    channel.send_exit_status(done.returncode if done.returncode >= 0 else 128 - done.returncode)
     channel.shutdown_write()

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import paramiko
-
-from exporter.demo.server import DemoServer, Host
+from exporter.demo.server import DemoServer, Host, HostKey, new_key
 from exporter.demo.signer import Authority, Pair
 from exporter.demo.store import FileStore
+from exporter.errors import ConfigurationError, Mistake
 
 HEALTHY_TTL = 300  # with the signer's backdate a life of ten minutes
 STALLED_LIFE = 4 * 3600
@@ -62,6 +61,9 @@ class World:
     """The fleet on disk below ``directory``, its sshd, and the thread in which its kubelets rotate."""
 
     def __init__(self, directory: Path, dice: random.Random) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise ConfigurationError(Mistake(str(directory), "not empty"))
         self.directory = directory
         self.config = directory / "config.yaml"
         self._dice = dice
@@ -69,10 +71,9 @@ class World:
         self._due: dict[Character, float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._live, name="demo-kubelets", daemon=True)
-        login = paramiko.ECDSAKey.generate()
-        keys = {character.name: paramiko.ECDSAKey.generate() for character in FLEET}
+        login = new_key()
+        keys = {character.name: new_key() for character in FLEET}
         self._server = DemoServer([self._host(character, keys[character.name]) for character in FLEET], login)
-        directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o755)  # one node's script runs under another uid
         login.write_private_key_file(str(directory / "id_ecdsa"))
         for character in FLEET:
@@ -97,7 +98,7 @@ class World:
         """A node's certificate directory."""
         return self.directory / "nodes" / name / "var/lib/kubelet/pki"
 
-    def _host(self, character: Character, key: paramiko.PKey) -> Host:
+    def _host(self, character: Character, key: HostKey) -> Host:
         off = self.switch(character.name)
         return Host(character.name, key, lambda: not off.exists(), as_nobody=character.story is Story.DENIED)
 
@@ -141,11 +142,11 @@ class World:
                 if due <= now and character.story is Story.HEALTHY:
                     self._rotate(character, now)
 
-    def _write_known_hosts(self, keys: dict[str, paramiko.ECDSAKey]) -> None:
+    def _write_known_hosts(self, keys: dict[str, HostKey]) -> None:
         lines = []
         for character in FLEET:
             other = character.story is Story.CHANGED_HOST_KEY
-            key = paramiko.ECDSAKey.generate() if other else keys[character.name]
+            key = new_key() if other else keys[character.name]
             port = self._server.ports[character.name]
             lines.append(f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n")
         (self.directory / "known_hosts").write_text("".join(lines))

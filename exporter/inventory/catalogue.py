@@ -54,10 +54,15 @@ class Catalogue:
         return {name: source.nodes for name, source in self._sources.items()}
 
     @property
+    def problems(self) -> dict[str, str]:
+        """What is wrong with the files that do not count whole, and with patterns that match none."""
+        return {**self._told, **{pattern: f"{pattern}: matches no file" for pattern in self._barren}}
+
+    @property
     def statuses(self) -> tuple[SourceStatus, ...]:
         """Every file and whether it counts whole, and every pattern that matches none."""
-        files = [SourceStatus(name, up=name not in self._told) for name in sorted(self._sources)]
-        return (*files, *(SourceStatus(pattern, up=False) for pattern in self._barren))
+        files = [SourceStatus(_as_text(name), up=name not in self._told) for name in sorted(self._sources)]
+        return (*files, *(SourceStatus(_as_text(pattern), up=False) for pattern in self._barren))
 
     def refresh(self) -> bool:
         """Read again every file_sd file that changed. True where nodes or statuses may have."""
@@ -114,8 +119,13 @@ class Catalogue:
                 problems[path] = problem
         self.nodes = tuple(nodes)
         for path in sorted({*problems, *self._told}):
-            _tell(path, self._told.get(path), problems.get(path))
+            _tell(path, self._told.get(path), problems.get(path), there=path in self._sources)
         self._told = problems
+
+
+def _as_text(name: str) -> str:
+    """A file's name for a label, though it be no text."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _matching(pattern: str) -> list[str]:
@@ -140,11 +150,14 @@ def _doubled(node: Node, elsewhere: str) -> str:
     return f"node {node.name!r} is already named at {elsewhere}"
 
 
-def _tell(path: str, before: str | None, now: str | None) -> None:
+def _tell(path: str, before: str | None, now: str | None, *, there: bool) -> None:
     if now and now != before:
         log.error("file_sd file does not count whole", extra={"file": path, "mistakes": now})
     elif before and not now:
-        log.info("file_sd file counts again", extra={"file": path})
+        log.info(
+            "file_sd file counts again" if there else "file_sd file is gone, and its nodes with it",
+            extra={"file": path},
+        )
 
 
 def _relabelled(nodes: tuple[Node, ...], labels: tuple[str, ...]) -> tuple[Node, ...]:

@@ -19,10 +19,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from exporter.config.document import Document, Place, parse_json, parse_yaml
-from exporter.config.loading import mistakes_of, read_text
+from exporter.config.loading import node_entry, read_text
 from exporter.config.schema import NodeEntry
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 
@@ -100,10 +98,17 @@ def _entry(
     if use_target_port and port is not None:
         settings.setdefault("port", port)
     try:
-        return NodeEntry.model_validate({"name": given.get("node", host), "address": host, **settings})
-    except ValidationError as error:
-        found = mistakes_of(error, Document(place, None, {}), NodeEntry)
+        return node_entry({"name": given.get("node", host), "address": host, **settings}, place)
+    except ConfigurationError as error:
+        found = (Mistake(_at_label(mistake.place), mistake.message) for mistake in error.mistakes)
         raise ConfigurationError(*found) from None
+
+
+def _at_label(place: str) -> str:
+    """A setting that came from a label, by that label's name."""
+    where, _, setting = place.rpartition(": ")
+    word = setting.rpartition(".")[2].partition("[")[0]
+    return f"{where}: {PREFIX}{word}{SUFFIX}" if word in (*_SETTINGS, *_PATHS) else place
 
 
 def _problem(group: Any) -> str:
@@ -115,8 +120,15 @@ def _problem(group: Any) -> str:
     if not all(isinstance(target, str) and target for target in group["targets"]):
         return "targets must be text"
     labels = group.get("labels") or {}
-    if not isinstance(labels, dict) or not all(isinstance(text, str) for pair in labels.items() for text in pair):
+    if not isinstance(labels, dict):
         return "labels must be a mapping of text to text"
+    for label, value in labels.items():
+        if not isinstance(label, str) or not isinstance(value, str):
+            return f"labels must be text: quote the value of {label}"
+        word = label.removeprefix(PREFIX).removesuffix(SUFFIX)
+        if label.startswith(PREFIX) and word not in (*_SETTINGS, *_PATHS):
+            known = ", ".join((*_SETTINGS, *_PATHS))
+            return f"unknown label {label}; between {PREFIX} and {SUFFIX} may stand {known}"
     return ""
 
 

@@ -21,7 +21,8 @@ def settle(entry: NodeEntry, outer: tuple[NodeSettings, ...], labels: tuple[str,
     Raises ConfigurationError, placed at ``origin``.
     """
     try:
-        for name in expand(entry.name):
+        names = expand(entry.name)
+        for name in names:
             yield _node(name, entry, (entry, *outer), labels, origin)
     except ValueError as error:
         raise ConfigurationError(Mistake(origin, str(error))) from error
@@ -32,9 +33,9 @@ def _node(name: str, entry: NodeEntry, levels: tuple[NodeSettings, ...], labels:
         return next((value for level in levels if (value := pick(level)) is not None), built_in)
 
     paths = Paths(
-        store=nearest(lambda level: level.paths.store, Paths().store),
-        client_certificate=nearest(lambda level: level.paths.client_certificate, None),
-        serving_certificate=nearest(lambda level: level.paths.serving_certificate, None),
+        store=nearest(lambda level: level.paths.store, Paths().store).replace("{name}", name),
+        client_certificate=_named(nearest(lambda level: level.paths.client_certificate, None), name),
+        serving_certificate=_named(nearest(lambda level: level.paths.serving_certificate, None), name),
     )
     return Node(
         name=name,
@@ -58,6 +59,10 @@ def _local(name: str, root: str) -> LocalAccess:
     if not root:
         raise ValueError('transport "local" needs a root, such as /mnt/nodes/{name}')
     return LocalAccess(root.replace("{name}", name))
+
+
+def _named(path: str | None, name: str) -> str | None:
+    return path and path.replace("{name}", name)
 
 
 def _bare(address: str) -> str:

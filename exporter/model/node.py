@@ -40,6 +40,10 @@ class Node:
     labels: tuple[tuple[str, str], ...] = ()
     origin: str = ""
 
+    def is_read_as(self, other: Node) -> bool:
+        """Whether a reading of ``other`` is one of this node: same access, paths and owner. Labels do not matter."""
+        return (self.access, self.paths, self.rotation) == (other.access, other.paths, other.rotation)
+
     @property
     def transport(self) -> TransportKind:
         return TransportKind.SSH if isinstance(self.access, SshAccess) else TransportKind.LOCAL

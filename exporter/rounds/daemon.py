@@ -1,4 +1,4 @@
-"""The loop: one thread keeps the schedule, a bounded number of workers visit nodes.
+"""The loop: one thread keeps the schedule, a bounded pool of workers visits nodes.
 
 The threads share no data but :class:`FleetState`; they talk by queues. A node that hangs holds one worker until the
 visit's own deadline and delays nobody else's schedule.
@@ -12,20 +12,21 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from exporter.config.settings import Pace
 from exporter.errors import Reason
 from exporter.model.node import Node
-from exporter.model.report import FleetSnapshot, NodeReport, Visit
+from exporter.model.report import FleetSnapshot, NodeReport
 from exporter.rounds import schedule
+from exporter.rounds.pool import Pool
 from exporter.rounds.state import FleetState
 from exporter.rounds.visit import Transports, visit
 
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 1.0
-STOPS_WITHIN = 4.0
+STOPS_WITHIN = 3.5
 CLOCK_STEP = 5.0
 
 
@@ -38,16 +39,16 @@ class Fleet:
     pace: Pace
     transports: Transports
     concurrency: int
-    close: Callable[[], None]  # ends every conversation of these transports
+    close: Callable[[], None] = lambda: None  # ends every conversation of these transports
+    is_idle: Callable[[], bool] = lambda: True  # they have none
 
 
-@dataclass(order=True, frozen=True, slots=True)
-class _Job:
-    """A due visit; the nearest notAfter goes first. Without a name: a worker's leave."""
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A worker's word that a visit has ended; ``counted`` is False where the node is another by now."""
 
-    not_after: float
-    number: int
-    name: str = field(default="", compare=False)
+    name: str
+    counted: bool
 
 
 class Daemon:
@@ -56,70 +57,72 @@ class Daemon:
     def __init__(self, state: FleetState, clock: Callable[[], float] = time.time) -> None:
         self._state = state
         self._clock = clock
-        self._inbox: queue.SimpleQueue[Fleet | str | None] = queue.SimpleQueue()
-        self._ready: queue.PriorityQueue[_Job] = queue.PriorityQueue()
+        self._inbox: queue.SimpleQueue[Fleet | _Done | None] = queue.SimpleQueue()
+        self._pool = Pool(self._visit)
         self._stopping = threading.Event()
         self._scheduler = threading.Thread(target=self._schedule, name="schedule", daemon=True)
-        self._workers: list[threading.Thread] = []
         # the scheduler's own, but for the fleet, which workers read
         self._fleet: Fleet | None = None
         self._retired: list[Fleet] = []
+        self._nodes: dict[str, Node] = {}
         self._sleeping: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
-        self._jobs = 0
+        self._at_work: set[str] = set()
         self._lead: float | None = None  # the wall clock's over the monotonic one
 
     def start(self) -> None:
         self._scheduler.start()
 
     def apply(self, fleet: Fleet) -> None:
-        """Visit this fleet from now on; readings of nodes that stay are kept."""
+        """Visit this fleet from now on. Its nodes are told to the state at once: one that left is gone."""
+        self._state.settle(fleet.nodes, fleet.labels, fleet.pace)
         self._inbox.put(fleet)
 
     def is_alive(self) -> bool:
-        """False once the schedule has ended, be it by a mistake of ours: then nothing is looked at any more."""
+        """False once the schedule has ended: then nothing is looked at any more."""
         return self._scheduler.is_alive()
 
     def snapshot(self) -> FleetSnapshot:
-        return self._state.snapshot(overdue=self._ready.qsize())
+        return self._state.snapshot(overdue=self._pool.waiting)
 
-    def stop(self) -> list[str]:
-        """End every visit; the names of the threads that did not end in time."""
+    def interrupt(self) -> None:
+        """End every visit; does not wait."""
         self._stopping.set()
         self._inbox.put(None)
-        deadline = time.monotonic() + STOPS_WITHIN
-        self._scheduler.join(STOPS_WITHIN)
+        self._pool.interrupt()
         for fleet in [*self._retired, *([self._fleet] if self._fleet else [])]:
             fleet.close()
-        for _ in self._workers:
-            self._dismiss()
-        threads = [self._scheduler, *self._workers]
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return [thread.name for thread in threads if thread.is_alive()]
+
+    def stop(self) -> list[str]:
+        """End every visit and wait; the names of the threads that did not end in time."""
+        deadline = time.monotonic() + STOPS_WITHIN
+        self.interrupt()
+        self._scheduler.join(STOPS_WITHIN)
+        left = self._pool.join(deadline)
+        return [*left, *([self._scheduler.name] if self._scheduler.is_alive() else [])]
 
     def _schedule(self) -> None:
         """Keep the schedule until told to stop."""
         while not self._stopping.is_set():
             try:
-                message = self._inbox.get(timeout=self._until_next())
-            except queue.Empty:
-                message = ""
-            if isinstance(message, Fleet):
-                self._settle(message)
-            elif message:
-                self._put_to_sleep(message)
-            self._mind_the_clock()
-            self._wake()
+                self._turn()
+            except Exception:
+                log.exception("the schedule stumbled in a way nobody foresaw, and goes on")
+                self._find_lost()
+                self._stopping.wait(LONGEST_WAIT)
 
-    def _mind_the_clock(self) -> None:
-        """A wall clock that was set back must not leave nodes asleep until it has caught up."""
-        lead = self._clock() - time.monotonic()
-        if self._lead is not None and lead < self._lead - CLOCK_STEP and self._fleet:
-            now = self._clock()
-            for name, due in list(self._due.items()):
-                self._sleep(name, min(due, schedule.first_due(name, now, len(self._due), self._fleet.pace)))
-        self._lead = lead
+    def _turn(self) -> None:
+        try:
+            message = self._inbox.get(timeout=self._until_next())
+        except queue.Empty:
+            message = None
+        if isinstance(message, Fleet):
+            self._settle(message)
+        elif isinstance(message, _Done):
+            self._put_to_sleep(message)
+        self._mind_the_clock()
+        self._wake()
+        self._pool.mend()
 
     def _until_next(self) -> float:
         # short enough for a wall clock that steps
@@ -127,75 +130,87 @@ class Daemon:
         return min(max(0.0, nearest), LONGEST_WAIT)
 
     def _settle(self, fleet: Fleet) -> None:
-        before = {report.node.name: report.node for report in self._state.snapshot().reports}
         anew = self._fleet is None or self._fleet.transports is not fleet.transports
         if self._fleet and anew:
-            self._retired = [*self._retired[-3:], self._fleet]
-        self._fleet = fleet
-        self._state.settle(fleet.nodes, fleet.labels, fleet.pace)
-        self._resize(fleet.concurrency)
-        at_work = set(before) - set(self._due)
-        now, old = self._clock(), self._due
+            self._retired = [old for old in [*self._retired, self._fleet] if not old.is_idle()]
+        self._fleet, before, due = fleet, self._nodes, self._due
+        self._nodes = {node.name: node for node in fleet.nodes}
         self._due, self._sleeping = {}, []
-        for report in self._state.snapshot().reports:
-            name = report.node.name
-            if name in before and name in at_work:
-                continue  # it comes back by itself
-            first = schedule.first_due(name, now, len(fleet.nodes), fleet.pace)
-            refused = report.reason is not None and report.reason.backs_off_long
-            if name not in old or before.get(name) != report.node or (refused and anew):
-                self._sleep(name, first)  # a reload may have brought the right key
-            else:
-                self._sleep(name, old[name] if report.last_visit is None else schedule.due(report, fleet.pace))
+        self._pool.resize(fleet.concurrency)
+        for node in fleet.nodes:
+            if node.name not in self._at_work:  # else it comes back by itself
+                self._sleep(node.name, self._next(node, before.get(node.name), due.get(node.name), anew=anew))
 
-    def _put_to_sleep(self, name: str) -> None:
-        report = self._state.report(name)
-        if report is not None and self._fleet is not None:
-            self._sleep(name, schedule.due(report, self._fleet.pace))
+    def _next(self, node: Node, before: Node | None, due: float | None, *, anew: bool) -> float:
+        """When a node is due after a change of the inventory or the configuration."""
+        report, first = self._state.report(node.name), self._first(node.name)
+        if report is None or report.last_visit is None:
+            return first if due is None else due
+        if before is None or not node.is_read_as(before):
+            return first
+        if anew and report.reason is not None and report.reason.backs_off_long:
+            return first  # a reload may have brought the right key
+        regular = schedule.due(report, self._pace)
+        return regular if regular > self._clock() else first
+
+    def _put_to_sleep(self, done: _Done) -> None:
+        self._at_work.discard(done.name)
+        report = self._state.report(done.name)
+        if done.name in self._nodes and report is not None:
+            self._sleep(done.name, schedule.due(report, self._pace) if done.counted else self._clock())
 
     def _sleep(self, name: str, due: float) -> None:
         self._due[name] = due
         heapq.heappush(self._sleeping, (due, name))
 
+    def _mind_the_clock(self) -> None:
+        """A wall clock that was set back leaves nobody asleep until it caught up; one set forward makes no herd."""
+        now = self._clock()
+        before, self._lead = self._lead, now - time.monotonic()
+        step = self._lead - before if before is not None else 0.0
+        if abs(step) > CLOCK_STEP:
+            for name, due in list(self._due.items()):
+                moved = due + min(0.0, step)
+                self._sleep(name, moved if moved > now else self._first(name))
+
     def _wake(self) -> None:
         now = self._clock()
         while self._sleeping and self._sleeping[0][0] <= now:
             due, name = heapq.heappop(self._sleeping)
-            report = self._state.report(name)
-            if self._due.get(name) != due or report is None:
+            if self._due.get(name) != due:
                 continue
             del self._due[name]
-            self._jobs += 1
-            not_after = report.client.certificate.not_after if report.client else 0.0
-            self._ready.put(_Job(not_after, self._jobs, name))
+            self._at_work.add(name)
+            report = self._state.report(name)
+            self._pool.put(report.client.certificate.not_after if report and report.client else 0.0, name)
 
-    def _resize(self, wanted: int) -> None:
-        self._workers = [worker for worker in self._workers if worker.is_alive()]
-        for _ in range(wanted, len(self._workers)):
-            self._dismiss()
-        for number in range(len(self._workers), wanted):
-            worker = threading.Thread(target=self._work, name=f"visit-{number}", daemon=True)
-            self._workers.append(worker)
-            worker.start()
+    def _find_lost(self) -> None:
+        for name in self._nodes:
+            if name not in self._due and name not in self._at_work:
+                self._sleep(name, self._first(name))
 
-    def _dismiss(self) -> None:
-        self._jobs += 1
-        self._ready.put(_Job(float("-inf"), self._jobs))
+    def _first(self, name: str) -> float:
+        return schedule.first_due(name, self._clock(), len(self._nodes), self._pace)
 
-    def _work(self) -> None:
-        """Visit what is due, until dismissed."""
-        while name := self._ready.get().name:
+    @property
+    def _pace(self) -> Pace:
+        return self._fleet.pace if self._fleet else Pace()
+
+    def _visit(self, name: str) -> None:
+        """One visit, in a worker."""
+        counted = False
+        try:
             report, fleet = self._state.report(name), self._fleet
-            if report is not None and fleet is not None and not self._stopping.is_set():
+            if report is not None and fleet is not None:
                 outcome = visit(report.node, report, fleet.transports, self._clock)
-                if not self._stopping.is_set():
-                    self._record(outcome)
-            self._inbox.put(name)
-
-    def _record(self, outcome: Visit) -> None:
-        recorded = self._state.record(outcome)
-        if recorded:
-            _tell(*recorded)
+                recorded = None if self._stopping.is_set() else self._state.record(outcome)
+                counted = recorded is not None
+                if recorded:
+                    _tell(*recorded)
+        except Exception:
+            log.exception("a visit could not be recorded", extra={"node": name})
+        finally:
+            self._inbox.put(_Done(name, counted))
 
 
 def _tell(before: NodeReport, after: NodeReport) -> None:

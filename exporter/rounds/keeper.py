@@ -22,6 +22,10 @@ from exporter.rounds.visit import Transports
 log = logging.getLogger(__name__)
 
 
+_Answer = queue.SimpleQueue[tuple[Mistake, ...]]
+_POLL = 0.2
+
+
 class Kept:
     """One configuration, loaded whole: settings, nodes, and the transports that read them."""
 
@@ -49,6 +53,7 @@ class Kept:
             transports=self._transports,
             concurrency=config.concurrency,
             close=self.ssh.close,
+            is_idle=self.ssh.is_idle,
         )
 
     def _refuse_no_identity(self, path: str) -> None:
@@ -69,7 +74,8 @@ class Keeper:
         self._daemon = daemon
         self._state = state
         self._clock = clock
-        self._requests: queue.SimpleQueue[queue.SimpleQueue[tuple[Mistake, ...]] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     @property
@@ -81,28 +87,42 @@ class Keeper:
         self._adopt(self._kept)
         self._thread.start()
 
+    def request(self) -> _Answer:
+        """Have everything read again, without waiting for it."""
+        answer: _Answer = queue.SimpleQueue()
+        self._requests.put(answer)
+        return answer
+
     def reload(self) -> tuple[Mistake, ...]:
         """Read everything again and wait for it; the mistakes, where there are any: then nothing has changed."""
-        answer: queue.SimpleQueue[tuple[Mistake, ...]] = queue.SimpleQueue()
-        self._requests.put(answer)
-        return answer.get()
+        answer = self.request()
+        while not self._stopping.is_set():
+            try:
+                return answer.get(timeout=_POLL)
+            except queue.Empty:
+                continue
+        return (Mistake(self._path, "not read: the exporter stops"),)
+
+    def interrupt(self) -> None:
+        """Take no more requests, and let nobody wait for one; does not wait itself."""
+        self._stopping.set()
+        self.request()
 
     def stop(self, within: float) -> bool:
         """True once the thread has ended."""
-        self._requests.put(None)
+        self.interrupt()
         self._thread.join(within)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 request = self._requests.get(timeout=self.config.file_sd_refresh)
             except queue.Empty:
                 self._watch()
                 continue
-            if request is None:
-                return
-            request.put(self._reload())
+            if not self._stopping.is_set():
+                request.put(self._reload())
 
     def _watch(self) -> None:
         try:

@@ -41,7 +41,8 @@ def first_due(name: str, now: float, fleet: int, pace: Pace) -> float:
 def due(report: NodeReport, pace: Pace) -> float:
     """When a node is due after its last visit; that visit must have ended."""
     last = report.last_visit or 0.0
-    ahead = [moment for moment in boundaries(report) if moment > last]
+    began = last - (report.duration or 0.0)  # a boundary that passed during the visit was not seen by it
+    ahead = [moment for moment in boundaries(report) if moment > began]
     nearest = (
         min(ahead, default=float("inf")) + NEAREST_SPREAD + spread(report.node.name) * (WIDEST_SPREAD - NEAREST_SPREAD)
     )
@@ -66,9 +67,11 @@ def _rotated(report: NodeReport) -> list[Reading]:
 
 
 def _regular(report: NodeReport, last: float, pace: Pace) -> float:
+    """The client's own interval, be it rotated or not, and that of a serving certificate that is rotated."""
+    readings = {id(reading): reading for reading in (report.client, *_rotated(report)) if reading}
     intervals = [
         rotation.regular_interval(rotation.state(reading, last, pace), reading.certificate.lifetime, pace)
-        for reading in _rotated(report)
+        for reading in readings.values()
     ]
     return min(intervals, default=pace.interval)
 

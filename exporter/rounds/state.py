@@ -42,11 +42,14 @@ class FleetState:
             self._labels, self._pace = labels, pace
 
     def record(self, visit: Visit) -> tuple[NodeReport, NodeReport] | None:
-        """Add a visit's outcome; the report before and after it, or None where the node has left meanwhile."""
+        """Add a visit's outcome; the report before and after it.
+
+        None, and nothing changes, where the node has left meanwhile or is read in another way by now.
+        """
         with self._lock:
-            self._counters = self._counters.counting(visit)
             before = self._reports.get(visit.node.name)
-            if before is None:
+            self._counters = self._counters.counting(visit)
+            if before is None or not before.node.is_read_as(visit.node):
                 return None
             after = replace(before.after(visit), node=before.node)
             self._reports[visit.node.name] = after

@@ -24,7 +24,7 @@ def choose_format(accept: str) -> Format:
     """The format that an Accept header prefers; text where it does not care."""
     quality = {"": 0.0}
     for item in accept.split(","):
-        kind, *parameters = (part.strip() for part in item.split(";"))
+        kind, *parameters = (part.strip() for part in item.lower().split(";"))
         quality[kind] = max(quality.get(kind, 0.0), _quality(parameters))
     text = max(quality.get(kind, 0.0) for kind in ("text/plain", "text/*", "*/*"))
     wanted = quality.get(_OPENMETRICS, 0.0)
@@ -45,7 +45,7 @@ def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
         lines.extend(
             f"{fleet.name}{{{_pairs(fleet.labels, values)}}} {_number(value)}" for values, value in fleet.samples(nodes)
         )
-    return "\n".join([*lines, ""]).encode()
+    return "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
 
 
 def _node_lines(family: Family, nodes: tuple[NodeView, ...], labels: tuple[str, ...]) -> Iterator[str]:

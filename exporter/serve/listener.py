@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Callable, Iterator
 
@@ -26,7 +27,10 @@ def listen(addresses: list[str]) -> list[socket.socket]:
         try:
             bound.append(_bind(address))
         except (OSError, ValueError) as error:
-            mistakes.append(Mistake(f"--web.listen-address={address}", str(error)))
+            problem = str(error)
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                problem = "in use by another process; choose another port"
+            mistakes.append(Mistake(f"--web.listen-address={address}", problem))
     if mistakes:
         for one in bound:
             one.close()
@@ -84,11 +88,11 @@ class _Server(uvicorn.Server):
 
 
 def _bind(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
+    host, colon, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not port.isdigit() or int(port) > 65535:
+    if not colon or not port.isdigit() or int(port) > 65535:
         raise ValueError("not an address such as :10087 or 127.0.0.1:10087")
-    wildcard = not host and socket.has_dualstack_ipv6()
+    wildcard = host in ("", "::") and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if wildcard or ":" in host else socket.AF_INET
     where = (host or ("::" if wildcard else ""), int(port))
     try:

@@ -100,7 +100,7 @@ def info(view: NodeView) -> Iterable[Sample]:
 
 def node_info(view: NodeView) -> Iterable[Sample]:
     node, version = view.report.node, view.report.script_version
-    clock = "" if view.report.last_success is None else "exporter" if view.report.clock_offset is None else "node"
+    clock = "node" if view.report.clock_offset is not None else "exporter" if view.report.last_success else ""
     yield (node.address, node.transport, "", version, node.host_key_policy, clock), 1
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -28,7 +27,8 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>kubelet-cert-exporter</title></head>
 <body>
 <h1>kubelet-cert-exporter</h1>
-<p>Watches the rotation of kubelet certificates. Version {version}. {nodes} nodes, {up} with a fresh reading.</p>
+<p>Watches the rotation of kubelet certificates. Version {version}.</p>
+<p>{nodes} nodes, {up} of them read at their last visit.</p>
 <ul>
 <li><a href="metrics">Metrics</a></li>
 <li><a href="-/healthy">Healthy</a></li>
@@ -57,7 +57,7 @@ class Endpoints:
         self._started = time.monotonic()
         self._health = Health(lambda: backend.snapshot().counters)
         # one scrape renders at a time: they would only take each other's time
-        self._limit: anyio.CapacityLimiter | None = None
+        self._rendering = asyncio.Lock()
 
     def application(self) -> Starlette:
         return Starlette(
@@ -76,9 +76,9 @@ class Endpoints:
         return HTMLResponse(_PAGE.format(version=html.escape(__version__), nodes=len(reports), up=up))
 
     async def metrics(self, request: Request) -> Response:
-        self._limit = self._limit or anyio.CapacityLimiter(1)
         accept, encoding = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
-        body, headers = await anyio.to_thread.run_sync(partial(self._body, accept, encoding), limiter=self._limit)
+        async with self._rendering:
+            body, headers = await asyncio.to_thread(self._body, accept, encoding)
         return Response(body, headers=headers)
 
     async def healthy(self, _request: Request) -> Response:
@@ -95,7 +95,7 @@ class Endpoints:
     async def reload(self, _request: Request) -> Response:
         if self._backend.reload is None:
             return PlainTextResponse("Lifecycle API is not enabled.\n", status_code=403)
-        mistakes = await anyio.to_thread.run_sync(self._backend.reload)
+        mistakes = await asyncio.to_thread(self._backend.reload)
         if mistakes:
             text = "".join(f"{mistake}\n" for mistake in mistakes)
             return PlainTextResponse(f"failed to reload config:\n{text}", status_code=500)

@@ -107,12 +107,16 @@ class Conversation:
     def _connect(self) -> BoundedSocket:
         deadline = self._until(self._timeouts.connect)
         error: OSError = TimeoutError("no address")
-        for family, address in resolve(self._access.address, self._access.port, deadline - time.monotonic()):
-            if time.monotonic() >= min(deadline, self._end):
+
+        def left() -> float:
+            return min(deadline, self._end) - time.monotonic()
+
+        for family, address in resolve(self._access.address, self._access.port, left):
+            if left() <= 0:
                 break
             connected = self._connecting = socket.socket(family, socket.SOCK_STREAM)
             try:
-                connected.settimeout(max(0.001, deadline - time.monotonic()))
+                connected.settimeout(max(0.001, left()))
                 connected.connect(address)
                 connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 banner = self._until(self._timeouts.banner)

@@ -47,7 +47,15 @@ def verify(key: paramiko.PKey, access: SshAccess, known_keys: Known) -> None:
     else:
         refusal = known_keys.refusal(key.get_name(), blob)
     if refusal:
-        raise CollectError(refusal, f"the node shows {key.get_name()} {fingerprint(blob)}")
+        raise CollectError(refusal, f"the node shows {key.get_name()} {fingerprint(blob)}{_but(access, known_keys)}")
+
+
+def _but(access: SshAccess, known_keys: Known) -> str:
+    """What the key contradicts."""
+    if access.host_keys:
+        return "; the configuration pins another"
+    known = sorted(f"{kind} {fingerprint(key)}" for kind, key in known_keys.keys)
+    return f"; known_hosts has {', '.join(known)}" if known else ""
 
 
 def fingerprint(blob: bytes) -> str:

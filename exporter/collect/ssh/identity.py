@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from paramiko.agent import AgentSSH
 from paramiko.ssh_exception import SSHException
 
+from exporter.config.file import read_bytes
 from exporter.config.schema import Identity, Ssh
 from exporter.errors import CollectError, ConfigurationError, Mistake, Mistakes, Reason
 
@@ -123,12 +123,10 @@ def _read_secret(path: str) -> bytes:
 
     OpenSSH's ``sshkey_perm_ok`` looks only at files that the caller owns: a key mounted with a group for a pod is fine.
     """
-    try:
-        with Path(path).open("rb") as file:
-            found = os.fstat(file.fileno())
-            if found.st_uid == os.geteuid() and found.st_mode & 0o077:
-                mode = stat.S_IMODE(found.st_mode)
-                raise ConfigurationError(Mistake(path, f"others can read it (mode {mode:04o}); chmod 600 it"))
-            return file.read(LARGEST_KEY)
-    except OSError as error:
-        raise ConfigurationError(Mistake(path, f"cannot be read: {error.strerror}")) from error
+    content, found = read_bytes(path, LARGEST_KEY)
+    if content.startswith((b"ssh-", b"ecdsa-", b"sk-")):
+        raise ConfigurationError(Mistake(path, "this is the public half; name the private key"))
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        mode = stat.S_IMODE(found.st_mode)
+        raise ConfigurationError(Mistake(path, f"others can read it (mode {mode:04o}); chmod 600 it"))
+    return content

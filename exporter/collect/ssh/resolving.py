@@ -10,30 +10,39 @@ import ipaddress
 import queue
 import socket
 import threading
+from collections.abc import Callable
 
 from exporter.errors import CollectError, Reason
 
 MOST_LOOKUPS = 16
+_POLL = 0.1
 
 SocketAddress = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
 _places = threading.BoundedSemaphore(MOST_LOOKUPS)
 
 
-def resolve(host: str, port: int, timeout: float) -> list[SocketAddress]:
-    """Every address of ``host``, in the resolver's order. Raises CollectError."""
+def resolve(host: str, port: int, left: Callable[[], float]) -> list[SocketAddress]:
+    """Every address of ``host``, in the resolver's order; ``left`` tells how many seconds it may take.
+
+    Raises CollectError.
+    """
     if _is_literal(host):
         return _lookup(host, port)
+    while not _places.acquire(timeout=_POLL):
+        if left() <= 0:
+            raise CollectError(Reason.NAME_TIMEOUT, f"{host}: the resolver is busy")
     answer: queue.SimpleQueue[list[SocketAddress] | CollectError] = queue.SimpleQueue()
-    if not _places.acquire(timeout=timeout):
-        raise CollectError(Reason.NAME_TIMEOUT, f"{host}: the resolver is busy")
     threading.Thread(target=_answer, args=(host, port, answer), name="resolve", daemon=True).start()
-    try:
-        result = answer.get(timeout=timeout)
-    except queue.Empty:
-        raise CollectError(Reason.NAME_TIMEOUT, host) from None
-    if isinstance(result, CollectError):
-        raise result
-    return result
+    while True:
+        try:
+            result = answer.get(timeout=_POLL)
+        except queue.Empty:
+            if left() <= 0:
+                raise CollectError(Reason.NAME_TIMEOUT, host) from None
+            continue
+        if isinstance(result, CollectError):
+            raise result
+        return result
 
 
 def _answer(host: str, port: int, answer: queue.SimpleQueue[list[SocketAddress] | CollectError]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from exporter.collect import answer
 from exporter.collect.script import node_script
@@ -13,10 +12,13 @@ from exporter.collect.ssh import host_key, known_hosts
 from exporter.collect.ssh.conversation import Conversation
 from exporter.collect.ssh.identity import Credentials, load
 from exporter.collect.ssh.known_hosts import KnownHosts
+from exporter.config.file import read_bytes
 from exporter.config.schema import Ssh, Timeouts
-from exporter.errors import Mistake, Mistakes
+from exporter.errors import Mistakes
 from exporter.model.facts import NodeFacts
 from exporter.model.node import Node, SshAccess
+
+_LARGEST_KNOWN_HOSTS = 256 * 1024 * 1024
 
 
 class SshTransport:
@@ -60,6 +62,9 @@ class SshTransport:
             self._open.discard(conversation)
         return answer.parse(output.text, node.paths, output.asked, output.answered)
 
+    def is_idle(self) -> bool:
+        return not self._open
+
     def close(self) -> None:
         """End every conversation at once: the daemon stops."""
         for conversation in tuple(self._open):
@@ -70,13 +75,11 @@ def read_known_hosts(ssh: Ssh) -> KnownHosts:
     """All files that exist; one that the configuration names must."""
     lines: list[known_hosts.Line] = []
     mistakes = Mistakes()
-    for path in ssh.known_hosts:
-        try:
-            lines.extend(known_hosts.parse(Path(os.path.expanduser(path)).read_text("utf-8", "replace")))
-        except FileNotFoundError:
-            if "known_hosts" in ssh.model_fields_set:
-                mistakes.found.append(Mistake(path, "there is no such file; see the README on host keys"))
-        except OSError as error:
-            mistakes.found.append(Mistake(path, f"cannot be read: {error.strerror}"))
+    named = "known_hosts" in ssh.model_fields_set
+    for path in map(os.path.expanduser, ssh.known_hosts):
+        if named or os.path.exists(path):
+            with mistakes.gathered():
+                content, _ = read_bytes(path, _LARGEST_KNOWN_HOSTS)
+                lines.extend(known_hosts.parse(content.decode("utf-8", "replace")))
     mistakes.tell()
     return KnownHosts(lines)
