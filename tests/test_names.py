@@ -1,0 +1,55 @@
+"""Names used outside Python are those of the code, and the other way round."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from exporter.config import schema
+from exporter.errors import Reason
+from exporter.judge.diagnosis import TABLE
+from exporter.model.assessment import Cause, OrphanCondition
+
+ROOT = Path(__file__).parent.parent
+
+
+def first_cells(page: str) -> list[str]:
+    """The code words that begin a table's rows."""
+    return re.findall(r"^\| `([a-z_-]+)` \|", page, re.MULTILINE)
+
+
+def test_every_reason_and_cause_is_explained_once() -> None:
+    """docs/reasons.md has a row for each reason and cause, and for nothing else."""
+    page = (ROOT / "docs/reasons.md").read_text()
+    assert sorted(first_cells(page)) == sorted([*Reason, *Cause])
+
+
+def test_severities_in_the_page_are_those_of_the_table() -> None:
+    """A cause has the severity in docs/reasons.md that it has in the table of causes."""
+    page = (ROOT / "docs/reasons.md").read_text()
+    assert [
+        f"| `{row.cause}` | {row.severity} |" for row in TABLE if f"| `{row.cause}` | {row.severity} |" not in page
+    ] == []
+    assert {row.cause for row in TABLE} == set(Cause)
+
+
+def test_every_orphan_condition_is_explained() -> None:
+    """docs/reasons.md names every condition of an orphan."""
+    page = (ROOT / "docs/reasons.md").read_text()
+    assert [condition for condition in OrphanCondition if f"`{condition}`" not in page] == []
+
+
+def test_the_example_names_every_setting() -> None:
+    """config.example.yaml names every key that a configuration may have."""
+    example = (ROOT / "config.example.yaml").read_text()
+    sections = (
+        schema.Config,
+        schema.Ssh,
+        schema.Timeouts,
+        schema.Identity,
+        schema.FileSd,
+        schema.NodeEntry,
+        schema.PathSettings,
+    )
+    keys = {key for section in sections for key in section.model_fields}
+    assert sorted(key for key in keys if not re.search(rf"\b{key}:", example)) == []
