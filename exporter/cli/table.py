@@ -25,20 +25,21 @@ _STYLES = {
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _BAR = 10
 _COLUMNS = ("NODE", "STATE", "LIFE", "EXPIRES", "AGE", "REASON")
-_GAP = 2
+_WIDE_GAP = 2
 _NARROWEST_NODE = 16
 
 
 def fleet_table(snapshot: FleetSnapshot, now: float, width: int) -> Table:
     """One line a node: its state, where now stands in its life, what is left, how old that is, and what is wrong.
 
-    In a ``width`` that is too small the bar goes first, then names are folded; state and reason are never cut.
+    Where ``width`` is too small the gaps shrink, then the bar goes, then names are folded; nothing is ever cut.
     """
     rows = [_row(view, now) for view in views(snapshot, now)]
     widths = [max([len(title), *(len(row[place]) for row in rows)]) for place, title in enumerate(_COLUMNS)]
-    shown = [place for place, title in enumerate(_COLUMNS) if title != "LIFE" or _total(widths) <= width]
-    taken = _total([widths[place] for place in shown]) - widths[0]
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    gap = _WIDE_GAP if _total(widths, _WIDE_GAP) <= width else 1
+    shown = [place for place, title in enumerate(_COLUMNS) if title != "LIFE" or _total(widths, gap) <= width]
+    taken = _total([widths[place] for place in shown], gap) - widths[0]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
     for place in shown:
         size = min(widths[0], max(_NARROWEST_NODE, width - taken)) if place == 0 else widths[place]
         table.add_column(_COLUMNS[place], overflow="fold", no_wrap=place not in (0, len(_COLUMNS) - 1), min_width=size)
@@ -47,8 +48,8 @@ def fleet_table(snapshot: FleetSnapshot, now: float, width: int) -> Table:
     return table
 
 
-def _total(widths: list[int]) -> int:
-    return sum(widths) + _GAP * (len(widths) - 1)
+def _total(widths: list[int], gap: int) -> int:
+    return sum(widths) + gap * (len(widths) - 1)
 
 
 def _row(view: NodeView, now: float) -> tuple[Text, ...]:
