@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from exporter.config.duration import parse_duration
 from exporter.config.loading import load
-from exporter.config.schema import RESERVED_LABELS, Config
+from exporter.config.schema import Config
 from exporter.config.settings import HostKeyPolicy, Pace, Paths, Rotation, TransportKind
+from exporter.config.value import RESERVED_LABELS
 from exporter.errors import ConfigurationError, Mistake
 from exporter.model.report import ExporterCounters, SourceStatus
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES

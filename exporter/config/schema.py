@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,107 +18,18 @@ from pydantic import (
 from exporter.config.duration import Seconds
 from exporter.config.ranges import expand
 from exporter.config.settings import HostKeyPolicy, Pace, Rotation, TransportKind
-
-# Labels that our metrics use themselves, and those that Prometheus sets on a target.
-RESERVED_LABELS = frozenset(
-    {
-        "node",
-        "cert",
-        "state",
-        "cause",
-        "severity",
-        "reason",
-        "condition",
-        "serial",
-        "issuer",
-        "subject",
-        "fingerprint",
-        "address",
-        "transport",
-        "distribution",
-        "script_version",
-        "host_key_policy",
-        "clock",
-        "outcome",
-        "source",
-        "job",
-        "instance",
-        "le",
-        "quantile",
-    }
+from exporter.config.value import (
+    AbsolutePath,
+    FilePath,
+    HostKeys,
+    LabelName,
+    LabelValue,
+    NodeNames,
+    Port,
+    Word,
+    as_tuple,
+    no_boolean,
 )
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
-_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
-_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?")
-
-
-def _label_name(name: str) -> str:
-    if not _LABEL.fullmatch(name) or name.startswith("__"):
-        raise ValueError("not a label name")
-    if name in RESERVED_LABELS:
-        raise ValueError("the exporter or Prometheus uses this label itself")
-    return name
-
-
-def _encodable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("not text that UTF-8 can write") from error
-    return text
-
-
-def _absolute(path: str) -> str:
-    if not path.startswith("/") or not path.isprintable():
-        raise ValueError("not an absolute path")
-    return path.rstrip("/") or "/"
-
-
-def _one_line(text: str) -> str:
-    if not text or not text.isprintable() or text != text.strip():
-        raise ValueError("empty, or with spaces or control characters at its ends")
-    return text
-
-
-def _host_key(text: str) -> str:
-    if not _FINGERPRINT.fullmatch(text) and not _KEY.fullmatch(text):
-        raise ValueError("neither a public key such as 'ssh-ed25519 AAAA…' nor a fingerprint such as 'SHA256:…'")
-    return text
-
-
-def _no_boolean(value: Any) -> Any:
-    if isinstance(value, bool):  # YAML's yes is Python's 1
-        raise ValueError("not a number")  # noqa: TRY004 - pydantic gathers ValueErrors
-    return value
-
-
-def _as_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-def node_name(name: str) -> str:
-    """A name fit for a label, a path and known_hosts. Raises ValueError."""
-    if not _NAME.fullmatch(name) or ".." in name:
-        raise ValueError("not a node name: letters, digits, '.', '-', '_' and ':' only")
-    return name
-
-
-def _node_names(pattern: str) -> str:
-    for name in expand(pattern):
-        node_name(name)
-    return pattern
-
-
-LabelValue = Annotated[str, AfterValidator(_encodable)]
-LabelName = Annotated[str, AfterValidator(_label_name)]
-AbsolutePath = Annotated[str, AfterValidator(_absolute)]
-FilePath = Annotated[str, AfterValidator(_one_line)]
-NodeNames = Annotated[str, AfterValidator(_node_names)]
-Word = Annotated[str, AfterValidator(_one_line)]
-HostKey = Annotated[str, AfterValidator(_host_key)]
-HostKeys = Annotated[tuple[HostKey, ...], BeforeValidator(_as_tuple)]
-Port = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=65535)]
 
 
 class Section(BaseModel):
@@ -208,7 +117,7 @@ class Timeouts(Section):
 class Ssh(Section):
     """How nodes are logged in to."""
 
-    known_hosts: Annotated[tuple[FilePath, ...], BeforeValidator(_as_tuple)] = (
+    known_hosts: Annotated[tuple[FilePath, ...], BeforeValidator(as_tuple)] = (
         "~/.ssh/known_hosts",
         "/etc/ssh/ssh_known_hosts",
     )
@@ -222,7 +131,7 @@ class Config(Section):
 
     interval: Seconds = 3600.0
     min_interval: Seconds = 60.0
-    concurrency: Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=1024)] = 32
+    concurrency: Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=1024)] = 32
     ready_after: Seconds = 300.0
     file_sd_refresh: Seconds = 5.0
     ssh: Ssh = Ssh()

@@ -1,0 +1,113 @@
+"""The values that settings may have: names, paths, host keys, labels, each with what makes it one."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from exporter.config.ranges import expand
+
+# Labels that our metrics use themselves, and those that Prometheus sets on a target.
+RESERVED_LABELS = frozenset(
+    {
+        "node",
+        "cert",
+        "state",
+        "cause",
+        "severity",
+        "reason",
+        "condition",
+        "serial",
+        "issuer",
+        "subject",
+        "fingerprint",
+        "address",
+        "transport",
+        "distribution",
+        "script_version",
+        "host_key_policy",
+        "clock",
+        "outcome",
+        "source",
+        "job",
+        "instance",
+        "le",
+        "quantile",
+    }
+)
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
+_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?")
+
+
+def _label_name(name: str) -> str:
+    if not _LABEL.fullmatch(name) or name.startswith("__"):
+        raise ValueError("not a label name")
+    if name in RESERVED_LABELS:
+        raise ValueError("the exporter or Prometheus uses this label itself")
+    return name
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("not text that UTF-8 can write") from error
+    return text
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or not path.isprintable():
+        raise ValueError("not an absolute path")
+    return path.rstrip("/") or "/"
+
+
+def _one_line(text: str) -> str:
+    if not text or not text.isprintable() or text != text.strip():
+        raise ValueError("empty, or with spaces or control characters at its ends")
+    return text
+
+
+def _host_key(text: str) -> str:
+    if not _FINGERPRINT.fullmatch(text) and not _KEY.fullmatch(text):
+        raise ValueError("neither a public key such as 'ssh-ed25519 AAAA…' nor a fingerprint such as 'SHA256:…'")
+    return text
+
+
+def no_boolean(value: Any) -> Any:
+    """YAML reads yes as true, and pydantic true as 1."""
+    if isinstance(value, bool):
+        raise ValueError("not a number")  # noqa: TRY004 - pydantic gathers ValueErrors
+    return value
+
+
+def as_tuple(value: Any) -> Any:
+    """One text where a list of them may stand."""
+    return (value,) if isinstance(value, str) else value
+
+
+def node_name(name: str) -> str:
+    """A name fit for a label, a path and known_hosts. Raises ValueError."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise ValueError("not a node name: letters, digits, '.', '-', '_' and ':' only")
+    return name
+
+
+def _node_names(pattern: str) -> str:
+    for name in expand(pattern):
+        node_name(name)
+    return pattern
+
+
+LabelValue = Annotated[str, AfterValidator(_encodable)]
+LabelName = Annotated[str, AfterValidator(_label_name)]
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+FilePath = Annotated[str, AfterValidator(_one_line)]
+NodeNames = Annotated[str, AfterValidator(_node_names)]
+Word = Annotated[str, AfterValidator(_one_line)]
+HostKey = Annotated[str, AfterValidator(_host_key)]
+HostKeys = Annotated[tuple[HostKey, ...], BeforeValidator(as_tuple)]
+Port = Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=65535)]
