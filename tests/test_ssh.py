@@ -486,7 +486,7 @@ def test_a_known_hosts_file_that_is_named_must_be_there(site: Site) -> None:
 
 def test_a_known_hosts_file_that_cannot_be_read(site: Site, tmp_path: Path) -> None:
     """A directory in a file's place is a mistake of the configuration."""
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         SshTransport.from_config(site.ssh(known_hosts=str(tmp_path)))
 
 
