@@ -120,6 +120,15 @@ def test_a_certificate_that_is_not_the_kubelets(at: float, next_visit: float) ->
     assert after_success(DAY, at, managed=False) == pytest.approx(next_visit, abs=NEAR)
 
 
+def test_a_boundary_that_passes_during_a_visit_is_looked_at_at_once() -> None:
+    """A visit that began before the end of grace and ended after it saw nothing of it: the next is a moment later."""
+    ended = BEGIN + 79_562
+    seen = replace(report(ended, reading(DAY, ended - 4)), duration=4.0)
+    assert due(seen, PACE) == pytest.approx(BEGIN + 79_563, abs=NEAR)
+    after = replace(report(ended + 4, reading(DAY, ended + 2)), duration=1.0)
+    assert due(after, PACE) > BEGIN + 80_000
+
+
 @pytest.mark.parametrize(
     ("managed", "at", "next_visit"),
     [
