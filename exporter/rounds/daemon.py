@@ -45,10 +45,10 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """A worker's word that a visit has ended; ``counted`` is False where the node is another by now."""
+    """A worker's word that a visit has ended, and when the node is due again; None: as the schedule says."""
 
     name: str
-    counted: bool
+    due: float | None
 
 
 class Daemon:
@@ -157,7 +157,7 @@ class Daemon:
         self._at_work.discard(done.name)
         report = self._state.report(done.name)
         if done.name in self._nodes and report is not None:
-            self._sleep(done.name, schedule.due(report, self._pace) if done.counted else self._clock())
+            self._sleep(done.name, schedule.due(report, self._pace) if done.due is None else done.due)
 
     def _sleep(self, name: str, due: float) -> None:
         self._due[name] = due
@@ -198,19 +198,21 @@ class Daemon:
 
     def _visit(self, name: str) -> None:
         """One visit, in a worker."""
-        counted = False
+        due: float | None = None
         try:
             report, fleet = self._state.report(name), self._fleet
             if report is not None and fleet is not None:
                 outcome = visit(report.node, report, fleet.transports, self._clock)
                 recorded = None if self._stopping.is_set() else self._state.record(outcome)
-                counted = recorded is not None
                 if recorded:
                     _tell(*recorded)
+                else:
+                    due = self._clock()  # another node by now: it was not looked at yet
         except Exception:
             log.exception("a visit could not be recorded", extra={"node": name})
+            due = self._clock() + self._pace.interval
         finally:
-            self._inbox.put(_Done(name, counted))
+            self._inbox.put(_Done(name, due))
 
 
 def _tell(before: NodeReport, after: NodeReport) -> None:
