@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from exporter.cli.service import Service
+from exporter.cli.service import Service, leave
 from exporter.cli.table import fleet_table
 from exporter.demo.world import FLEET, World
 from exporter.rounds.keeper import Kept
@@ -59,11 +59,12 @@ def command(given: argparse.Namespace) -> int:
             )
             screen = Screen(service, console)
             try:
-                return service.run(meanwhile=screen.start)
+                left = service.run(meanwhile=screen.start)
             finally:
                 screen.stop()
         finally:
             world.stop()
+    return leave(left)
 
 
 class Screen:

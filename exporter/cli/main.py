@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except OSError as error:  # a full disk, a file in place of a folder
-        sys.stderr.write(f"{error.filename or 'output'}: {error.strerror}\n")
+        sys.stderr.write(f"{error.filename or 'output'}: {error.strerror or type(error).__name__}\n")
         return COULD_NOT
     except KeyboardInterrupt:
         return 130

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 
-from exporter.cli.service import Service
+from exporter.cli.service import Service, leave
 from exporter.errors import ConfigurationError, Mistake
 from exporter.inventory.catalogue import Catalogue
 from exporter.rounds.keeper import Kept
@@ -21,7 +21,7 @@ def command(given: argparse.Namespace) -> int:
         print(f"{given.config_file}: no mistakes; nodes: {len(kept.catalogue.nodes)}")
         return 0
     sockets = listen(given.listen or [given.default_address])
-    return Service(given.config_file, kept, sockets, lifecycle=given.lifecycle).run()
+    return leave(Service(given.config_file, kept, sockets, lifecycle=given.lifecycle).run())
 
 
 def _tell_problems(catalogue: Catalogue) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 from exporter import __version__
@@ -16,6 +18,15 @@ from exporter.serve.listener import Listener, url
 from exporter.serve.web import Backend, Endpoints
 
 log = logging.getLogger(__name__)
+
+
+def leave(left: list[str]) -> int:
+    """The exit status. A thread left in native code would abort the interpreter's own way out: then without it."""
+    if left:
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+    return 0
 
 
 class Service:
@@ -34,8 +45,11 @@ class Service:
         )
         self._listener = Listener(Endpoints(backend).application(), sockets)
 
-    def run(self, meanwhile: Callable[[], None] = lambda: None) -> int:
-        """Visit and serve until SIGTERM or SIGINT; ``meanwhile`` is called once all of it runs."""
+    def run(self, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
+        """Visit and serve until SIGTERM or SIGINT; the threads that did not end in time.
+
+        ``meanwhile`` is called once all of it runs.
+        """
         self.daemon.start()
         self._keeper.start()
         log.info(
@@ -53,7 +67,7 @@ class Service:
         if not self._keeper.stop(within=0.5):
             left.append("keeper")
         log.info("stopped", extra={"threads_left": ",".join(left)} if left else {})
-        return 0
+        return left
 
     def stop(self) -> None:
         """End :meth:`run` from another thread."""

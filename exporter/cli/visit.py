@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import json
 import os
 import sys
@@ -40,7 +41,14 @@ def command(given: argparse.Namespace) -> int:
     """0: fine. 1: a certificate is late or worse, not yet valid, or a finding is critical. 2: a node was not read."""
     if given.root is not None and given.nodes:
         raise ConfigurationError(Mistake("--root", "one mounted tree is one node: name none besides"))
-    fleet = _mounted(given.root) if given.root is not None else _chosen(Kept(given.config_file).fleet, given.nodes)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8
+    problems: dict[str, str] = {}
+    if given.root is not None:
+        fleet = _mounted(given.root)
+    else:
+        kept = Kept(given.config_file)
+        fleet, problems = _chosen(kept.fleet, given.nodes), {} if given.nodes else kept.catalogue.problems
     if not fleet.nodes:
         raise ConfigurationError(Mistake(given.config_file, "no nodes in the inventory"))
     snapshot, now = visit_all(fleet), time.time()
@@ -50,7 +58,8 @@ def command(given: argparse.Namespace) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: what was found still counts
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _status(nodes)
+    status = _status(nodes)
+    return COULD_NOT_LOOK if status == FINE and problems else status
 
 
 def _tell(snapshot: FleetSnapshot, nodes: tuple[NodeView, ...], now: float, chosen: str) -> None:

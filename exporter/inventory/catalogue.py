@@ -40,6 +40,7 @@ class Catalogue:
         Raises ConfigurationError with every mistake of the static nodes.
         """
         self._config = config
+        self._labels = config.label_names
         self._static = _static_nodes(config, document)
         self._sources: dict[str, _Source] = {}
         self._older = older.kept if older else {}
@@ -89,7 +90,7 @@ class Catalogue:
 
     def _reread(self, path: str, group: Group) -> _Source:
         """The file as it is now; its last good nodes where it cannot be used."""
-        signature, labels = _signature(path), self._config.label_names
+        signature, labels = _signature(path), self._labels
         port = bool(group.file_sd and group.file_sd.use_target_port)
         try:
             entries = file_sd.read(path, labels, use_target_port=port)
@@ -169,12 +170,12 @@ def _relabelled(nodes: tuple[Node, ...], labels: tuple[str, ...]) -> tuple[Node,
 
 def _static_nodes(config: Config, document: Document) -> tuple[Node, ...]:
     nodes: list[Node] = []
-    mistakes = Mistakes()
+    mistakes, labels = Mistakes(), config.label_names
     for name, group in config.groups.items():
         for index, entry in enumerate(group.nodes):
             place = document.place(("groups", name, "nodes", index))
             with mistakes.gathered():
-                nodes.extend(settle(entry, (group, config.defaults), config.label_names, place))
+                nodes.extend(settle(entry, (group, config.defaults), labels, place))
     mistakes.tell()
     return tuple(nodes)
 

@@ -33,11 +33,11 @@ def read(path: str, labels: tuple[str, ...], *, use_target_port: bool) -> list[t
     """The entries of one file, each with its place. Raises ConfigurationError with every mistake."""
     text = read_text(path)
     document = parse_json(path, text) if path.endswith(".json") else parse_yaml(path, text)
-    if document.data is not None and not isinstance(document.data, list):
+    if not isinstance(document.data, list):  # also where a writer has only emptied the file yet
         raise ConfigurationError(Mistake(path, "not a list of target groups"))
     entries: list[tuple[NodeEntry, str]] = []
     mistakes = Mistakes()
-    for index, group in enumerate(document.data or []):
+    for index, group in enumerate(document.data):
         with mistakes.gathered():
             entries.extend(_group(group, (index,), document, labels, use_target_port=use_target_port))
     mistakes.tell()

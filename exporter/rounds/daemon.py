@@ -26,7 +26,7 @@ from exporter.rounds.visit import Transports, visit
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 1.0
-STOPS_WITHIN = 3.5
+STOPS_WITHIN = 2.5
 CLOCK_STEP = 5.0
 
 
@@ -48,6 +48,7 @@ class _Done:
     """A worker's word that a visit has ended, and when the node is due again; None: as the schedule says."""
 
     name: str
+    fleet: Fleet  # whose keys and known hosts it had
     due: float | None
 
 
@@ -132,7 +133,7 @@ class Daemon:
     def _settle(self, fleet: Fleet) -> None:
         anew = self._fleet is None or self._fleet.transports is not fleet.transports
         if self._fleet and anew:
-            self._retired = [old for old in [*self._retired, self._fleet] if not old.is_idle()]
+            self._retired = [*(old for old in self._retired if not old.is_idle()), self._fleet]
         self._fleet, before, due = fleet, self._nodes, self._due
         self._nodes = {node.name: node for node in fleet.nodes}
         self._due, self._sleeping = {}, []
@@ -146,18 +147,20 @@ class Daemon:
         report, first = self._state.report(node.name), self._first(node.name)
         if report is None or report.last_visit is None:
             return first if due is None else due
-        if before is None or not node.is_read_as(before):
-            return first
-        if anew and report.reason is not None and report.reason.backs_off_long:
-            return first  # a reload may have brought the right key
-        regular = schedule.due(report, self._pace)
-        return regular if regular > self._clock() else first
+        soon = self._regular(report)
+        changed = before is None or not node.is_read_as(before)
+        retries = anew and _is_refused(report)  # a reload may have brought the right key
+        if changed or retries or soon <= self._clock():
+            soon = first
+        return soon if due is None else min(due, soon)  # what an earlier change brought forward stays so
 
     def _put_to_sleep(self, done: _Done) -> None:
         self._at_work.discard(done.name)
         report = self._state.report(done.name)
         if done.name in self._nodes and report is not None:
-            self._sleep(done.name, schedule.due(report, self._pace) if done.due is None else done.due)
+            due = self._regular(report) if done.due is None else done.due
+            outdated = self._fleet is not None and done.fleet.transports is not self._fleet.transports
+            self._sleep(done.name, self._first(done.name) if outdated and _is_refused(report) else due)
 
     def _sleep(self, name: str, due: float) -> None:
         self._due[name] = due
@@ -169,6 +172,7 @@ class Daemon:
         before, self._lead = self._lead, now - time.monotonic()
         step = self._lead - before if before is not None else 0.0
         if abs(step) > CLOCK_STEP:
+            self._sleeping = []
             for name, due in list(self._due.items()):
                 moved = due + min(0.0, step)
                 self._sleep(name, moved if moved > now else self._first(name))
@@ -181,8 +185,7 @@ class Daemon:
                 continue
             del self._due[name]
             self._at_work.add(name)
-            report = self._state.report(name)
-            self._pool.put(report.client.certificate.not_after if report and report.client else 0.0, name)
+            self._pool.put(_urgency(self._state.report(name)), name)
 
     def _find_lost(self) -> None:
         for name in self._nodes:
@@ -192,6 +195,11 @@ class Daemon:
     def _first(self, name: str) -> float:
         return schedule.first_due(name, self._clock(), len(self._nodes), self._pace)
 
+    def _regular(self, report: NodeReport) -> float:
+        """As the schedule says, and no later than any rule allows: a clock may have been set back since."""
+        longest = max(self._pace.interval + self._pace.min_interval, schedule.LONG_BACK_OFF)
+        return min(schedule.due(report, self._pace), self._clock() + longest)
+
     @property
     def _pace(self) -> Pace:
         return self._fleet.pace if self._fleet else Pace()
@@ -199,9 +207,12 @@ class Daemon:
     def _visit(self, name: str) -> None:
         """One visit, in a worker."""
         due: float | None = None
+        fleet = self._fleet
+        if fleet is None:
+            return
         try:
-            report, fleet = self._state.report(name), self._fleet
-            if report is not None and fleet is not None:
+            report = self._state.report(name)
+            if report is not None:
                 outcome = visit(report.node, report, fleet.transports, self._clock)
                 recorded = None if self._stopping.is_set() else self._state.record(outcome)
                 if recorded:
@@ -212,7 +223,18 @@ class Daemon:
             log.exception("a visit could not be recorded", extra={"node": name})
             due = self._clock() + self._pace.interval
         finally:
-            self._inbox.put(_Done(name, due))
+            self._inbox.put(_Done(name, fleet, due))
+
+
+def _urgency(report: NodeReport | None) -> float:
+    """The nearest notAfter goes first; before it who was never looked at, last who never answered."""
+    if report and report.client:
+        return report.client.certificate.not_after
+    return float("inf") if report and report.failures else 0.0
+
+
+def _is_refused(report: NodeReport) -> bool:
+    return report.reason is not None and report.reason.backs_off_long
 
 
 def _tell(before: NodeReport, after: NodeReport) -> None:

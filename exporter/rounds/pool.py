@@ -31,6 +31,8 @@ class Pool:
         self._numbers = itertools.count()
         self._workers: dict[int, threading.Thread] = {}
         self._wanted = 0
+        self._ended = False
+        self._missing = 0
 
     @property
     def waiting(self) -> int:
@@ -42,37 +44,46 @@ class Pool:
 
     def resize(self, wanted: int) -> None:
         """So many workers from now on; those too many leave after the visit that they are at."""
-        self._wanted = wanted
+        if self._ended:
+            return
+        fewer, self._wanted = wanted < self._wanted, wanted
         self.mend()
-        self._nudge()
+        if fewer:
+            self._nudge()
 
     def mend(self) -> None:
         """Start the workers that are missing."""
         for number in range(self._wanted):
             worker = self._workers.get(number)
+            if self._ended:
+                return
             if worker is not None and worker.is_alive():
                 continue
             worker = threading.Thread(target=self._run, args=(number,), name=f"visit-{number}", daemon=True)
             try:
                 worker.start()
             except RuntimeError as error:  # the process may have no more threads
-                log.error("fewer workers than configured", extra={"workers": number, "error": str(error)})  # noqa: TRY400 - told in words
+                if self._missing != number:
+                    fields = {"workers": number, "error": str(error)}
+                    log.error("fewer workers than configured", extra=fields)  # noqa: TRY400 - told in words
+                self._missing = number
                 return
             self._workers[number] = worker
 
     def interrupt(self) -> None:
-        """No worker begins another visit."""
-        self._wanted = 0
+        """No worker begins another visit, now or later."""
+        self._ended, self._wanted = True, 0
         self._nudge()
 
     def join(self, deadline: float) -> list[str]:
         """The names of the workers that have not ended by then (monotonic clock)."""
-        for worker in self._workers.values():
+        workers = tuple(self._workers.values())
+        for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
-        return [worker.name for worker in self._workers.values() if worker.is_alive()]
+        return [worker.name for worker in workers if worker.is_alive()]
 
     def _nudge(self) -> None:
-        for _ in self._workers:
+        for _ in tuple(self._workers):
             self.put(float("-inf"), "")
 
     def _run(self, number: int) -> None:

@@ -58,6 +58,7 @@ class Endpoints:
         self._health = Health(lambda: backend.snapshot().counters)
         # one scrape renders at a time: they would only take each other's time
         self._rendering = asyncio.Lock()
+        self._reloading = asyncio.Lock()
 
     def application(self) -> Starlette:
         return Starlette(
@@ -95,7 +96,8 @@ class Endpoints:
     async def reload(self, _request: Request) -> Response:
         if self._backend.reload is None:
             return PlainTextResponse("Lifecycle API is not enabled.\n", status_code=403)
-        mistakes = await asyncio.to_thread(self._backend.reload)
+        async with self._reloading:
+            mistakes = await asyncio.to_thread(self._backend.reload)
         if mistakes:
             text = "".join(f"{mistake}\n" for mistake in mistakes)
             return PlainTextResponse(f"failed to reload config:\n{text}", status_code=500)

@@ -79,6 +79,11 @@ class BoundedSocket:
     def settimeout(self, seconds: float | None) -> None:
         self._socket.settimeout(seconds)
 
+    @property
+    def _closed(self) -> bool:
+        """What paramiko asks of a socket when the interpreter ends."""
+        return self._socket.fileno() == -1
+
     def getpeername(self) -> object:
         return self._socket.getpeername()
 

@@ -32,7 +32,11 @@ def resolve(host: str, port: int, left: Callable[[], float]) -> list[SocketAddre
         if left() <= 0:
             raise CollectError(Reason.NAME_TIMEOUT, f"{host}: the resolver is busy")
     answer: queue.SimpleQueue[list[SocketAddress] | CollectError] = queue.SimpleQueue()
-    threading.Thread(target=_answer, args=(host, port, answer), name="resolve", daemon=True).start()
+    try:
+        threading.Thread(target=_answer, args=(host, port, answer), name="resolve", daemon=True).start()
+    except RuntimeError as error:  # the process may have no more threads
+        _places.release()
+        raise CollectError(Reason.NAME_TIMEOUT, f"{host}: no thread for the resolver") from error
     while True:
         try:
             result = answer.get(timeout=_POLL)

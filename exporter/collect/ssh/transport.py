@@ -36,6 +36,7 @@ class SshTransport:
         self._timeouts = timeouts
         self._clock = clock
         self._open: set[Conversation] = set()
+        self._closed = False
 
     @classmethod
     def from_config(cls, ssh: Ssh) -> SshTransport:
@@ -56,6 +57,8 @@ class SshTransport:
         known = host_key.known(node.name, node.access, self._hosts)
         conversation = Conversation(node.access, known, self._timeouts, self._clock)
         self._open.add(conversation)
+        if self._closed:
+            conversation.close()
         try:
             output = conversation.run(node_script(node.paths), self._credentials)
         finally:
@@ -66,7 +69,8 @@ class SshTransport:
         return not self._open
 
     def close(self) -> None:
-        """End every conversation at once: the daemon stops."""
+        """End every conversation at once, and each that would begin later: the daemon stops."""
+        self._closed = True
         for conversation in tuple(self._open):
             conversation.close()
 
