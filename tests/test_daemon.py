@@ -24,7 +24,8 @@ from exporter.judge import rotation
 from exporter.model.assessment import Certificate
 from exporter.model.facts import NodeFacts
 from exporter.model.node import LocalAccess, Node, SshAccess
-from exporter.rounds.daemon import Daemon, Fleet
+from exporter.rounds.daemon import Daemon
+from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
 from exporter.rounds.visit import Transports
 from tests.running import Running, by_node, reasons, states

@@ -25,7 +25,7 @@ from exporter.judge import rotation
 from exporter.model.assessment import Reading, Severity, State
 from exporter.model.node import LocalAccess, Node
 from exporter.model.report import FleetSnapshot
-from exporter.rounds.daemon import Fleet
+from exporter.rounds.fleet import Fleet
 from exporter.rounds.keeper import Kept
 from exporter.rounds.state import FleetState
 from exporter.rounds.visit import visit

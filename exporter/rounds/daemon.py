@@ -19,28 +19,16 @@ from exporter.errors import Reason
 from exporter.model.node import Node
 from exporter.model.report import FleetSnapshot, NodeReport
 from exporter.rounds import schedule
+from exporter.rounds.fleet import Fleet
 from exporter.rounds.pool import Pool
 from exporter.rounds.state import FleetState
-from exporter.rounds.visit import Transports, visit
+from exporter.rounds.visit import visit
 
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 1.0
 STOPS_WITHIN = 2.5
 CLOCK_STEP = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """What a configuration comes to: the nodes, how to read them, and how often."""
-
-    nodes: tuple[Node, ...]
-    labels: tuple[str, ...]
-    pace: Pace
-    transports: Transports
-    concurrency: int
-    close: Callable[[], None] = lambda: None  # ends every conversation of these transports
-    is_idle: Callable[[], bool] = lambda: True  # they have none
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from exporter.config.schema import Config
 from exporter.config.settings import TransportKind
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.catalogue import Catalogue
-from exporter.rounds.daemon import Daemon, Fleet
+from exporter.rounds.daemon import Daemon
+from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
 from exporter.rounds.visit import Transports
 

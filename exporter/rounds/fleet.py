@@ -1,0 +1,23 @@
+"""What a configuration comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.config.settings import Pace
+from exporter.model.node import Node
+from exporter.rounds.visit import Transports
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The nodes, how to read them, and how often."""
+
+    nodes: tuple[Node, ...]
+    labels: tuple[str, ...]
+    pace: Pace
+    transports: Transports
+    concurrency: int
+    close: Callable[[], None] = lambda: None  # ends every conversation of these transports
+    is_idle: Callable[[], bool] = lambda: True  # they have none
