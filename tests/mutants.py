@@ -175,7 +175,7 @@ MUTANTS = (
     Mutant(
         "refused authentication waits an hour",
         "exporter/rounds/schedule.py",
-        "return pause if report.reason.backs_off_long else min(pause, nearest)",
+        "return pause if report.is_refused else min(pause, nearest)",
         "return min(pause, nearest)",
         ("tests/test_schedule.py",),
     ),

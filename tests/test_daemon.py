@@ -250,8 +250,8 @@ def test_fewer_workers_after_a_reload(tmp_path: Path) -> None:
     assert daemon.stop() == []
 
 
-def wait(condition: Any) -> None:
-    deadline = time.monotonic() + 20
+def wait(condition: Any, patience: float = 20) -> None:
+    deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -305,6 +305,15 @@ class Holding:
         self.under_way += 1
         self.let_go.wait(20)
         raise CollectError(Reason.CONNECT_TIMEOUT, node.name)
+
+
+class SlowRefusal(Holding):
+    """A transport that is refused in the end."""
+
+    def read(self, node: Node) -> NodeFacts:
+        self.under_way += 1
+        self.let_go.wait(20)
+        raise CollectError(Reason.AUTH_FAILED, node.name)
 
 
 def ssh_node(name: str, address: str = "192.0.2.1", origin: str = "", label: str = "") -> Node:
@@ -393,4 +402,34 @@ def test_a_surprise_in_the_schedule_is_told_and_survived(caplog: pytest.LogCaptu
     daemon.apply(Fleet((ssh_node("n"),), (), Pace(), {TransportKind.SSH: recording}, 1))
     wait(lambda: recording.asked == ["n"])
     assert "ZeroDivisionError" in caplog.text
+    assert daemon.stop() == []
+
+
+def test_what_a_change_brought_forward_stays_so() -> None:
+    """Inventory changes one after the other do not postpone the visit of a node whose address changed."""
+    recording = Recording()
+    transports: Transports = {TransportKind.SSH: recording}
+    daemon = Daemon(FleetState())
+    daemon.start()
+    daemon.apply(Fleet((ssh_node("n"),), (), Pace(), transports, 1))
+    wait(lambda: len(recording.asked) == 1)
+    others = tuple(ssh_node(f"other-{number}") for number in range(400))
+    for number in range(5):  # among 400 the first visit may be twenty seconds ahead
+        daemon.apply(Fleet((ssh_node("n", "192.0.2.9"), *others[: 400 - number]), (), Pace(), transports, 1))
+        time.sleep(0.1)
+    wait(lambda: recording.asked.count("n") == 2, 40)
+    assert daemon.stop() == []
+
+
+def test_a_right_key_counts_though_the_wrong_one_was_under_way() -> None:
+    """A reload during a visit that is then refused has the node looked at again at once, with the new key."""
+    slow, right = SlowRefusal(), Recording(Reason.CONNECTION_REFUSED)
+    daemon = Daemon(FleetState())
+    daemon.start()
+    daemon.apply(Fleet((ssh_node("n"),), (), Pace(), {TransportKind.SSH: slow}, 1))
+    wait(lambda: slow.under_way == 1)
+    daemon.apply(Fleet((ssh_node("n"),), (), Pace(), {TransportKind.SSH: right}, 1))
+    time.sleep(0.2)
+    slow.let_go.set()
+    wait(lambda: right.asked == ["n"])
     assert daemon.stop() == []

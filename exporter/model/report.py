@@ -54,6 +54,11 @@ class NodeReport:
         """Whether the last visit brought a reading."""
         return self.reason is None
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the last visit ended with a reason that is not to be tried again soon."""
+        return self.reason is not None and self.reason.backs_off_long
+
     def after(self, visit: Visit) -> NodeReport:
         """The report once ``visit`` has ended."""
         seen = replace(

@@ -137,7 +137,7 @@ class Daemon:
             return first if due is None else due
         soon = self._regular(report)
         changed = before is None or not node.is_read_as(before)
-        retries = anew and _is_refused(report)  # a reload may have brought the right key
+        retries = anew and report.is_refused  # a reload may have brought the right key
         if changed or retries or soon <= self._clock():
             soon = first
         return soon if due is None else min(due, soon)  # what an earlier change brought forward stays so
@@ -148,7 +148,7 @@ class Daemon:
         if done.name in self._nodes and report is not None:
             due = self._regular(report) if done.due is None else done.due
             outdated = self._fleet is not None and done.fleet.transports is not self._fleet.transports
-            self._sleep(done.name, self._first(done.name) if outdated and _is_refused(report) else due)
+            self._sleep(done.name, self._first(done.name) if outdated and report.is_refused else due)
 
     def _sleep(self, name: str, due: float) -> None:
         self._due[name] = due
@@ -173,7 +173,7 @@ class Daemon:
                 continue
             del self._due[name]
             self._at_work.add(name)
-            self._pool.put(_urgency(self._state.report(name)), name)
+            self._pool.put(schedule.urgency(self._state.report(name)), name)
 
     def _find_lost(self) -> None:
         for name in self._nodes:
@@ -212,17 +212,6 @@ class Daemon:
             due = self._clock() + self._pace.interval
         finally:
             self._inbox.put(_Done(name, fleet, due))
-
-
-def _urgency(report: NodeReport | None) -> float:
-    """The nearest notAfter goes first; before it who was never looked at, last who never answered."""
-    if report and report.client:
-        return report.client.certificate.not_after
-    return float("inf") if report and report.failures else 0.0
-
-
-def _is_refused(report: NodeReport) -> bool:
-    return report.reason is not None and report.reason.backs_off_long
 
 
 def _tell(before: NodeReport, after: NodeReport) -> None:

@@ -49,7 +49,17 @@ def due(report: NodeReport, pace: Pace) -> float:
     if report.reason is None:
         return min(_slot(report, last, _regular(report, last, pace), pace), nearest)
     pause = last + _back_off(report, pace)
-    return pause if report.reason.backs_off_long else min(pause, nearest)
+    return pause if report.is_refused else min(pause, nearest)
+
+
+def urgency(report: NodeReport | None) -> float:
+    """By which due visits queue, the least first: the nearest notAfter.
+
+    Before it who was never looked at, last who never gave an answer: one bad node never delays another.
+    """
+    if report and report.client:
+        return report.client.certificate.not_after
+    return float("inf") if report and report.failures else 0.0
 
 
 def boundaries(report: NodeReport) -> Iterator[float]:
@@ -87,4 +97,4 @@ def _back_off(report: NodeReport, pace: Pace) -> float:
     if report.client:
         longest = max(pace.min_interval, min(pace.interval, report.client.certificate.lifetime / 100))
     pause = max(pace.min_interval, min(FIRST_BACK_OFF * 2.0 ** min(max(0, report.failures - 1), 30), longest))
-    return max(pause, LONG_BACK_OFF) if report.reason and report.reason.backs_off_long else pause
+    return max(pause, LONG_BACK_OFF) if report.is_refused else pause
