@@ -526,17 +526,19 @@ def claimed(life: Life, dice: random.Random) -> NodeReport:
     """Live until the stall is claimed; the claim comes with the first visit that may make it, and that in time."""
     grace_end = life.edges[2]
     ready = grace_end + max(0.0, -life.offset) + life.round_trip  # both clocks have passed the grace
-    unheard = 0
+    unheard, ever_read = 0, False
     for step in visited(life, dice):
         began = (step.known.last_visit or 0.0) - life.lasting
         heard = step.known.reason is None
         if step.state(step.since + 0.001) in ACCUSED:
             slowest = 2 * life.late_interval * (unheard + 1) + (life.lasting + 1) * (unheard + 2)
+            slowest += 0 if ever_read else PACE.interval  # the back-off of a node that was never read reaches that far
             assert began <= ready + WIDEST_SPREAD + slowest, life
             assert began > grace_end, life
             return step.known
         assert not (heard and began >= ready), life
         unheard += not heard and began >= ready - 2 * life.late_interval
+        ever_read = ever_read or heard
         assert not any(step.state(moment) in ACCUSED for moment in step.moments(life.events())), life
     raise AssertionError
 
@@ -561,7 +563,8 @@ def test_every_stall_is_claimed_in_time_and_for_good(loss: float | None, seed: i
     """A rotation that never comes is claimed as stalled or expired by the first visit that both clocks allow, which
     begins no later than WIDEST_SPREAD and twice the late interval after the end of grace (and after the node's clock
     has caught up with it); the back-off reaches no further than the late interval, so each visit lost on the way adds
-    at most that much again; once claimed it is stalled or expired for ever, though the node dies at that moment."""
+    at most that much again (where nothing was ever read it reaches the interval); once claimed it is stalled or
+    expired for ever, though the node dies at that moment."""
     dice = random.Random(seed)
     for number in range(1000):
         life = born(dice, number, rotates=False, loss=loss)
