@@ -20,7 +20,6 @@ from exporter.collect.ssh.known_hosts import KnownHosts, parse
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.schema import Timeouts
 from exporter.config.settings import HostKeyPolicy, Paths
-from exporter.demo.signer import Pair, PrivateKey
 from exporter.errors import CollectError, Reason
 from exporter.model.node import Node, SshAccess
 from tests.hostile import COMMANDS, RAW, SESSIONS, FrozenAgent, GreetingPeer, Peer, RawPeer, ServerPeer
@@ -502,29 +501,9 @@ def test_a_frozen_agent(listed: paramiko.PKey | None, tmp_path: Path, monkeypatc
 # No byte of a key on the wire.
 
 
-class Remembering(Mint):
-    """Remembers its certificates too: what stands in one is no secret."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.certificates: list[bytes] = []
-
-    def issue(
-        self,
-        common_name: str,
-        not_before: float,
-        not_after: float,
-        *,
-        key: PrivateKey | None = None,
-        serving: bool = False,
-    ) -> Pair:
-        pair = super().issue(common_name, not_before, not_after, key=key, serving=serving)
-        self.certificates.append(pair.certificate)
-        return pair
-
-    def secrets(self) -> set[bytes]:
-        """Every piece of 16 characters of each key's base64, but for those of its public half in a certificate."""
-        return pieces(self.keys) - pieces(self.certificates)
+def secrets_of(mint: Mint) -> set[bytes]:
+    """Every piece of 16 characters of each key's base64, but for those of its public half in a certificate."""
+    return pieces(mint.keys) - pieces(mint.certificates)
 
 
 def pieces(pems: list[bytes]) -> set[bytes]:
@@ -536,7 +515,7 @@ def pieces(pems: list[bytes]) -> set[bytes]:
 @pytest.mark.parametrize("name", FILTER_CASES)
 def test_no_byte_of_a_key_on_the_wire(name: str, tmp_path: Path) -> None:
     """Of all that a node sends, not 16 characters in a row are a private key's, however the file is broken."""
-    mint = Remembering()
+    mint = Mint()
     CASES[name](tmp_path / "pki", mint, NOW)
     on_disk = b"".join(path.read_bytes() for path in (tmp_path / "pki").iterdir() if path.is_file())
     with ServerPeer(command=COMMANDS["the_true_answer"], key=HOST_KEY) as peer:
@@ -544,7 +523,7 @@ def test_no_byte_of_a_key_on_the_wire(name: str, tmp_path: Path) -> None:
     sent = bytes(peer.record.sent)
     assert read is None
     assert sent.endswith(b" end\n")
-    secrets = mint.secrets()
+    secrets = secrets_of(mint)
     unbroken = b"".join(sent.split())
     assert not {unbroken[at : at + 16] for at in range(len(unbroken) - 15)} & secrets
     assert not any(line in sent for line in mint.key_lines())

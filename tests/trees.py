@@ -23,11 +23,12 @@ END = b"-----END CERTIFICATE-----\n"
 
 
 class Mint(Authority):
-    """An authority that remembers every key it made, so that a test can look for them where none may be."""
+    """An authority that remembers what it made, so that a test can look for its keys where none may be."""
 
     def __init__(self, common_name: str = "kubernetes", not_after: float | None = None) -> None:
         super().__init__(common_name, not_after)
         self.keys: list[bytes] = []
+        self.certificates: list[bytes] = []
 
     def issue(
         self,
@@ -40,6 +41,7 @@ class Mint(Authority):
     ) -> Pair:
         pair = super().issue(common_name, not_before, not_after, key=key, serving=serving)
         self.keys.append(pair.key)
+        self.certificates.append(pair.certificate)
         return pair
 
     def leaf(self, now: int = NOW) -> Pair:

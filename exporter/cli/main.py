@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Callable
 
 from exporter import log
 from exporter.cli import arguments, demo, node_script, run, visit
+from exporter.cli.output import nobody_reads
 from exporter.errors import ConfigurationError, Mistake
 
 COULD_NOT = 2
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stderr.write(f"{mistake}\n")
         return COULD_NOT
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nobody_reads()
         return BROKEN_PIPE
     except OSError as error:  # a full disk, a file in place of a folder
         sys.stderr.write(f"{error.filename or 'output'}: {error.strerror or type(error).__name__}\n")

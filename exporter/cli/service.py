@@ -69,10 +69,6 @@ class Service:
         log.info("stopped", extra={"threads_left": ",".join(left)} if left else {})
         return left
 
-    def stop(self) -> None:
-        """End :meth:`run` from another thread."""
-        self._listener.stop()
-
     def _end(self) -> None:
         self._listener.stop()
         self.daemon.interrupt()  # visits end while the last requests do

@@ -17,6 +17,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.progress import Progress
 
+from exporter.cli.output import nobody_reads
 from exporter.cli.table import fleet_table, moment
 from exporter.collect.local import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
@@ -57,7 +58,7 @@ def command(given: argparse.Namespace) -> int:
         _tell(snapshot, nodes, now, given.format)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: what was found still counts
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nobody_reads()
     status = _status(nodes)
     return COULD_NOT_LOOK if status == FINE and problems else status
 
@@ -86,7 +87,6 @@ def visit_all(fleet: Fleet) -> FleetSnapshot:
     """Every node once, as many at a time as the configuration allows; a bar on a terminal when it takes long."""
     state = FleetState()
     state.settle(fleet.nodes, fleet.labels, fleet.pace)
-
     reports = state.snapshot().reports
     pool = ThreadPoolExecutor(min(fleet.concurrency, max(1, len(fleet.nodes))), thread_name_prefix="visit")
     with _ending(fleet, pool):
@@ -122,7 +122,7 @@ def _mounted(root: str) -> Fleet:
     directory = os.path.abspath(root)
     node = Node(os.path.basename(directory) or "localhost", LocalAccess(directory), Paths(), origin="--root")
     transports = {TransportKind.LOCAL: LocalTransport()}
-    return Fleet((node,), (), Pace(), transports, concurrency=1, close=lambda: None)
+    return Fleet((node,), (), Pace(), transports, concurrency=1)
 
 
 def _chosen(fleet: Fleet, names: list[str]) -> Fleet:

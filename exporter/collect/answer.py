@@ -31,6 +31,7 @@ LONGEST_LINE = 4096
 
 _MARK = re.compile(r"kubelet-cert-exporter answer (\d{1,4})\.(\d{1,4}) (begin|end)")
 _END = re.compile(rb"^kubelet-cert-exporter answer \d{1,4}\.\d{1,4} end\r?\n", re.MULTILINE)
+_BEGIN_BLOCK, _END_BLOCK = pem.BEGIN.decode("ascii"), pem.END.decode("ascii")
 _TYPES = {
     "-": FileKind.REGULAR,
     "l": FileKind.LINK,
@@ -107,7 +108,7 @@ def _mark(line: bytes) -> re.Match[str] | None:
 
 
 def _read(line: str, draft: _Draft) -> None:
-    if draft.block is not None or line == "-----BEGIN CERTIFICATE-----":
+    if draft.block is not None or line == _BEGIN_BLOCK:
         _read_block(line, draft)
         return
     word, _, rest = line.partition(" ")
@@ -138,7 +139,7 @@ def _read(line: str, draft: _Draft) -> None:
 def _read_block(line: str, draft: _Draft) -> None:
     if draft.block is None:
         draft.block = []
-    elif line == "-----END CERTIFICATE-----":
+    elif line == _END_BLOCK:
         role, file = draft.files[-1]
         certificate = pem.decode(draft.block)
         draft.block = None

@@ -6,18 +6,19 @@ import posixpath
 import re
 from dataclasses import dataclass
 
+from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED, is_dated
 from exporter.model.facts import FileKind, StoreFacts
 
 MOST_DATED = 64  # of each kind, the newest by name
 NEWEST_READ = 4
 KNOWN = (
-    "kubelet-client-current.pem",
-    "kubelet-client-updated.pem",
+    CLIENT_CURRENT,
+    CLIENT_UPDATED,
     "kubelet-client.crt",
     "kubelet-client.key",
     "kubelet-client.key.tmp",
-    "kubelet-server-current.pem",
-    "kubelet-server-updated.pem",
+    SERVER_CURRENT,
+    SERVER_UPDATED,
     "kubelet-server.crt",
     "kubelet-server.key",
     "kubelet.crt",
@@ -48,8 +49,8 @@ def choose(names: list[str]) -> Listing:
     """Pick from the sorted names of a directory."""
     ours = [name for name in names if name.startswith("kubelet")]
     plain = [name for name in ours if _PLAIN_NAME.fullmatch(name)]
-    client = [name for name in plain if _is_dated(name, "kubelet-client-")]
-    server = [name for name in plain if _is_dated(name, "kubelet-server-")]
+    client = [name for name in plain if is_dated(name, "kubelet-client-")]
+    server = [name for name in plain if is_dated(name, "kubelet-server-")]
     known = [name for name in KNOWN if name in plain]
     return Listing(
         names=(*known, *client[-MOST_DATED:], *server[-MOST_DATED:]),
@@ -63,14 +64,10 @@ def choose(names: list[str]) -> Listing:
 def may_be_between(store: StoreFacts) -> bool:
     """True where a missing ``current`` may be the moment between unlink and rename: others are there."""
     return store.dated_client > 0 or any(
-        entry.name == "kubelet-client-updated.pem" and entry.kind is FileKind.LINK for entry in store.entries
+        entry.name == CLIENT_UPDATED and entry.kind is FileKind.LINK for entry in store.entries
     )
 
 
 def plain_link(text: str) -> str:
     """A link's text where it is plain ASCII, else a mark: it goes to labels, logs and terminals."""
     return text if _PLAIN_LINK.fullmatch(text) else _UNSHOWABLE
-
-
-def _is_dated(name: str, prefix: str) -> bool:
-    return name.startswith(prefix) and name.endswith(".pem") and name not in KNOWN

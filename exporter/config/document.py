@@ -47,13 +47,12 @@ def parse_yaml(name: str, text: str) -> Document:
     """Raises ConfigurationError with every doubled key, or with the place of a syntax error."""
     try:
         return _parse_yaml(name, text)
-    except yaml.constructor.ConstructorError as error:  # its words quote the value
-        where = f"{name}:{error.problem_mark.line + 1}" if error.problem_mark else name
-        raise ConfigurationError(Mistake(where, "a tag, or a value, that is not known")) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        raise ConfigurationError(Mistake(where, getattr(error, "problem", None) or "not YAML")) from error
+        problem = getattr(error, "problem", None) or "not YAML"
+        if isinstance(error, yaml.constructor.ConstructorError):  # its words quote the value
+            problem = "a tag, or a value, that is not known"
+        raise ConfigurationError(Mistake(f"{name}:{mark.line + 1}" if mark else name, problem)) from error
     except (RecursionError, ValueError, LookupError, AttributeError, OverflowError) as error:
         # PyYAML on a date of month 13, "!!int ''", "!!bool maybe"
         raise ConfigurationError(Mistake(name, "nested too deeply, or a value that YAML cannot read")) from error

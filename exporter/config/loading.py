@@ -89,8 +89,13 @@ def _doubled_names(document: Document) -> Iterator[tuple[int, Mistake]]:
             place = document.place(path)
             for name in _names(entry.get("name") if isinstance(entry, dict) else entry):
                 if name in first:
-                    yield document.line(path), Mistake(place, f"node {name!r} is already named at {first[name]}")
+                    yield document.line(path), Mistake(place, doubled_name(name, first[name]))
                 first.setdefault(name, place)
+
+
+def doubled_name(name: str, elsewhere: str) -> str:
+    """What to say of a node that is named twice."""
+    return f"node {name!r} is already named at {elsewhere}"
 
 
 def _names(pattern: object) -> list[str]:

@@ -28,6 +28,19 @@ class HostKeyPolicy(StrEnum):
     INSECURE = "insecure"  # any key is taken; spelled out by the user, shown in kubelet_cert_node_info
 
 
+# The names of the kubelet's certificate store (client-go util/certificate/certificate_store.go).
+CLIENT_CURRENT = "kubelet-client-current.pem"
+CLIENT_UPDATED = "kubelet-client-updated.pem"
+SERVER_CURRENT = "kubelet-server-current.pem"
+SERVER_UPDATED = "kubelet-server-updated.pem"
+
+
+def is_dated(name: str, prefix: str) -> bool:
+    """True for ``<prefix>-<date>.pem``, the file that a rotation writes; the prefix ends with its hyphen."""
+    links = (CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED)
+    return name.startswith(prefix) and name.endswith(".pem") and name not in links
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often nodes are visited, in seconds: ``interval`` at rest, never more often than ``min_interval``."""
@@ -47,7 +60,7 @@ class Paths:
     @property
     def client(self) -> str:
         """The client certificate's file: the store's link unless another file is named."""
-        return self.client_certificate or posixpath.join(self.store, "kubelet-client-current.pem")
+        return self.client_certificate or posixpath.join(self.store, CLIENT_CURRENT)
 
     @property
     def serving(self) -> tuple[str, ...]:
@@ -55,6 +68,6 @@ class Paths:
         if self.serving_certificate:
             return (self.serving_certificate,)
         return (
-            posixpath.join(self.store, "kubelet-server-current.pem"),
+            posixpath.join(self.store, SERVER_CURRENT),
             posixpath.join(self.store, "kubelet.crt"),
         )

@@ -77,7 +77,7 @@ class DemoServer:
 
     def _accept(self) -> None:
         while not self._stopping.is_set():
-            for key, _ in self._selector.select(timeout=0.2):
+            for key, _ in self._selector.select(timeout=_TICK):
                 if isinstance(key.fileobj, socket.socket) and isinstance(key.data, Host):
                     self._take(key.fileobj, key.data)
             for host in self._hosts:

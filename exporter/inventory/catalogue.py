@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 
 from exporter.config.document import Document
+from exporter.config.loading import doubled_name
 from exporter.config.schema import Config, Group
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory import file_sd
@@ -40,8 +41,8 @@ class Catalogue:
         Raises ConfigurationError with every mistake of the static nodes.
         """
         self._config = config
-        self._labels = config.label_names
-        self._static = _static_nodes(config, document)
+        self.labels = config.label_names  # the one set of the whole fleet
+        self._static = _static_nodes(config, self.labels, document)
         self._sources: dict[str, _Source] = {}
         self._older = older.kept if older else {}
         self._told: dict[str, str] = {}
@@ -90,7 +91,7 @@ class Catalogue:
 
     def _reread(self, path: str, group: Group) -> _Source:
         """The file as it is now; its last good nodes where it cannot be used."""
-        signature, labels = _signature(path), self._labels
+        signature, labels = _signature(path), self.labels
         port = bool(group.file_sd and group.file_sd.use_target_port)
         try:
             entries = file_sd.read(path, labels, use_target_port=port)
@@ -112,7 +113,7 @@ class Catalogue:
             doubled = []
             for node in source.nodes:
                 if node.name in taken:
-                    doubled.append(f"{node.origin}: {_doubled(node, taken[node.name])}")
+                    doubled.append(f"{node.origin}: {doubled_name(node.name, taken[node.name])}")
                 else:
                     taken[node.name] = node.origin
                     nodes.append(node)
@@ -142,13 +143,9 @@ def _refuse_doubled(nodes: tuple[Node, ...]) -> None:
     mistakes = Mistakes()
     for node in nodes:
         if node.name in first:
-            mistakes.found.append(Mistake(node.origin, _doubled(node, first[node.name])))
+            mistakes.found.append(Mistake(node.origin, doubled_name(node.name, first[node.name])))
         first.setdefault(node.name, node.origin)
     mistakes.tell()
-
-
-def _doubled(node: Node, elsewhere: str) -> str:
-    return f"node {node.name!r} is already named at {elsewhere}"
 
 
 def _tell(path: str, before: str | None, now: str | None, *, there: bool) -> None:
@@ -168,9 +165,9 @@ def _relabelled(nodes: tuple[Node, ...], labels: tuple[str, ...]) -> tuple[Node,
     )
 
 
-def _static_nodes(config: Config, document: Document) -> tuple[Node, ...]:
+def _static_nodes(config: Config, labels: tuple[str, ...], document: Document) -> tuple[Node, ...]:
     nodes: list[Node] = []
-    mistakes, labels = Mistakes(), config.label_names
+    mistakes = Mistakes()
     for name, group in config.groups.items():
         for index, entry in enumerate(group.nodes):
             place = document.place(("groups", name, "nodes", index))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 
-from exporter.config.settings import Rotation
+from exporter.config.settings import SERVER_CURRENT, Rotation
 from exporter.errors import Reason
 from exporter.judge import diagnosis, rotation, store
-from exporter.judge.certificate import NotACertificate, parse
+from exporter.judge.certificate import leaf
 from exporter.model.assessment import Assessment, Certificate, Reading
 from exporter.model.facts import Condition, DirectoryCondition, NodeFacts, PemFile
 
@@ -31,7 +31,6 @@ _OF_STORE = {
     DirectoryCondition.NOT_A_DIRECTORY: Reason.STORE_NOT_A_DIRECTORY,
     DirectoryCondition.OUTSIDE_ROOT: Reason.LINK_OUTSIDE_ROOT,
 }
-_SERVING_LINK = "kubelet-server-current.pem"
 
 
 def assess(facts: NodeFacts, owner: Rotation, client: Reading | None, serving: Reading | None) -> Assessment:
@@ -41,7 +40,7 @@ def assess(facts: NodeFacts, owner: Rotation, client: Reading | None, serving: R
     return Assessment(
         reason=reason,
         client=_reading(facts, certificate, client, managed=owner is Rotation.KUBELET),
-        serving=_reading(facts, _serving(facts.serving), serving, managed=_kubelet_rotates(facts.serving)),
+        serving=_reading(facts, leaf(facts.serving), serving, managed=_kubelet_rotates(facts.serving)),
         serving_absent=facts.serving is None and facts.store.condition is DirectoryCondition.OK,
         history=history,
         findings=diagnosis.findings(facts, history),
@@ -49,28 +48,17 @@ def assess(facts: NodeFacts, owner: Rotation, client: Reading | None, serving: R
 
 
 def _client(facts: NodeFacts) -> tuple[Reason | None, Certificate | None]:
+    certificate = leaf(facts.client)
     if facts.client.condition is Condition.READ:
-        try:
-            return None, parse(facts.client.certificates[0])
-        except NotACertificate:
-            return Reason.CERTIFICATE_MALFORMED, None
+        return (None if certificate else Reason.CERTIFICATE_MALFORMED), certificate
     if facts.client.condition in (Condition.MISSING, Condition.DENIED) and facts.store.condition in _OF_STORE:
         return _OF_STORE[facts.store.condition], None
     return _OF_FILE[facts.client.condition], None
 
 
-def _serving(file: PemFile | None) -> Certificate | None:
-    if file is None or file.condition is not Condition.READ:
-        return None
-    try:
-        return parse(file.certificates[0])
-    except NotACertificate:
-        return None
-
-
 def _kubelet_rotates(file: PemFile | None) -> bool:
     """Only the store's link is renewed; the self-signed kubelet.crt never is (rotation-truth 2.3)."""
-    return file is not None and posixpath.basename(file.path) == _SERVING_LINK
+    return file is not None and posixpath.basename(file.path) == SERVER_CURRENT
 
 
 def _reading(

@@ -10,6 +10,7 @@ from cryptography import x509
 
 from exporter.judge import der
 from exporter.model.assessment import Certificate
+from exporter.model.facts import PemFile
 
 LONGEST_NAME = 256
 _REMEMBERED = 16384
@@ -38,6 +39,14 @@ def parse(encoded: bytes) -> Certificate:
     )
 
 
+def leaf(file: PemFile | None) -> Certificate | None:
+    """The certificate that a file was read for, its first; None where there is no file, or none in it."""
+    try:
+        return parse(file.certificates[0]) if file and file.certificates else None
+    except NotACertificate:
+        return None
+
+
 def _strictly(encoded: bytes) -> der.Fields | None:
     try:
         certificate = x509.load_der_x509_certificate(encoded)
@@ -48,7 +57,7 @@ def _strictly(encoded: bytes) -> der.Fields | None:
             not_before=int(certificate.not_valid_before_utc.timestamp()),
             not_after=int(certificate.not_valid_after_utc.timestamp()),
         )
-    except (ValueError, x509.InvalidVersion):
+    except (ValueError, TypeError, x509.InvalidVersion):
         return None
 
 

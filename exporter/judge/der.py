@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-INTEGER, OID, UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET, VERSION = 0x02, 0x06, 0x17, 0x18, 0x30, 0x31, 0xA0
+INTEGER, UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET, VERSION = 0x02, 0x17, 0x18, 0x30, 0x31, 0xA0
 
 # RFC 4514, section 3
 _ATTRIBUTES = {

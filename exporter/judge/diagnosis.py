@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED
 from exporter.judge import store
 from exporter.model.assessment import Cause, Finding, OrphanCondition, Severity, StoreHistory
 from exporter.model.facts import Condition, FileKind, NodeFacts
@@ -25,16 +26,16 @@ class Row:
 
 def _link_is_a_regular_file(facts: NodeFacts, _history: StoreHistory | None) -> bool:
     """27: client-go's Update refuses with "expected … to be a symlink but it is a file" for ever."""
-    line = store.entry(facts.store, store.CURRENT)
+    line = store.entry(facts.store, CLIENT_CURRENT)
     return line is not None and line.kind is FileKind.REGULAR
 
 
 def _updated_is_left_over(facts: NodeFacts, _history: StoreHistory | None) -> bool:
     """28 and 35: a regular file there blocks every rotation; a link without ``current`` is a death in the gap."""
-    line = store.entry(facts.store, store.UPDATED)
+    line = store.entry(facts.store, CLIENT_UPDATED)
     if line is None:
         return False
-    gone = facts.client.condition is Condition.MISSING and posixpath.basename(facts.client.path) == store.CURRENT
+    gone = facts.client.condition is Condition.MISSING and posixpath.basename(facts.client.path) == CLIENT_CURRENT
     return line.kind is FileKind.REGULAR or gone
 
 

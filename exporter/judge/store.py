@@ -10,18 +10,15 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 
-from exporter.judge.certificate import NotACertificate, parse
+from exporter.config.settings import is_dated
+from exporter.judge.certificate import leaf
 from exporter.model.assessment import OrphanCondition, StoreHistory
 from exporter.model.facts import Condition, DirectoryCondition, FileKind, PemFile, StoreEntry, StoreFacts
-
-CURRENT = "kubelet-client-current.pem"
-UPDATED = "kubelet-client-updated.pem"
-_NOT_DATED = (CURRENT, UPDATED)
 
 
 def is_dated_client(name: str) -> bool:
     """True for ``kubelet-client-<date>.pem``."""
-    return name.startswith("kubelet-client-") and name.endswith(".pem") and name not in _NOT_DATED
+    return is_dated(name, "kubelet-client-")
 
 
 def entry(store: StoreFacts, name: str) -> StoreEntry | None:
@@ -66,10 +63,4 @@ def _condition(line: StoreEntry, file: PemFile | None) -> OrphanCondition:
         return OrphanCondition.EMPTY
     if file is None or file.condition is Condition.DENIED:
         return OrphanCondition.UNREAD
-    if not file.certificates:
-        return OrphanCondition.INVALID
-    try:
-        parse(file.certificates[0])
-    except NotACertificate:
-        return OrphanCondition.INVALID
-    return OrphanCondition.VALID
+    return OrphanCondition.VALID if leaf(file) else OrphanCondition.INVALID

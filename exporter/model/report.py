@@ -63,7 +63,6 @@ class NodeReport:
         """The report once ``visit`` has ended."""
         seen = replace(
             self,
-            node=visit.node,
             reason=visit.reason,
             detail=visit.detail,
             last_visit=visit.ended,

@@ -49,7 +49,7 @@ class Kept:
         config = self.config
         return Fleet(
             nodes=self.catalogue.nodes,
-            labels=config.label_names,
+            labels=self.catalogue.labels,
             pace=config.pace,
             transports=self._transports,
             concurrency=config.concurrency,

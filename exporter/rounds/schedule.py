@@ -78,10 +78,10 @@ def _rotated(report: NodeReport) -> list[Reading]:
 
 def _regular(report: NodeReport, last: float, pace: Pace) -> float:
     """The client's own interval, be it rotated or not, and that of a serving certificate that is rotated."""
-    readings = {id(reading): reading for reading in (report.client, *_rotated(report)) if reading}
     intervals = [
         rotation.regular_interval(rotation.state(reading, last, pace), reading.certificate.lifetime, pace)
-        for reading in readings.values()
+        for reading in (report.client, report.serving)
+        if reading and (reading is report.client or reading.managed)
     ]
     return min(intervals, default=pace.interval)
 

@@ -51,7 +51,7 @@ class FleetState:
             self._counters = self._counters.counting(visit)
             if before is None or not before.node.is_read_as(visit.node):
                 return None
-            after = replace(before.after(visit), node=before.node)
+            after = before.after(visit)
             self._reports[visit.node.name] = after
             return before, after
 

@@ -34,9 +34,10 @@ def choose_format(accept: str) -> Format:
 def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
     """The fleet's families at ``now``, without the end mark of OpenMetrics."""
     nodes = views(snapshot, now)
+    labelled = [(view, _node_labels(view, snapshot.labels)) for view in nodes]
     lines: list[str] = []
     for family in FAMILIES:
-        body = list(_node_lines(family, nodes, snapshot.labels))
+        body = list(_node_lines(family, labelled))
         if body:
             lines.extend(_header(family, chosen))
             lines.extend(body)
@@ -48,11 +49,15 @@ def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
     return "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
 
 
-def _node_lines(family: Family, nodes: tuple[NodeView, ...], labels: tuple[str, ...]) -> Iterator[str]:
-    for view in nodes:
-        node = view.report.node
-        own = dict(node.labels)
-        start = _pairs((*labels, "node"), (*(own.get(label, "") for label in labels), node.name))
+def _node_labels(view: NodeView, labels: tuple[str, ...]) -> str:
+    """What begins the labels of all of a node's series."""
+    node = view.report.node
+    own = dict(node.labels)
+    return _pairs((*labels, "node"), (*(own.get(label, "") for label in labels), node.name))
+
+
+def _node_lines(family: Family, labelled: list[tuple[NodeView, str]]) -> Iterator[str]:
+    for view, start in labelled:
         for values, value in family.samples(view):
             rest = _pairs(family.labels, values)
             yield f"{family.name}{{{start}{',' if rest else ''}{rest}}} {_number(value)}"

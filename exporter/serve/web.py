@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from exporter.model.report import FleetSnapshot
 from exporter.serve.compression import accepts_gzip, gzip
 from exporter.serve.exposition import choose_format, render
 from exporter.serve.health import Health
-
-log = logging.getLogger(__name__)
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>kubelet-cert-exporter</title></head>

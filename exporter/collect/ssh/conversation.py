@@ -92,8 +92,8 @@ class Conversation:
             raise CollectError(self._reason(error)) from error
         finally:
             peer.close()
-            # not transport.close(), which waits for its thread without end
-            transport.join(_JOIN) if transport.is_alive() else None
+            if transport.is_alive():  # not transport.close(), which waits for its thread without end
+                transport.join(_JOIN)
 
     def close(self) -> None:
         """End the conversation at once."""
@@ -186,9 +186,9 @@ class Conversation:
             channel.settimeout(self._left())
             data = channel.recv(_BITE)
             answered = answered or self._clock()
-            if not data and not channel.eof_received:
-                raise EOFError("the connection ended, not the output")
             if not data:
+                if not channel.eof_received:
+                    raise EOFError("the connection ended, not the output")
                 break
             text += data
             if len(text) > LARGEST_ANSWER:
