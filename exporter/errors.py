@@ -38,21 +38,47 @@ class Reason(StrEnum):
     CONNECTION_LOST = "connection_lost"  # closed by the peer, in any phase
     VISIT_TIMEOUT = "visit_timeout"  # the total deadline of the visit
 
+    # The way through a bastion; what is said of the node itself stands above and below.
+    BASTION_UNREACHABLE = "bastion_unreachable"  # no connection to it, or the one there was died
+    BASTION_HOST_KEY = "bastion_host_key"  # the bastion's host key or certificate is not to be trusted
+    BASTION_AUTH_FAILED = "bastion_auth_failed"
+    BASTION_REFUSED = "bastion_refused"  # it is there, and forwards nothing for us
+
     # Who is at the other end, checked before any credential is sent.
     HOST_KEY_UNKNOWN = "host_key_unknown"
     HOST_KEY_CHANGED = "host_key_changed"
     HOST_KEY_REVOKED = "host_key_revoked"
-    HOST_KEY_NEEDS_CA = "host_key_needs_ca"  # only a @cert-authority line could vouch for it
+    HOST_KEY_NEEDS_CA = "host_key_needs_ca"  # a plain key, where known_hosts has only a @cert-authority line
+    HOST_CERTIFICATE_UNKNOWN_CA = "host_certificate_unknown_ca"
+    HOST_CERTIFICATE_EXPIRED = "host_certificate_expired"
+    HOST_CERTIFICATE_NOT_YET_VALID = "host_certificate_not_yet_valid"
+    HOST_CERTIFICATE_OTHER_HOST = "host_certificate_other_host"  # it does not name the node
+    HOST_CERTIFICATE_WRONG_TYPE = "host_certificate_wrong_type"  # a user's certificate
+    HOST_CERTIFICATE_CRITICAL_OPTION = "host_certificate_critical_option"  # one that we do not know
+    HOST_CERTIFICATE_MALFORMED = "host_certificate_malformed"  # damaged, or signed with SHA-1
 
     # Who we are, and what we may run.
     AUTH_FAILED = "auth_failed"
+    AUTH_NO_PUBLICKEY = "auth_no_publickey"  # the node asks for a password or a dialogue
+    AUTH_SECOND_FACTOR = "auth_second_factor"  # a key was right, and is not enough
     AUTH_TIMEOUT = "auth_timeout"
     AGENT_FAILED = "agent_failed"  # the SSH agent is not there or holds no key
+    SSH_CREDENTIAL_EXPIRED = "ssh_credential_expired"  # our own certificate has ended; nothing was tried
+    SSH_CREDENTIAL_UNUSABLE = "ssh_credential_unusable"  # our own key or certificate cannot be used; nothing was tried
+    LOGINS_PAUSED = "logins_paused"  # too many logins were refused of late; nothing was tried
     SESSION_REFUSED = "session_refused"  # logged in, but no channel or no command
     COMMAND_TIMEOUT = "command_timeout"  # no whole answer in time
+    LOGIN_DISABLED = "login_disabled"  # the account's shell, or /etc/nologin, turns logins away
+    PASSWORD_EXPIRED = "password_expired"  # noqa: S105 - a word; the node wants the account's password changed first
+    SUDO_MISSING = "sudo_missing"
+    SUDO_PASSWORD = "sudo_password"  # noqa: S105 - a word; sudo asks for a password: no NOPASSWD line for the script
+    SUDO_TTY = "sudo_tty"  # sudo wants a terminal
+    SUDO_DENIED = "sudo_denied"  # no sudoers line lets this user run the script
+    SCRIPT_MISSING = "script_missing"  # the installed script is not there, or cannot be run
 
     # What the node script answered.
     OUTPUT_TOO_LARGE = "output_too_large"
+    ANSWER_EMPTY = "answer_empty"  # the login shell or the command ended without a word
     ANSWER_MISSING = "answer_missing"  # output without our start mark
     ANSWER_TRUNCATED = "answer_truncated"  # our end mark is missing
     ANSWER_MALFORMED = "answer_malformed"
@@ -83,14 +109,36 @@ class Reason(StrEnum):
         """True where asking again soon could lock an account out or cannot help."""
         return self in _LONG_BACK_OFF
 
+    @property
+    def is_refused_login(self) -> bool:
+        """True where a node did not take what we logged in with: it counts toward a pause of all logins."""
+        return self in (Reason.AUTH_FAILED, Reason.AUTH_NO_PUBLICKEY, Reason.AUTH_SECOND_FACTOR)
 
+    @property
+    def is_of_bastion(self) -> bool:
+        """True where the node itself was not reached at all."""
+        return self.startswith("bastion_")
+
+    @property
+    def is_shared(self) -> bool:
+        """True where many nodes fail for one cause, which is told once and not once a node."""
+        return self.is_of_bastion or self in _SHARED
+
+
+_SHARED = frozenset({Reason.SSH_CREDENTIAL_EXPIRED, Reason.SSH_CREDENTIAL_UNUSABLE, Reason.LOGINS_PAUSED})
 _LONG_BACK_OFF = frozenset(
     {
+        *(reason for reason in Reason if reason.startswith(("host_key_", "host_certificate_"))),
+        Reason.BASTION_HOST_KEY,
+        Reason.BASTION_AUTH_FAILED,
         Reason.AUTH_FAILED,
-        Reason.HOST_KEY_UNKNOWN,
-        Reason.HOST_KEY_CHANGED,
-        Reason.HOST_KEY_REVOKED,
-        Reason.HOST_KEY_NEEDS_CA,
+        Reason.AUTH_NO_PUBLICKEY,
+        Reason.AUTH_SECOND_FACTOR,
+        Reason.LOGIN_DISABLED,
+        Reason.PASSWORD_EXPIRED,
+        Reason.SUDO_PASSWORD,
+        Reason.SUDO_TTY,
+        Reason.SUDO_DENIED,
     }
 )
 

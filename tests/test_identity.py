@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, x25519
 
 from exporter.collect.ssh.identity import LARGEST_KEY, Credentials, load
-from exporter.config.schema import Identity, Ssh
+from exporter.config.ssh import Identity, Ssh
 from exporter.errors import ConfigurationError
 from tests.sshd import IS_ROOT, make_key, run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from exporter.config import schema
+from exporter.config import schema, ssh
 from exporter.errors import Reason
 from exporter.judge.diagnosis import TABLE
 from exporter.model.assessment import Cause, OrphanCondition
@@ -44,9 +44,10 @@ def test_the_example_names_every_setting() -> None:
     example = (ROOT / "config.example.yaml").read_text()
     sections = (
         schema.Config,
-        schema.Ssh,
-        schema.Timeouts,
-        schema.Identity,
+        ssh.Ssh,
+        ssh.Timeouts,
+        ssh.Identity,
+        ssh.Bastion,
         schema.FileSd,
         schema.NodeEntry,
         schema.PathSettings,

@@ -241,7 +241,7 @@ def test_a_fleet_is_in_the_inventorys_order() -> None:
     """Reports come in the order of the inventory, with its labels and its pace."""
     state = settled("b", "a")
     state.settle((node("c"), node("a"), node("b")), ("cluster",), Pace(600.0, 30.0))
-    snapshot = state.snapshot(overdue=4)
+    snapshot = state.snapshot(NOW, overdue=4)
     assert [report.node.name for report in snapshot.reports] == ["c", "a", "b"]
     assert (snapshot.labels, snapshot.pace, snapshot.counters.overdue) == (("cluster",), Pace(600.0, 30.0), 4)
 
@@ -265,7 +265,7 @@ def test_a_node_that_left_is_gone_at_once() -> None:
     state.record(visit("a", NOW))
     state.settle((node("b"),), (), Pace())
     assert state.report("a") is None
-    assert [report.node.name for report in state.snapshot().reports] == ["b"]
+    assert [report.node.name for report in state.snapshot(NOW).reports] == ["b"]
     state.settle((node("a"), node("b")), (), Pace())
     assert state.report("a") == NodeReport(node("a"))
 
@@ -276,7 +276,7 @@ def test_a_visit_of_a_node_that_left_is_counted_and_no_more() -> None:
     state.settle((node("b"),), (), Pace())
     assert state.record(visit("a", NOW)) is None
     assert state.report("a") is None
-    assert state.snapshot().counters.successes == 1
+    assert state.snapshot(NOW).counters.successes == 1
 
 
 def test_a_visit_under_old_settings_keeps_the_new_ones() -> None:
@@ -295,7 +295,7 @@ def test_a_visit_of_another_definition_is_no_reading() -> None:
     state = settled("a")
     state.settle((node("a", user="probe"),), (), Pace())
     assert state.record(visit("a", NOW)) is None
-    (report,) = state.snapshot().reports
+    (report,) = state.snapshot(NOW).reports
     assert (report.reason, report.client) == (Reason.NOT_YET_VISITED, None)
 
 
@@ -314,10 +314,10 @@ def test_a_failed_reload_keeps_the_time_of_the_last_good_one() -> None:
     state = settled("a")
     state.reloaded(NOW, successful=True)
     state.reloaded(NOW + 60, successful=False)
-    counters = state.snapshot().counters
+    counters = state.snapshot(NOW).counters
     assert (counters.config_reload_successful, counters.config_reload_time) == (False, NOW)
     state.reloaded(NOW + 120, successful=True)
-    counters = state.snapshot().counters
+    counters = state.snapshot(NOW).counters
     assert (counters.config_reload_successful, counters.config_reload_time) == (True, NOW + 120)
 
 
@@ -326,7 +326,7 @@ def test_sources_are_the_last_ones_told() -> None:
     state = settled("a")
     state.sources((SourceStatus("a.json", up=True), SourceStatus("b.json", up=False)))
     state.record(visit("a", NOW))
-    assert [(source.name, source.up) for source in state.snapshot().counters.sources] == [
+    assert [(source.name, source.up) for source in state.snapshot(NOW).counters.sources] == [
         ("a.json", True),
         ("b.json", False),
     ]
@@ -335,7 +335,7 @@ def test_sources_are_the_last_ones_told() -> None:
 def test_a_snapshot_does_not_change() -> None:
     """A snapshot that was taken stays as it was whatever happens after."""
     state = settled("a")
-    snapshot = state.snapshot()
+    snapshot = state.snapshot(NOW)
     state.record(visit("a", NOW))
     state.settle((), (), Pace())
     assert snapshot.reports == (NodeReport(node("a")),)
@@ -394,11 +394,11 @@ def test_no_count_is_lost_between_threads(hurried: None, shared: bool) -> None:
         state.sources((SourceStatus("nodes.json", up=True),))
 
     def look() -> None:
-        sizes.add(len(state.snapshot().reports))
+        sizes.add(len(state.snapshot(NOW).reports))
 
     together([partial(record, name) for name in names], [settle, look])
-    counters = state.snapshot().counters
+    counters = state.snapshot(NOW).counters
     assert counters.successes == 2400
     assert dict(counters.failures) == {Reason.UNREACHABLE: 800}
     assert sizes == {len(fleet)}
-    assert all(report.last_success == NOW + 0.25 for report in state.snapshot().reports)
+    assert all(report.last_success == NOW + 0.25 for report in state.snapshot(NOW).reports)

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from exporter.collect.ssh.transport import SshTransport
-from exporter.config.schema import Identity, Ssh, Timeouts
 from exporter.config.settings import HostKeyPolicy, Paths, TransportKind
+from exporter.config.ssh import Identity, Ssh, Timeouts
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from exporter.errors import CollectError, ConfigurationError, Reason
@@ -75,7 +75,7 @@ class Site:
         return Ssh.model_validate(settings)
 
     def transport(self, *keys: Path, hosts: str | None = None) -> SshTransport:
-        return SshTransport.from_config(self.ssh(*keys, hosts=hosts))
+        return SshTransport(self.ssh(*keys, hosts=hosts))
 
 
 _PATIENT = Timeouts().model_copy(update=dict.fromkeys(Timeouts.model_fields, 60.0))
@@ -287,7 +287,7 @@ def test_an_encrypted_key_logs_in(kind: str, end: str, site: Site, paths: Paths,
     secret.write_bytes((PASSPHRASE + end).encode())
     secret.chmod(0o600)
     identity = Identity(file=str(site.keys[kind]), passphrase_file=str(secret))
-    ours = SshTransport.from_config(site.ssh(identities=(identity,)))
+    ours = SshTransport(site.ssh(identities=(identity,)))
     assert is_healthy(ours.read(here(site, "plain", paths)))
 
 
@@ -301,7 +301,7 @@ def test_the_agents_key_logs_in(site: Site, paths: Paths, tmp_path: Path, monkey
     """A key that only the SSH agent holds logs in."""
     with agent(tmp_path, site.keys["ed25519"]) as socket_path:
         monkeypatch.setenv("SSH_AUTH_SOCK", socket_path)
-        ours = SshTransport.from_config(site.ssh(identities=(), agent=True))
+        ours = SshTransport(site.ssh(identities=(), agent=True))
         assert is_healthy(ours.read(here(site, "plain", paths)))
 
 
@@ -309,7 +309,7 @@ def test_the_agents_rsa_key_logs_in(site: Site, paths: Paths, tmp_path: Path, mo
     """An RSA key in the agent signs by SHA-2, the only way in which today's sshd takes it."""
     with agent(tmp_path, site.keys["rsa"]) as socket_path:
         monkeypatch.setenv("SSH_AUTH_SOCK", socket_path)
-        ours = SshTransport.from_config(site.ssh(identities=(), agent=True))
+        ours = SshTransport(site.ssh(identities=(), agent=True))
         assert is_healthy(ours.read(here(site, "plain", paths)))
 
 
@@ -317,7 +317,7 @@ def test_an_agent_without_a_key(site: Site, paths: Paths, tmp_path: Path, monkey
     """An agent that holds no key is the reason."""
     with agent(tmp_path) as socket_path:
         monkeypatch.setenv("SSH_AUTH_SOCK", socket_path)
-        ours = SshTransport.from_config(site.ssh(identities=(), agent=True))
+        ours = SshTransport(site.ssh(identities=(), agent=True))
         assert reason_of(ours, here(site, "plain", paths)) is Reason.AGENT_FAILED
 
 
@@ -328,14 +328,14 @@ def test_no_agent(variable: str | None, site: Site, paths: Paths, monkeypatch: p
         monkeypatch.setenv("SSH_AUTH_SOCK", variable)
     else:
         monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    ours = SshTransport.from_config(site.ssh(identities=(), agent=True))
+    ours = SshTransport(site.ssh(identities=(), agent=True))
     assert reason_of(ours, here(site, "plain", paths)) is Reason.AGENT_FAILED
 
 
 def test_a_file_suffices_where_the_agent_is_gone(site: Site, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key file logs in though the agent that is asked for too is not there."""
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    assert is_healthy(SshTransport.from_config(site.ssh(agent=True)).read(here(site, "plain", paths)))
+    assert is_healthy(SshTransport(site.ssh(agent=True)).read(here(site, "plain", paths)))
 
 
 # Refused logins.
@@ -481,13 +481,13 @@ def test_any_key_where_the_user_says_so(site: Site, paths: Paths) -> None:
 def test_a_known_hosts_file_that_is_named_must_be_there(site: Site) -> None:
     """A missing file is a mistake of the configuration where it names the file."""
     with pytest.raises(ConfigurationError, match="/nonexistent/known_hosts"):
-        SshTransport.from_config(site.ssh(known_hosts="/nonexistent/known_hosts"))
+        SshTransport(site.ssh(known_hosts="/nonexistent/known_hosts"))
 
 
 def test_a_known_hosts_file_that_cannot_be_read(site: Site, tmp_path: Path) -> None:
     """A directory in a file's place is a mistake of the configuration."""
     with pytest.raises(ConfigurationError, match="not a regular file"):
-        SshTransport.from_config(site.ssh(known_hosts=str(tmp_path)))
+        SshTransport(site.ssh(known_hosts=str(tmp_path)))
 
 
 def test_the_default_known_hosts_files_may_be_missing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,7 +495,7 @@ def test_the_default_known_hosts_files_may_be_missing(site: Site, monkeypatch: p
     monkeypatch.chdir(site.directory)
     section = site.ssh()
     defaults = Ssh.model_validate({"identities": section.identities, "timeouts": _PATIENT})
-    SshTransport.from_config(defaults)
+    SshTransport(defaults)
 
 
 # The answer.

@@ -18,8 +18,8 @@ from exporter.collect.ssh import resolving
 from exporter.collect.ssh.identity import Credentials
 from exporter.collect.ssh.known_hosts import KnownHosts, parse
 from exporter.collect.ssh.transport import SshTransport
-from exporter.config.schema import Timeouts
 from exporter.config.settings import HostKeyPolicy, Paths
+from exporter.config.ssh import Timeouts
 from exporter.errors import CollectError, Reason
 from exporter.model.node import Node, SshAccess
 from tests.hostile import COMMANDS, RAW, SESSIONS, FrozenAgent, GreetingPeer, Peer, RawPeer, ServerPeer

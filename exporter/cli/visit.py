@@ -7,11 +7,12 @@ import difflib
 import io
 import json
 import os
+import queue
 import sys
+import threading
 import time
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from rich.console import Console
@@ -26,14 +27,18 @@ from exporter.judge import rotation
 from exporter.model.assessment import Reading, Severity, State
 from exporter.model.node import LocalAccess, Node
 from exporter.model.report import FleetSnapshot
+from exporter.rounds.daemon import STOPS_WITHIN
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.keeper import Kept
+from exporter.rounds.lanes import way_of
+from exporter.rounds.pool import Pool
 from exporter.rounds.state import FleetState
-from exporter.rounds.visit import visit
+from exporter.rounds.worker import Worker
 from exporter.serve.exposition import Format, render
 from exporter.serve.samples import NodeView, views
 
 _LONG = 1.0  # seconds without a bar
+_LOOKS_EVERY = 0.2
 _WIDE = 500
 FINE, BAD, COULD_NOT_LOOK = 0, 1, 2
 
@@ -87,29 +92,49 @@ def visit_all(fleet: Fleet) -> FleetSnapshot:
     """Every node once, as many at a time as the configuration allows; a bar on a terminal when it takes long."""
     state = FleetState()
     state.settle(fleet.nodes, fleet.labels, fleet.pace)
-    reports = state.snapshot().reports
-    pool = ThreadPoolExecutor(min(fleet.concurrency, max(1, len(fleet.nodes))), thread_name_prefix="visit")
-    with _ending(fleet, pool):
-        visits = [pool.submit(visit, report.node, report, fleet.transports) for report in reports]
-        _, slow = wait(visits, timeout=_LONG)
-        silent = not slow or not sys.stderr.isatty()
-        with Progress(console=Console(stderr=True), transient=True, disable=silent) as bar:
-            task = bar.add_task("visiting", total=len(visits))
-            for future in as_completed(visits):
-                state.record(future.result())
-                bar.advance(task)
-    return state.snapshot()
+    ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+    stopping = threading.Event()
+    worker = Worker(state, time.time, stopping)
+
+    def work(name: str) -> None:
+        worker.visit(name, fleet)
+        ended.put(name)
+
+    with _ending(fleet, Pool(work), stopping) as pool:
+        pool.resize(min(fleet.concurrency, max(1, len(fleet.nodes))), fleet.pace.logins_per_second)
+        for node in fleet.nodes:
+            pool.put(0.0, node.name, way_of(node))
+        _wait(ended, len(fleet.nodes))
+        status = fleet.ssh_status()
+    return state.snapshot(time.time(), ssh=status)
+
+
+def _wait(ended: queue.SimpleQueue[str], visits: int) -> None:
+    """Until every visit has ended, with a bar on a terminal."""
+    began, bar = time.monotonic(), Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task("visiting", total=visits)
+    with ExitStack() as stack:
+        for _ in range(visits):
+            while True:
+                try:
+                    ended.get(timeout=_LOOKS_EVERY)
+                    break
+                except queue.Empty:
+                    if sys.stderr.isatty() and not bar.live.is_started and time.monotonic() - began > _LONG:
+                        stack.enter_context(bar)
+            bar.advance(task)
 
 
 @contextmanager
-def _ending(fleet: Fleet, pool: ThreadPoolExecutor) -> Iterator[None]:
+def _ending(fleet: Fleet, pool: Pool, stopping: threading.Event) -> Iterator[Pool]:
     """Ctrl-C ends the visits under way instead of waiting for them."""
     try:
-        yield
+        yield pool
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        stopping.set()
+        pool.interrupt()
         fleet.close()
-        pool.shutdown(wait=True)
+        pool.join(time.monotonic() + STOPS_WITHIN)
 
 
 def not_a_node(name: str, known: Collection[str]) -> str:

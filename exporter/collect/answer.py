@@ -31,6 +31,7 @@ LONGEST_LINE = 4096
 
 _MARK = re.compile(r"kubelet-cert-exporter answer (\d{1,4})\.(\d{1,4}) (begin|end)")
 _END = re.compile(rb"^kubelet-cert-exporter answer \d{1,4}\.\d{1,4} end\r?\n", re.MULTILINE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _BEGIN_BLOCK, _END_BLOCK = pem.BEGIN.decode("ascii"), pem.END.decode("ascii")
 _TYPES = {
     "-": FileKind.REGULAR,
@@ -50,6 +51,7 @@ class _Draft:
     paths: dict[str, list[str]] = field(default_factory=dict)
     time: float | None = None
     uid: int | None = None
+    script: str = ""
     directory: DirectoryCondition | None = None
     counts: dict[str, int] = field(default_factory=dict)
     entries: list[StoreEntry] = field(default_factory=list)
@@ -113,10 +115,8 @@ def _read(line: str, draft: _Draft) -> None:
         return
     word, _, rest = line.partition(" ")
     match word:
-        case "time":
-            draft.time = float(int(rest))
-        case "uid":
-            draft.uid = int(rest)
+        case "time" | "uid" | "script":
+            _read_fact(word, rest, draft)
         case "path":
             role, _, path = rest.partition(" ")
             draft.paths.setdefault(role, []).append(path)
@@ -134,6 +134,16 @@ def _read(line: str, draft: _Draft) -> None:
         case "link":
             role, file = draft.files[-1]
             draft.files[-1] = role, replace(file, link=rest)
+
+
+def _read_fact(word: str, rest: str, draft: _Draft) -> None:
+    """One of the facts that an answer tells once."""
+    if word == "time":
+        draft.time = float(int(rest))
+    elif word == "uid":
+        draft.uid = int(rest)
+    else:
+        draft.script = rest if _SHA256.fullmatch(rest) else ""
 
 
 def _read_block(line: str, draft: _Draft) -> None:
@@ -203,6 +213,7 @@ def _facts(draft: _Draft, version: str, paths: Paths, asked: float, answered: fl
         serving=draft.file("serving"),
         clock=NodeClock(draft.time, asked, answered),
         script_version=version,
+        script_sha256=draft.script,
         uid=draft.uid,
     )
 

@@ -5,6 +5,7 @@ STORE='/var/lib/kubelet/pki'
 CLIENT='/var/lib/kubelet/pki/kubelet-client-current.pem'
 SERVING='/var/lib/kubelet/pki/kubelet-server-current.pem
 /var/lib/kubelet/pki/kubelet.crt'
+SCRIPT=''
 
 set -u +f
 unset -v CDPATH ENV BASH_ENV GLOBIGNORE POSIXLY_CORRECT BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE QUOTING_STYLE TIME_STYLE
@@ -22,13 +23,15 @@ NL='
 IFS=$NL
 TAB=$(printf '\t')
 CR=$(printf '\r')
-VERSION=1.0
+VERSION=1.1
 
 # The words of a line that a reader does not know are skipped there: new ones may be added within a major version.
 main() {
     printf 'kubelet-cert-exporter answer %s begin\n' "$VERSION"
     printf 'time %s\n' "$(date +%s)"
     printf 'uid %s\n' "$(id -u)"
+    # installed, it says which text of it this is
+    [ -n "$SCRIPT" ] && printf 'script %s\n' "$(checksum_of "$SCRIPT")"
     printf 'path store %s\n' "$STORE"
     printf 'path client %s\n' "$CLIENT"
     for path in $SERVING; do printf 'path serving %s\n' "$path"; done
@@ -55,6 +58,12 @@ main() {
         break
     done
     printf 'kubelet-cert-exporter answer %s end\n' "$VERSION"
+}
+
+checksum_of() {
+    command -v sha256sum >/dev/null || return 0
+    sum=$(sha256sum <"$1")
+    printf '%s\n' "${sum%% *}"
 }
 
 # Sets directory, and the names that matter: known, dated_client, dated_server, newest, and how many there are.

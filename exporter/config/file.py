@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 
 from exporter.errors import ConfigurationError, Mistake
+
+_CREDENTIALS = "$CREDENTIALS_DIRECTORY"
+Signature = tuple[int, int, int, int] | None
+
+
+def signature(path: str) -> Signature:
+    """What changes when a file is written or replaced; None where it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+def absolute(path: str, beside: str) -> str:
+    """``path``, if relative then to the folder of the file ``beside``.
+
+    ``~`` is expanded, and so is systemd's ``$CREDENTIALS_DIRECTORY`` at its beginning.
+    """
+    expanded = os.path.expanduser(path)  # pathlib's raises where a container's user has no home
+    if expanded.startswith(_CREDENTIALS + "/"):
+        expanded = os.environ.get(_CREDENTIALS[1:], _CREDENTIALS) + expanded.removeprefix(_CREDENTIALS)
+    return os.path.join(os.path.dirname(os.path.abspath(beside)), expanded)
+
+
+def absolute_pattern(pattern: str, beside: str) -> str:
+    """As :func:`absolute`; signs of a pattern in the folder's own name are escaped."""
+    return absolute(pattern, os.path.join(glob.escape(os.path.dirname(os.path.abspath(beside))), "x"))
 
 
 def read_bytes(path: str, most: int) -> tuple[bytes, os.stat_result]:

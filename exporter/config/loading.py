@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import glob
-import os
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +12,9 @@ from pydantic import BaseModel, ValidationError
 from exporter.config.document import Document, Place, parse_yaml
 from exporter.config.file import read_bytes
 from exporter.config.ranges import expand
+from exporter.config.references import unmet
 from exporter.config.schema import Config, NodeEntry
+from exporter.config.value import BESIDE
 from exporter.errors import ConfigurationError, Mistake
 
 LARGEST_FILE = 64 * 1024 * 1024
@@ -31,7 +31,6 @@ _IN_OUR_WORDS = {
     "model_attributes_type": "a mapping of settings is needed",
     "too_short": "must not be empty",
 }
-_CREDENTIALS = "$CREDENTIALS_DIRECTORY"
 
 
 def read_text(path: str) -> str:
@@ -41,22 +40,6 @@ def read_text(path: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigurationError(Mistake(path, "not UTF-8")) from error
-
-
-def absolute(path: str, beside: str) -> str:
-    """``path``, if relative then to the folder of the file ``beside``.
-
-    ``~`` is expanded, and so is systemd's ``$CREDENTIALS_DIRECTORY`` at its beginning.
-    """
-    expanded = os.path.expanduser(path)  # pathlib's raises where a container's user has no home
-    if expanded.startswith(_CREDENTIALS + "/"):
-        expanded = os.environ.get(_CREDENTIALS[1:], _CREDENTIALS) + expanded.removeprefix(_CREDENTIALS)
-    return os.path.join(os.path.dirname(os.path.abspath(beside)), expanded)
-
-
-def _absolute_pattern(pattern: str, beside: str) -> str:
-    """As :func:`absolute`; signs of a pattern in the folder's own name are escaped."""
-    return absolute(pattern, os.path.join(glob.escape(os.path.dirname(os.path.abspath(beside))), "x"))
 
 
 def load(path: str) -> tuple[Config, Document]:
@@ -70,12 +53,13 @@ def load(path: str) -> tuple[Config, Document]:
     found = list(_doubled_names(document))
     config = None
     try:
-        config = Config.model_validate(document.data)
+        config = Config.model_validate(document.data, context={BESIDE: path})
+        found.extend((document.line(at), Mistake(document.place(at), message)) for at, message in unmet(config))
     except ValidationError as error:
         found.extend(_mistakes_of(error, document, Config))
     if config is None or found:
         raise ConfigurationError(*(mistake for _, mistake in sorted(found, key=lambda pair: pair[0])))
-    return _with_absolute_paths(config, path), document
+    return config, document
 
 
 def _doubled_names(document: Document) -> Iterator[tuple[int, Mistake]]:
@@ -148,34 +132,3 @@ def _section_in(annotation: object) -> type[BaseModel] | None:
         return annotation if issubclass(annotation, BaseModel) else None
     inner = (_section_in(argument) for argument in typing.get_args(annotation))
     return next((section for section in inner if section), None)
-
-
-def _with_absolute_paths(config: Config, beside: str) -> Config:
-    named = "known_hosts" in config.ssh.model_fields_set  # the defaults may be missing, what is named may not
-    known_hosts = {"known_hosts": tuple(absolute(path, beside) for path in config.ssh.known_hosts)} if named else {}
-    ssh = config.ssh.model_copy(
-        update=known_hosts
-        | {
-            "identities": tuple(
-                identity.model_copy(
-                    update={
-                        "file": absolute(identity.file, beside),
-                        "passphrase_file": identity.passphrase_file and absolute(identity.passphrase_file, beside),
-                    }
-                )
-                for identity in config.ssh.identities
-            ),
-        }
-    )
-    groups = {
-        name: group.model_copy(
-            update={
-                "file_sd": group.file_sd
-                and group.file_sd.model_copy(
-                    update={"files": tuple(_absolute_pattern(path, beside) for path in group.file_sd.files)}
-                )
-            }
-        )
-        for name, group in config.groups.items()
-    }
-    return config.model_copy(update={"ssh": ssh, "groups": groups})

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -17,28 +14,20 @@ from pydantic import (
 
 from exporter.config.duration import Seconds
 from exporter.config.ranges import expand
-from exporter.config.settings import HostKeyPolicy, Pace, Rotation, TransportKind
+from exporter.config.section import Section
+from exporter.config.settings import HostKeyPolicy, Pace, Privilege, Rotation, TransportKind
+from exporter.config.ssh import Identity, Ssh
 from exporter.config.value import (
     AbsolutePath,
-    FilePath,
+    FilePattern,
     HostKeys,
     LabelName,
     LabelValue,
     NodeNames,
     Port,
     Word,
-    as_tuple,
     no_boolean,
 )
-
-
-class Section(BaseModel):
-    """A part of the configuration. Its repr and its errors never show a value."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        return iter(())
 
 
 class PathSettings(Section):
@@ -56,11 +45,16 @@ class NodeSettings(Section):
     user: Word | None = None
     port: Port | None = None
     host_key: HostKeys | None = None
+    host_key_alias: Word | None = None
     host_key_policy: HostKeyPolicy | None = None
+    identities: tuple[Identity, ...] | None = None
+    bastion: Word | None = None
+    privilege: Privilege | None = None
+    script: AbsolutePath | None = None
     root: AbsolutePath | None = None
     rotation: Rotation | None = None
     paths: PathSettings = PathSettings()
-    labels: dict[LabelName, LabelValue] = {}
+    labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
 
 
 class NodeEntry(NodeSettings):
@@ -85,7 +79,7 @@ class NodeEntry(NodeSettings):
 class FileSd(Section):
     """Prometheus file_sd files that name a group's nodes."""
 
-    files: Annotated[tuple[FilePath, ...], Field(min_length=1)]
+    files: Annotated[tuple[FilePattern, ...], Field(min_length=1)]
     use_target_port: bool = False  # files made for node_exporter carry node_exporter's port
 
 
@@ -94,36 +88,6 @@ class Group(NodeSettings):
 
     nodes: tuple[NodeEntry, ...] = ()
     file_sd: FileSd | None = None
-
-
-class Identity(Section):
-    """A private key file that logs in, and where its passphrase stands."""
-
-    file: FilePath
-    passphrase_file: FilePath | None = None
-
-
-class Timeouts(Section):
-    """How long each phase of a visit may take, and the visit as a whole."""
-
-    connect: Seconds = 10.0
-    banner: Seconds = 10.0
-    handshake: Seconds = 10.0
-    auth: Seconds = 15.0
-    command: Seconds = 20.0
-    visit: Seconds = 45.0
-
-
-class Ssh(Section):
-    """How nodes are logged in to."""
-
-    known_hosts: Annotated[tuple[FilePath, ...], BeforeValidator(as_tuple)] = (
-        "~/.ssh/known_hosts",
-        "/etc/ssh/ssh_known_hosts",
-    )
-    identities: tuple[Identity, ...] = ()
-    agent: bool = False
-    timeouts: Timeouts = Timeouts()
 
 
 class Config(Section):
@@ -147,7 +111,7 @@ class Config(Section):
 
     @property
     def pace(self) -> Pace:
-        return Pace(self.interval, self.min_interval)
+        return Pace(self.interval, self.min_interval, self.ssh.logins_per_second)
 
     @property
     def label_names(self) -> tuple[str, ...]:

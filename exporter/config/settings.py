@@ -25,7 +25,36 @@ class HostKeyPolicy(StrEnum):
     """What an unknown host key means."""
 
     STRICT = "strict"
+    ACCEPT_NEW = "accept-new"  # a node's first key is kept in a file of ours; later another one is refused
     INSECURE = "insecure"  # any key is taken; spelled out by the user, shown in kubelet_cert_node_info
+
+
+class Privilege(StrEnum):
+    """As whom the node script runs on the node."""
+
+    LOGIN = "login"  # sent to a shell of the user that logs in
+    SUDO = "sudo"  # installed, and run by `sudo -n`
+    FORCED_COMMAND = "forced_command"  # installed, and run by sshd whatever is asked for
+
+
+class AddressFamily(StrEnum):
+    """Which addresses of a name are tried (ssh_config's AddressFamily)."""
+
+    ANY = "any"
+    INET = "inet"
+    INET6 = "inet6"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFile:
+    """A private key file that logs in; its OpenSSH certificate and its passphrase where there are any.
+
+    Without ``certificate_file`` it is ``<file>-cert.pub`` where that exists, as for ssh(1).
+    """
+
+    file: str
+    certificate_file: str | None = None
+    passphrase_file: str | None = None
 
 
 # The names of the kubelet's certificate store (client-go util/certificate/certificate_store.go).
@@ -41,12 +70,19 @@ def is_dated(name: str, prefix: str) -> bool:
     return name.startswith(prefix) and name.endswith(".pem") and name not in links
 
 
+NODE_SCRIPT = "/usr/local/libexec/kubelet-cert-exporter-node"  # where `node-script` has it installed
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often nodes are visited, in seconds: ``interval`` at rest, never more often than ``min_interval``."""
+    """How often nodes are visited, in seconds: ``interval`` at rest, never more often than ``min_interval``.
+
+    And how many are logged in to in a second, at most, all together.
+    """
 
     interval: float = 3600.0
     min_interval: float = 60.0
+    logins_per_second: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from exporter.config.file import absolute, absolute_pattern
 from exporter.config.ranges import expand
+
+BESIDE = "beside"  # the validation context's key for the file that relative paths stand in
 
 # Labels that our metrics use themselves, and those that Prometheus sets on a target.
 RESERVED_LABELS = frozenset(
@@ -71,6 +74,14 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _file_path(text: str, info: ValidationInfo) -> str:
+    return absolute(_one_line(text), info.context[BESIDE]) if info.context else _one_line(text)
+
+
+def _file_pattern(text: str, info: ValidationInfo) -> str:
+    return absolute_pattern(_one_line(text), info.context[BESIDE]) if info.context else _one_line(text)
+
+
 def _host_key(text: str) -> str:
     if not _FINGERPRINT.fullmatch(text) and not _KEY.fullmatch(text):
         raise ValueError("neither a public key such as 'ssh-ed25519 AAAA…' nor a fingerprint such as 'SHA256:…'")
@@ -105,7 +116,8 @@ def _node_names(pattern: str) -> str:
 LabelValue = Annotated[str, AfterValidator(_encodable)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
-FilePath = Annotated[str, AfterValidator(_one_line)]
+FilePath = Annotated[str, AfterValidator(_file_path)]
+FilePattern = Annotated[str, AfterValidator(_file_pattern)]
 NodeNames = Annotated[str, AfterValidator(_node_names)]
 Word = Annotated[str, AfterValidator(_one_line)]
 HostKey = Annotated[str, AfterValidator(_host_key)]

@@ -9,18 +9,18 @@ import re
 from dataclasses import dataclass, replace
 
 from exporter.config.document import Document
+from exporter.config.file import Signature, signature
 from exporter.config.loading import doubled_name
 from exporter.config.schema import Config, Group
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory import file_sd
-from exporter.inventory.settling import settle
+from exporter.inventory.settling import Settler
 from exporter.model.node import Node
 from exporter.model.report import SourceStatus
 
 log = logging.getLogger(__name__)
 
 _ESCAPED = re.compile(r"\[([*?[])\]")  # by glob.escape
-Signature = tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,9 @@ class Catalogue:
         Raises ConfigurationError with every mistake of the static nodes.
         """
         self._config = config
-        self.labels = config.label_names  # the one set of the whole fleet
-        self._static = _static_nodes(config, self.labels, document)
+        self._settler = Settler(config)
+        self.labels = self._settler.labels
+        self._static = _static_nodes(config, self._settler, document)
         self._sources: dict[str, _Source] = {}
         self._older = older.kept if older else {}
         self._told: dict[str, str] = {}
@@ -87,23 +88,22 @@ class Catalogue:
         return changed
 
     def _has_moved(self, path: str) -> bool:
-        return path not in self._sources or self._sources[path].signature != _signature(path)
+        return path not in self._sources or self._sources[path].signature != signature(path)
 
     def _reread(self, path: str, group: Group) -> _Source:
         """The file as it is now; its last good nodes where it cannot be used."""
-        signature, labels = _signature(path), self.labels
+        looked, labels = signature(path), self.labels
         port = bool(group.file_sd and group.file_sd.use_target_port)
         try:
             entries = file_sd.read(path, labels, use_target_port=port)
-            levels = (group, self._config.defaults)
-            nodes = tuple(node for entry, place in entries for node in settle(entry, levels, labels, place))
+            nodes = tuple(node for entry, place in entries for node in self._settler.nodes(entry, group, place))
             _refuse_doubled(nodes)
-            return _Source(nodes, signature)
+            return _Source(nodes, looked)
         except ConfigurationError as error:
             before = (
                 self._sources[path].nodes if path in self._sources else _relabelled(self._older.get(path, ()), labels)
             )
-            return _Source(before, signature, str(error))
+            return _Source(before, looked, str(error))
 
     def _merge(self) -> None:
         """Static nodes, then each file's that nobody named before; what is wrong with a file is told once."""
@@ -165,21 +165,13 @@ def _relabelled(nodes: tuple[Node, ...], labels: tuple[str, ...]) -> tuple[Node,
     )
 
 
-def _static_nodes(config: Config, labels: tuple[str, ...], document: Document) -> tuple[Node, ...]:
+def _static_nodes(config: Config, settler: Settler, document: Document) -> tuple[Node, ...]:
     nodes: list[Node] = []
     mistakes = Mistakes()
     for name, group in config.groups.items():
         for index, entry in enumerate(group.nodes):
             place = document.place(("groups", name, "nodes", index))
             with mistakes.gathered():
-                nodes.extend(settle(entry, (group, config.defaults), labels, place))
+                nodes.extend(settler.nodes(entry, group, place))
     mistakes.tell()
     return tuple(nodes)
-
-
-def _signature(path: str) -> Signature:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

@@ -6,7 +6,8 @@ label                                     becomes
 ``__address__`` (the target itself)       the address; its port only with ``use_target_port``
 ``node``                                  the node's name (else the address)
 ``__kubelet_cert_user__``, ``_port__``,   the setting of that name for this node
-``_host_key__``, ``_transport__``,
+``_host_key__``, ``_host_key_alias__``,
+``_bastion__``, ``_transport__``,
 ``_root__``, ``_rotation__``,
 ``_store__``, ``_client_certificate__``,
 ``_serving_certificate__``
@@ -26,7 +27,7 @@ from exporter.errors import ConfigurationError, Mistake, Mistakes
 
 PREFIX, SUFFIX = "__kubelet_cert_", "__"
 _PATHS = ("store", "client_certificate", "serving_certificate")
-_SETTINGS = ("user", "port", "host_key", "transport", "root", "rotation")
+_SETTINGS = ("user", "port", "host_key", "host_key_alias", "bastion", "transport", "root", "rotation")
 
 
 def read(path: str, labels: tuple[str, ...], *, use_target_port: bool) -> list[tuple[NodeEntry, str]]:

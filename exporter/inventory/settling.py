@@ -2,57 +2,89 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from exporter.config.ranges import expand
-from exporter.config.schema import NodeEntry, NodeSettings
-from exporter.config.settings import HostKeyPolicy, Paths, Rotation, TransportKind
+from exporter.config.references import unknown_bastion
+from exporter.config.schema import Config, NodeEntry, NodeSettings
+from exporter.config.settings import NODE_SCRIPT, HostKeyPolicy, Paths, Privilege, Rotation, TransportKind
+from exporter.config.ssh import NO_BASTION
 from exporter.errors import ConfigurationError, Mistake
-from exporter.model.node import LocalAccess, Node, SshAccess
+from exporter.inventory.addresses import bare
+from exporter.inventory.hops import hops
+from exporter.model.node import Hop, LocalAccess, Node, SshAccess
 
 T = TypeVar("T")
 
 
-def settle(entry: NodeEntry, outer: tuple[NodeSettings, ...], labels: tuple[str, ...], origin: str) -> Iterator[Node]:
-    """The nodes that ``entry`` names. ``outer`` are the levels around it, the nearest first.
+class _Nearest:
+    """A setting as the nearest level has it."""
 
-    Raises ConfigurationError, placed at ``origin``.
-    """
-    try:
-        names = expand(entry.name)
-        for name in names:
-            yield _node(name, entry, (entry, *outer), labels, origin)
-    except ValueError as error:
-        raise ConfigurationError(Mistake(origin, str(error))) from error
+    def __init__(self, levels: tuple[NodeSettings, ...]) -> None:
+        self._levels = levels
+
+    def __call__(self, pick: Callable[[NodeSettings], T | None], built_in: T) -> T:
+        return next((value for level in self._levels if (value := pick(level)) is not None), built_in)
 
 
-def _node(name: str, entry: NodeEntry, levels: tuple[NodeSettings, ...], labels: tuple[str, ...], origin: str) -> Node:
-    def nearest(pick: Callable[[NodeSettings], T | None], built_in: T) -> T:
-        return next((value for level in levels if (value := pick(level)) is not None), built_in)
+class Settler:
+    """Makes nodes of entries, by the rules of one configuration."""
 
-    paths = Paths(
-        store=nearest(lambda level: level.paths.store, Paths().store).replace("{name}", name),
-        client_certificate=_named(nearest(lambda level: level.paths.client_certificate, None), name),
-        serving_certificate=_named(nearest(lambda level: level.paths.serving_certificate, None), name),
-    )
-    return Node(
-        name=name,
-        access=_local(name, nearest(lambda level: level.root, ""))
-        if nearest(lambda level: level.transport, TransportKind.SSH) is TransportKind.LOCAL
-        else SshAccess(
-            address=_bare(entry.address.replace("{name}", name)) if entry.address else name,
+    def __init__(self, config: Config) -> None:
+        self.labels = config.label_names  # the one set of the whole fleet
+        self._defaults = config.defaults
+        self._bastions = config.ssh.bastions
+        self._hops = hops(config.ssh)
+
+    def nodes(self, entry: NodeEntry, group: NodeSettings, origin: str) -> Iterator[Node]:
+        """The nodes that ``entry`` names. Raises ConfigurationError, placed at ``origin``."""
+        try:
+            for name in expand(entry.name):
+                yield self._node(name, entry, (entry, group, self._defaults), origin)
+        except ValueError as error:
+            raise ConfigurationError(Mistake(origin, str(error))) from error
+
+    def _node(self, name: str, entry: NodeEntry, levels: tuple[NodeSettings, ...], origin: str) -> Node:
+        nearest = _Nearest(levels)
+        paths = Paths(
+            store=nearest(lambda level: level.paths.store, Paths().store).replace("{name}", name),
+            client_certificate=_named(nearest(lambda level: level.paths.client_certificate, None), name),
+            serving_certificate=_named(nearest(lambda level: level.paths.serving_certificate, None), name),
+        )
+        local = nearest(lambda level: level.transport, TransportKind.SSH) is TransportKind.LOCAL
+        return Node(
+            name=name,
+            access=_local(name, nearest(lambda level: level.root, "")) if local else self._ssh(name, entry, levels),
+            paths=paths,
+            rotation=nearest(lambda level: level.rotation, Rotation.KUBELET),
+            labels=tuple((label, nearest(lambda level: level.labels.get(label), "")) for label in self.labels),  # noqa: B023 - called at once
+            origin=origin,
+        )
+
+    def _ssh(self, name: str, entry: NodeEntry, levels: tuple[NodeSettings, ...]) -> SshAccess:
+        nearest = _Nearest(levels)
+        identities = nearest(lambda level: level.identities, None)
+        return SshAccess(
+            address=bare(entry.address.replace("{name}", name)) if entry.address else name,
             port=nearest(lambda level: level.port, 22),
             user=nearest(lambda level: level.user, "root"),
             host_keys=nearest(lambda level: level.host_key, ()),
             policy=nearest(lambda level: level.host_key_policy, HostKeyPolicy.STRICT),
-        ),
-        paths=paths,
-        rotation=nearest(lambda level: level.rotation, Rotation.KUBELET),
-        labels=tuple((label, nearest(lambda level: level.labels.get(label), "")) for label in labels),  # noqa: B023 - called at once
-        origin=origin,
-    )
+            name=name,
+            host_key_alias=_named(nearest(lambda level: level.host_key_alias, None), name),
+            identities=None if identities is None else tuple(one.files for one in identities),
+            via=self._via(nearest(lambda level: level.bastion, NO_BASTION)),
+            privilege=nearest(lambda level: level.privilege, Privilege.LOGIN),
+            script=nearest(lambda level: level.script, NODE_SCRIPT),
+        )
+
+    def _via(self, bastion: str) -> Hop | None:
+        if bastion == NO_BASTION:
+            return None
+        if bastion not in self._hops:  # a label's word; the configuration's own were looked at
+            raise ValueError(unknown_bastion(bastion, self._bastions))
+        return self._hops[bastion]
 
 
 def _local(name: str, root: str) -> LocalAccess:
@@ -61,12 +93,5 @@ def _local(name: str, root: str) -> LocalAccess:
     return LocalAccess(root.replace("{name}", name))
 
 
-def _named(path: str | None, name: str) -> str | None:
-    return path and path.replace("{name}", name)
-
-
-def _bare(address: str) -> str:
-    """An address without the brackets of an IPv6 literal."""
-    if address.startswith("[") and address.endswith("]"):
-        return str(ipaddress.IPv6Address(address[1:-1]))
-    return address
+def _named(text: str | None, name: str) -> str | None:
+    return text and text.replace("{name}", name)

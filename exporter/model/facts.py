@@ -114,4 +114,5 @@ class NodeFacts:
     serving: PemFile | None  # None: the node has no serving certificate file
     clock: NodeClock | None = None  # None over a mount: there is no node clock to see
     script_version: str = ""
+    script_sha256: str = ""  # of an installed script, as it says itself
     uid: int | None = None  # who read; None over a mount

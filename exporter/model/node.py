@@ -4,22 +4,63 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.config.settings import HostKeyPolicy, Paths, Rotation, TransportKind
+from exporter.config.settings import (
+    NODE_SCRIPT,
+    AddressFamily,
+    HostKeyPolicy,
+    IdentityFile,
+    Paths,
+    Privilege,
+    Rotation,
+    TransportKind,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SshAccess:
-    """Where a node's sshd listens, as whom we log in, and which host keys are its own.
+    """Where an sshd listens, who it is meant to be, as whom we log in, and by which way.
 
-    ``host_keys`` are pinned keys (``ssh-ed25519 AAAA…``) or fingerprints (``SHA256:…``); where there are any,
-    known_hosts is not asked.
+    ``name`` is the host that we mean: known_hosts is asked for it and for the address, and a host certificate must
+    name it. ``host_key_alias`` takes the place of both. ``host_keys`` are pinned keys (``ssh-ed25519 AAAA…``) or
+    fingerprints (``SHA256:…``); where there are any, known_hosts is not asked. What is None is as the configuration's
+    ``ssh`` section has it.
     """
 
     address: str
-    port: int
-    user: str
+    port: int = 22
+    user: str = "root"
     host_keys: tuple[str, ...] = ()
     policy: HostKeyPolicy = HostKeyPolicy.STRICT
+    name: str = ""
+    host_key_alias: str | None = None
+    known_hosts: tuple[str, ...] | None = None
+    identities: tuple[IdentityFile, ...] | None = None
+    agent: bool | None = None
+    identities_only: bool | None = None  # of the agent's keys, those alone that an identity names
+    via: Hop | None = None
+    privilege: Privilege = Privilege.LOGIN
+    script: str = NODE_SCRIPT
+    connect_timeout: float | None = None  # seconds
+    address_family: AddressFamily = AddressFamily.ANY
+    bind_address: str | None = None
+
+    @property
+    def meant(self) -> tuple[str, ...]:
+        """The names under which known_hosts may know this host."""
+        return (self.host_key_alias,) if self.host_key_alias else tuple(filter(None, (self.name, self.address)))
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A bastion: how it is reached itself, and how much of it we take at once."""
+
+    access: SshAccess
+    channels: int = 10  # nodes under way through it at once
+    logins_per_second: float = 10.0
+
+    @property
+    def name(self) -> str:
+        return self.access.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +93,11 @@ class Node:
     def address(self) -> str:
         """What ``kubelet_cert_node_info`` shows: the SSH address, or the mounted root."""
         return self.access.address if isinstance(self.access, SshAccess) else self.access.root
+
+    @property
+    def bastion(self) -> Hop | None:
+        """The last bastion on the way to the node."""
+        return self.access.via if isinstance(self.access, SshAccess) else None
 
     @property
     def host_key_policy(self) -> str:

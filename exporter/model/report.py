@@ -59,6 +59,11 @@ class NodeReport:
         """Whether the last visit ended with a reason that is not to be tried again soon."""
         return self.reason is not None and self.reason.backs_off_long
 
+    @property
+    def may_be_mended_by_reload(self) -> bool:
+        """Whether another configuration, with other keys, may bring what the last visit lacked."""
+        return self.is_refused or (self.reason is not None and self.reason.is_shared)
+
     def after(self, visit: Visit) -> NodeReport:
         """The report once ``visit`` has ended."""
         seen = replace(
@@ -94,6 +99,14 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SshStatus:
+    """Our own keys and brakes: when each certificate that logs in ends (epoch seconds, by its identity's file)."""
+
+    credentials: tuple[tuple[str, float], ...] = ()
+    accepted_host_keys: int | None = None  # taken on first sight so far; None where none ever is
+
+
+@dataclass(frozen=True, slots=True)
 class ExporterCounters:
     """The exporter's own health since its start."""
 
@@ -104,6 +117,8 @@ class ExporterCounters:
     config_reload_successful: bool = True
     config_reload_time: float | None = None
     sources: tuple[SourceStatus, ...] = ()
+    ssh: SshStatus = SshStatus()
+    logins_paused: bool = False
 
     def counting(self, visit: Visit) -> ExporterCounters:
         """With one more visit."""

@@ -15,20 +15,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.config.settings import Pace
-from exporter.errors import Reason
-from exporter.model.node import Node
+from exporter.model.node import Hop, Node
 from exporter.model.report import FleetSnapshot, NodeReport
 from exporter.rounds import schedule
 from exporter.rounds.fleet import Fleet
+from exporter.rounds.lanes import way_of
 from exporter.rounds.pool import Pool
 from exporter.rounds.state import FleetState
-from exporter.rounds.visit import visit
+from exporter.rounds.worker import Worker
 
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 1.0
 STOPS_WITHIN = 2.5
 CLOCK_STEP = 5.0
+LET_GO_AFTER = 5.0  # a worker may have taken them up a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,16 @@ class Daemon:
         self._inbox: queue.SimpleQueue[Fleet | _Done | None] = queue.SimpleQueue()
         self._pool = Pool(self._visit)
         self._stopping = threading.Event()
+        self._worker = Worker(state, clock, self._stopping)
         self._scheduler = threading.Thread(target=self._schedule, name="schedule", daemon=True)
         # the scheduler's own, but for the fleet, which workers read
         self._fleet: Fleet | None = None
-        self._retired: list[Fleet] = []
+        self._retired: list[tuple[float, Fleet]] = []  # with the moment, on the monotonic clock
         self._nodes: dict[str, Node] = {}
         self._sleeping: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._at_work: set[str] = set()
+        self._cut_off: dict[Hop, set[str]] = {}  # nodes whose last visit ended at their bastion
         self._lead: float | None = None  # the wall clock's over the monotonic one
 
     def start(self) -> None:
@@ -72,14 +75,15 @@ class Daemon:
         return self._scheduler.is_alive()
 
     def snapshot(self) -> FleetSnapshot:
-        return self._state.snapshot(overdue=self._pool.waiting)
+        fleet = self._fleet
+        return self._state.snapshot(self._clock(), self._pool.waiting, fleet.ssh_status() if fleet else None)
 
     def interrupt(self) -> None:
         """End every visit; does not wait."""
         self._stopping.set()
         self._inbox.put(None)
         self._pool.interrupt()
-        for fleet in [*self._retired, *([self._fleet] if self._fleet else [])]:
+        for fleet in [*(fleet for _, fleet in self._retired), *([self._fleet] if self._fleet else [])]:
             fleet.close()
 
     def stop(self) -> list[str]:
@@ -110,6 +114,7 @@ class Daemon:
         elif isinstance(message, _Done):
             self._put_to_sleep(message)
         self._mind_the_clock()
+        self._let_go()
         self._wake()
         self._pool.mend()
 
@@ -121,11 +126,12 @@ class Daemon:
     def _settle(self, fleet: Fleet) -> None:
         anew = self._fleet is None or self._fleet.transports is not fleet.transports
         if self._fleet and anew:
-            self._retired = [*(old for old in self._retired if not old.is_idle()), self._fleet]
+            self._retired.append((time.monotonic(), self._fleet))
+            self._state.release_brake()
         self._fleet, before, due = fleet, self._nodes, self._due
         self._nodes = {node.name: node for node in fleet.nodes}
         self._due, self._sleeping = {}, []
-        self._pool.resize(fleet.concurrency)
+        self._pool.resize(fleet.concurrency, fleet.pace.logins_per_second)
         for node in fleet.nodes:
             if node.name not in self._at_work:  # else it comes back by itself
                 self._sleep(node.name, self._next(node, before.get(node.name), due.get(node.name), anew=anew))
@@ -137,7 +143,7 @@ class Daemon:
             return first if due is None else due
         soon = self._regular(report)
         changed = before is None or not node.is_read_as(before)
-        retries = anew and report.is_refused  # a reload may have brought the right key
+        retries = anew and report.may_be_mended_by_reload
         if changed or retries or soon <= self._clock():
             soon = first
         return soon if due is None else min(due, soon)  # what an earlier change brought forward stays so
@@ -148,7 +154,21 @@ class Daemon:
         if done.name in self._nodes and report is not None:
             due = self._regular(report) if done.due is None else done.due
             outdated = self._fleet is not None and done.fleet.transports is not self._fleet.transports
-            self._sleep(done.name, self._first(done.name) if outdated and report.is_refused else due)
+            self._sleep(done.name, self._first(done.name) if outdated and report.may_be_mended_by_reload else due)
+            self._mind_the_bastion(report)
+
+    def _mind_the_bastion(self, report: NodeReport) -> None:
+        """Nodes that only their bastion kept from being read are looked at once it is back."""
+        bastion = report.node.bastion
+        if bastion is None:
+            return
+        if report.reason is not None and report.reason.is_of_bastion:
+            self._cut_off.setdefault(bastion, set()).add(report.node.name)
+            return
+        for name in self._cut_off.pop(bastion, ()):
+            other = self._state.report(name)
+            if name in self._due and other and other.reason and other.reason.is_of_bastion:
+                self._sleep(name, min(self._due[name], self._first(name)))
 
     def _sleep(self, name: str, due: float) -> None:
         self._due[name] = due
@@ -165,6 +185,13 @@ class Daemon:
                 moved = due + min(0.0, step)
                 self._sleep(name, moved if moved > now else self._first(name))
 
+    def _let_go(self) -> None:
+        """Transports of an earlier configuration are closed once their last visit is over."""
+        for since, fleet in tuple(self._retired):
+            if time.monotonic() - since > LET_GO_AFTER and fleet.is_idle():
+                self._retired.remove((since, fleet))
+                fleet.close()
+
     def _wake(self) -> None:
         now = self._clock()
         while self._sleeping and self._sleeping[0][0] <= now:
@@ -173,7 +200,7 @@ class Daemon:
                 continue
             del self._due[name]
             self._at_work.add(name)
-            self._pool.put(schedule.urgency(self._state.report(name)), name)
+            self._pool.put(schedule.urgency(self._state.report(name)), name, way_of(self._nodes[name]))
 
     def _find_lost(self) -> None:
         for name in self._nodes:
@@ -194,32 +221,10 @@ class Daemon:
 
     def _visit(self, name: str) -> None:
         """One visit, in a worker."""
-        due: float | None = None
-        fleet = self._fleet
+        fleet, due = self._fleet, None
         if fleet is None:
             return
         try:
-            report = self._state.report(name)
-            if report is not None:
-                outcome = visit(report.node, report, fleet.transports, self._clock)
-                recorded = None if self._stopping.is_set() else self._state.record(outcome)
-                if recorded:
-                    _tell(*recorded)
-                else:
-                    due = self._clock()  # another node by now: it was not looked at yet
-        except Exception:
-            log.exception("a visit could not be recorded", extra={"node": name})
-            due = self._clock() + self._pace.interval
+            due = self._worker.visit(name, fleet)
         finally:
             self._inbox.put(_Done(name, fleet, due))
-
-
-def _tell(before: NodeReport, after: NodeReport) -> None:
-    """A node is logged when its reason changes, not at each visit."""
-    if after.reason is before.reason:
-        return
-    if after.reason:
-        fields = {"node": after.node.name, "reason": str(after.reason), "detail": after.detail}
-        log.warning("visit failed", extra=fields)
-    elif before.reason is not Reason.NOT_YET_VISITED:
-        log.info("visits succeed again", extra={"node": after.node.name})

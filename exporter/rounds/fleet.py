@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from exporter.config.settings import Pace
 from exporter.model.node import Node
+from exporter.model.report import SshStatus
 from exporter.rounds.visit import Transports
 
 
@@ -21,3 +22,4 @@ class Fleet:
     concurrency: int
     close: Callable[[], None] = lambda: None  # ends every conversation of these transports
     is_idle: Callable[[], bool] = lambda: True  # they have none
+    ssh_status: Callable[[], SshStatus] = SshStatus

@@ -15,6 +15,7 @@ from exporter.config.schema import Config
 from exporter.config.settings import TransportKind
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.catalogue import Catalogue
+from exporter.model.node import Node
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
@@ -34,12 +35,13 @@ class Kept:
         """Raises ConfigurationError with every mistake of the file, the inventory and the key files."""
         self.config, document = load(path)
         self.catalogue: Catalogue
-        self.ssh: SshTransport
         mistakes = Mistakes()
+        nodes: tuple[Node, ...] = ()
         with mistakes.gathered():
             self.catalogue = Catalogue(self.config, document, older.catalogue if older else None)
+            nodes = self.catalogue.nodes
         with mistakes.gathered():
-            self.ssh = SshTransport.from_config(self.config.ssh)
+            self.ssh = SshTransport(self.config.ssh, nodes)
         mistakes.tell()
         self._refuse_no_identity(path)
         self._transports: Transports = {TransportKind.SSH: self.ssh, TransportKind.LOCAL: LocalTransport()}
@@ -55,6 +57,7 @@ class Kept:
             concurrency=config.concurrency,
             close=self.ssh.close,
             is_idle=self.ssh.is_idle,
+            ssh_status=lambda: self.ssh.status,
         )
 
     def _refuse_no_identity(self, path: str) -> None:

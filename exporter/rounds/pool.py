@@ -1,25 +1,15 @@
-"""A bounded number of threads that visit what is due, the nearest notAfter first."""
+"""A bounded number of threads that visit what is due."""
 
 from __future__ import annotations
 
-import itertools
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from exporter.rounds.lanes import Job, Lanes, Way
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(order=True, frozen=True, slots=True)
-class _Job:
-    """A due visit. Without a name it only makes a worker look up."""
-
-    not_after: float
-    number: int
-    name: str = field(default="", compare=False)
 
 
 class Pool:
@@ -27,8 +17,8 @@ class Pool:
 
     def __init__(self, work: Callable[[str], None]) -> None:
         self._work = work
-        self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
-        self._numbers = itertools.count()
+        self._lanes = Lanes()
+        self._changed = threading.Condition()  # guards the lanes
         self._workers: dict[int, threading.Thread] = {}
         self._wanted = 0
         self._ended = False
@@ -36,20 +26,24 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        """Visits that are due and wait for a free worker."""
-        return self._jobs.qsize()
+        """Visits that are due and wait: for a free worker, for a place, for their turn to log in."""
+        with self._changed:
+            return len(self._lanes)
 
-    def put(self, not_after: float, name: str) -> None:
-        self._jobs.put(_Job(not_after, next(self._numbers), name))
+    def put(self, not_after: float, name: str, way: Way) -> None:
+        with self._changed:
+            self._lanes.put(not_after, name, way)
+            self._changed.notify()
 
-    def resize(self, wanted: int) -> None:
-        """So many workers from now on; those too many leave after the visit that they are at."""
+    def resize(self, wanted: int, logins_per_second: float) -> None:
+        """So many workers and logins from now on; workers too many leave after the visit that they are at."""
         if self._ended:
             return
-        fewer, self._wanted = wanted < self._wanted, wanted
+        with self._changed:
+            self._wanted = wanted
+            self._lanes.limit(logins_per_second)
+            self._changed.notify_all()
         self.mend()
-        if fewer:
-            self._nudge()
 
     def mend(self) -> None:
         """Start the workers that are missing."""
@@ -72,8 +66,9 @@ class Pool:
 
     def interrupt(self) -> None:
         """No worker begins another visit, now or later."""
-        self._ended, self._wanted = True, 0
-        self._nudge()
+        with self._changed:
+            self._ended, self._wanted = True, 0
+            self._changed.notify_all()
 
     def join(self, deadline: float) -> list[str]:
         """The names of the workers that have not ended by then (monotonic clock)."""
@@ -82,15 +77,23 @@ class Pool:
             worker.join(max(0.0, deadline - time.monotonic()))
         return [worker.name for worker in workers if worker.is_alive()]
 
-    def _nudge(self) -> None:
-        for _ in tuple(self._workers):
-            self.put(float("-inf"), "")
-
     def _run(self, number: int) -> None:
-        while number < self._wanted:
-            job = self._jobs.get()
-            if number >= self._wanted:
-                self._jobs.put(job)  # for one that stays
-                return
-            if job.name:
+        while job := self._next(number):
+            try:
                 self._work(job.name)
+            finally:
+                with self._changed:
+                    self._lanes.ended(job)
+                    self._changed.notify()
+
+    def _next(self, number: int) -> Job | None:
+        """Wait for a visit that may begin; None where this worker is not wanted any more."""
+        with self._changed:
+            while number < self._wanted:
+                now = time.monotonic()
+                job = self._lanes.take(now)
+                if job:
+                    self._changed.notify()  # another may be ready, too
+                    return job
+                self._changed.wait(self._lanes.wait(now))
+        return None

@@ -24,7 +24,6 @@ from exporter.model.report import NodeReport
 
 FIRST_BACK_OFF = 60.0
 LONG_BACK_OFF = 3600.0
-FIRST_VISITS_A_SECOND = 20.0
 NEAREST_SPREAD, WIDEST_SPREAD = 1.0, 5.0
 
 
@@ -35,7 +34,7 @@ def spread(name: str) -> float:
 
 def first_due(name: str, now: float, fleet: int, pace: Pace) -> float:
     """When a node that was never visited is due: no herd after a start."""
-    return now + spread(name) * min(pace.interval, fleet / FIRST_VISITS_A_SECOND)
+    return now + spread(name) * min(pace.interval, fleet / pace.logins_per_second)
 
 
 def due(report: NodeReport, pace: Pace) -> float:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from exporter.config.settings import Pace
+from exporter.config.settings import Pace, TransportKind
+from exporter.errors import Reason
 from exporter.model.node import Node
-from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, Visit
+from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, SshStatus, Visit
+from exporter.rounds.brake import Brake
 
 
 class FleetState:
@@ -19,11 +21,13 @@ class FleetState:
         self._labels: tuple[str, ...] = ()
         self._pace = Pace()
         self._counters = ExporterCounters()
+        self._brake = Brake()
 
-    def snapshot(self, overdue: int = 0) -> FleetSnapshot:
-        """All of it at this moment."""
+    def snapshot(self, now: float, overdue: int = 0, ssh: SshStatus | None = None) -> FleetSnapshot:
+        """All of it at this moment; ``now`` is in epoch seconds."""
         with self._lock:
-            counters = replace(self._counters, overdue=overdue)
+            paused = self._brake.is_on(now)
+            counters = replace(self._counters, overdue=overdue, ssh=ssh or SshStatus(), logins_paused=paused)
             return FleetSnapshot(tuple(self._reports.values()), self._labels, self._pace, counters)
 
     def report(self, name: str) -> NodeReport | None:
@@ -54,6 +58,26 @@ class FleetState:
             after = before.after(visit)
             self._reports[visit.node.name] = after
             return before, after
+
+    def logins_paused_until(self, now: float) -> float | None:
+        """Until when nobody is logged in to; None while anybody may be."""
+        with self._lock:
+            return self._brake.paused_until if self._brake.is_on(now) else None
+
+    def brake(self, visit: Visit) -> bool:
+        """Count how a login ended. True where it began a pause of all logins."""
+        if visit.node.transport is not TransportKind.SSH or visit.reason is Reason.LOGINS_PAUSED:
+            return False
+        with self._lock:
+            before = self._brake
+            refused = visit.reason is not None and visit.reason.is_refused_login
+            self._brake = before.after(visit.ended, refused=refused)
+            return self._brake.is_on(visit.ended) and not before.is_on(visit.ended)
+
+    def release_brake(self) -> None:
+        """Let everybody be logged in to: another configuration may have the right key."""
+        with self._lock:
+            self._brake = Brake()
 
     def sources(self, statuses: tuple[SourceStatus, ...]) -> None:
         """Which file_sd files count."""

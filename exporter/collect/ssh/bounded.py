@@ -1,4 +1,4 @@
-"""A socket that ends: at a moment that moves with the phase of a visit, and after so many bytes.
+"""A stream that ends: at a moment that moves with the phase of a visit, and after so many bytes.
 
 paramiko has no time-out for a key exchange that stops, for ``exec_command``, or for a peer that drips; and no cap on
 what a peer may send. All of it comes through here, so one absolute deadline and one budget bound every case.
@@ -12,17 +12,30 @@ import re
 import socket
 import time
 from enum import Enum
+from typing import Protocol
 
 HANDSHAKE_BUDGET = 64 * 1024
 _IDENTIFICATION = re.compile(rb"(?:^|\n)SSH-[^\n]*\n")
 _LONGEST_GREETING = 8 * 1024
 
 
-def hang_up(connection: socket.socket) -> None:
+class Stream(Protocol):
+    """What the bytes go through: a TCP socket, or a channel of a bastion."""
+
+    def recv(self, size: int, /) -> bytes: ...
+    def send(self, data: bytes, /) -> int: ...
+    def settimeout(self, seconds: float | None, /) -> None: ...
+    def getpeername(self) -> object: ...
+    def close(self) -> None: ...
+
+
+def hang_up(connection: Stream) -> None:
     """Close, and wake a thread that waits in connect or recv."""
-    with contextlib.suppress(OSError):  # not connected (any more)
-        connection.shutdown(socket.SHUT_RDWR)
-    connection.close()
+    if isinstance(connection, socket.socket):
+        with contextlib.suppress(OSError):  # not connected (any more)
+            connection.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError, EOFError):  # a channel says farewell, and its bastion may be gone
+        connection.close()
 
 
 class Ending(Enum):
@@ -34,22 +47,28 @@ class Ending(Enum):
 
 
 class BoundedSocket:
-    """What paramiko takes for a socket. ``deadline`` is on the monotonic clock; it may be moved from another thread."""
+    """What paramiko takes for a socket. ``deadline`` is on the monotonic clock; it may be moved from another thread.
 
-    def __init__(self, connected: socket.socket, banner_deadline: float, handshake_deadline: float) -> None:
-        self._socket = connected
+    With ``patience`` (seconds) the deadline moves ahead whenever something comes: for a connection that is kept.
+    """
+
+    def __init__(self, stream: Stream, banner_deadline: float, handshake_deadline: float) -> None:
+        self._stream = stream
         self._handshake_deadline = handshake_deadline
+        self._is_closed = False
         self.greeting = b""  # what came before the SSH identification
         self.deadline = banner_deadline
         self.budget = HANDSHAKE_BUDGET
+        self.received = 0  # bytes
         self.identified = False
+        self.patience: float | None = None
         self.ending: Ending | None = None
 
     def recv(self, size: int) -> bytes:
         """As socket.recv; ends the conversation where a bound is passed."""
         self._check()
         try:
-            data = self._socket.recv(size)
+            data = self._stream.recv(size)
         except TimeoutError:  # paramiko polls: let it look around
             self._check()
             raise
@@ -58,6 +77,10 @@ class BoundedSocket:
             raise
         if not data:
             self.ending = self.ending or Ending.CLOSED
+        self.received += len(data)
+        if self.patience:
+            self.deadline = max(self.deadline, time.monotonic() + self.patience) if self.deadline else 0.0
+            return data
         self.budget -= len(data)
         if self.budget < 0:
             raise self._end(Ending.EXHAUSTED)
@@ -68,7 +91,7 @@ class BoundedSocket:
     def send(self, data: bytes) -> int:
         self._check()
         try:
-            return self._socket.send(data)
+            return self._stream.send(data)
         except TimeoutError:
             self._check()
             raise
@@ -77,18 +100,19 @@ class BoundedSocket:
             raise
 
     def settimeout(self, seconds: float | None) -> None:
-        self._socket.settimeout(seconds)
+        self._stream.settimeout(seconds)
 
     @property
     def _closed(self) -> bool:
         """What paramiko asks of a socket when the interpreter ends."""
-        return self._socket.fileno() == -1
+        return self._is_closed
 
     def getpeername(self) -> object:
-        return self._socket.getpeername()
+        return self._stream.getpeername()
 
     def close(self) -> None:
-        hang_up(self._socket)
+        self._is_closed = True
+        hang_up(self._stream)
 
     def _greet(self, data: bytes) -> None:
         self.greeting += data

@@ -1,177 +1,99 @@
-"""One login, one command: connect, verify the host key, authenticate, run the node script, and read its answer.
-
-Every step is bounded by :class:`BoundedSocket`'s deadline, which moves with the phase and never beyond the visit's own.
-"""
+"""One visit's conversation: reach the node, log in, have the node script run, and read its answer."""
 
 from __future__ import annotations
 
-import math
-import socket
-import threading
+import shlex
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import paramiko
-from paramiko.packet import Packetizer
-from paramiko.ssh_exception import AuthenticationException, BadAuthenticationType, SSHException
+from paramiko.ssh_exception import SSHException
 
 from exporter.collect.answer import LARGEST_ANSWER, is_whole
-from exporter.collect.ssh import host_key
-from exporter.collect.ssh.bounded import BoundedSocket, Ending, hang_up
-from exporter.collect.ssh.failures import Phase, of_connect, of_conversation
-from exporter.collect.ssh.identity import Credentials
-from exporter.collect.ssh.known_hosts import Known
-from exporter.collect.ssh.resolving import resolve
-from exporter.config.schema import Timeouts
+from exporter.collect.ssh import refusals
+from exporter.collect.ssh.bastion import Bastion
+from exporter.collect.ssh.bounded import Stream
+from exporter.collect.ssh.dialling import Dialling
+from exporter.collect.ssh.failures import Phase, of_conversation
+from exporter.collect.ssh.login import MARGIN, Login, Means
+from exporter.collect.ssh.output import Output
+from exporter.collect.ssh.paramiko_internals import ClientTransport
+from exporter.config.settings import Privilege
 from exporter.errors import CollectError, Reason
 from exporter.model.node import SshAccess
 
-COMMAND = "/bin/sh -s"
-MOST_KEYS_TRIED = 5  # sshd's MaxAuthTries is 6
 _BITE = 32 * 1024
-_JOIN = 2.0
-_MARGIN = 1.0  # by which paramiko's own time-outs come after ours
-
-
-class _Packetizer(Packetizer):
-    """Without paramiko's own time-outs for banner and handshake: the socket has its deadline."""
-
-    def start_handshake(self, timeout: float) -> None:
-        pass
-
-    def readline(self, _timeout: float) -> str:
-        return super().readline(math.inf)
-
-
-class _Transport(paramiko.Transport):
-    """A hostile peer's bytes make paramiko's thread raise anything: what is not its own is named as such."""
-
-    def get_exception(self) -> Exception | None:
-        error = super().get_exception()
-        if error is None or isinstance(error, (SSHException, EOFError, OSError)):
-            return error
-        return SSHException(type(error).__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What the command printed, and the exporter's clock just before and just after (epoch seconds)."""
-
-    text: bytes
-    asked: float
-    answered: float
+_WAITS_FOR_STATUS = 1.0
+_LOOKS_EVERY = 0.02
 
 
 class Conversation:
     """One SSH connection to one node. :meth:`run` raises CollectError; :meth:`close` may come from another thread."""
 
-    def __init__(self, access: SshAccess, known: Known, timeouts: Timeouts, clock: Callable[[], float]) -> None:
+    def __init__(self, access: SshAccess, means: Means, bastion: Bastion | None) -> None:
         self._access = access
-        self._known = known
-        self._timeouts = timeouts
-        self._clock = clock
-        self._end = time.monotonic() + timeouts.visit
-        self._phase = Phase.HANDSHAKE
-        self._connecting: socket.socket | None = None
-        self._peer: BoundedSocket | None = None
+        self._means = means
+        self._bastion = bastion
+        self._dialling = Dialling()
+        self.login = Login(access, means, time.monotonic() + means.timeouts.visit)
 
-    def run(self, script: str, credentials: Credentials) -> Output:
-        """Log in, feed ``script`` to a shell, return what it printed."""
-        peer = self._peer = self._connect()
-        transport = _Transport(peer, packetizer_class=_Packetizer)  # type: ignore[arg-type]  # a socket to paramiko
+    def run(self, script: str) -> Output:
+        """Log in, run the node script (sent, or installed there), return what it printed."""
+        login, timeouts = self.login, self._means.timeouts
         try:
-            self._handshake(transport)
-            host_key.verify(transport.get_remote_server_key(), self._access, self._known)
-            self._enter(Phase.AUTH, self._timeouts.auth)
-            self._log_in(transport, credentials)
-            self._enter(Phase.COMMAND, self._timeouts.command)
-            peer.budget = 2 * LARGEST_ANSWER
+            transport = login.open(self._connect())
+            login.enter(Phase.COMMAND, timeouts.command)
+            login.live.budget = 2 * LARGEST_ANSWER
             return self._execute(transport, script)
         except (SSHException, EOFError, OSError) as error:
-            raise CollectError(self._reason(error)) from error
+            raise self._blaming_the_bastion(login.failure(error)) from error
+        except CollectError as error:
+            raise self._blaming_the_bastion(error) from error
         finally:
-            peer.close()
-            if transport.is_alive():  # not transport.close(), which waits for its thread without end
-                transport.join(_JOIN)
+            login.close()
 
     def close(self) -> None:
         """End the conversation at once."""
-        self._end = 0.0
-        if self._peer:
-            self._peer.deadline = 0.0
-            self._peer.notice_expiry()
-        if self._connecting:
-            hang_up(self._connecting)
+        self.login.abort()
+        self._dialling.give_up()
 
-    def _connect(self) -> BoundedSocket:
-        deadline = self._until(self._timeouts.connect)
-        error: OSError = TimeoutError("no address")
+    def _connect(self) -> Stream:
+        login, access = self.login, self._access
+        end = login.until(access.connect_timeout or self._means.timeouts.connect)
 
         def left() -> float:
-            return min(deadline, self._end) - time.monotonic()
+            return min(end, login.end) - time.monotonic()
 
-        for family, address in resolve(self._access.address, self._access.port, left):
-            if left() <= 0:
-                break
-            connected = self._connecting = socket.socket(family, socket.SOCK_STREAM)
-            try:
-                connected.settimeout(max(0.001, left()))
-                connected.connect(address)
-                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                banner = self._until(self._timeouts.banner)
-                return BoundedSocket(connected, banner, self._until(self._timeouts.banner + self._timeouts.handshake))
-            except OSError as failed:
-                connected.close()
-                error = failed
-        raise CollectError(self._late(of_connect(error)), f"{self._access.address} port {self._access.port}") from error
-
-    def _handshake(self, transport: paramiko.Transport) -> None:
-        kinds = host_key.pinned_kinds(self._access) if self._access.host_keys else self._known.kinds
-        host_key.ask_for_known_kinds(transport, kinds)
-        done = threading.Event()
-        transport.start_client(event=done)
-        done.wait(max(0.0, self._end - time.monotonic()) + _MARGIN)
-        if not transport.is_active():
-            raise transport.get_exception() or EOFError("disconnected")
-        if not done.is_set():
-            raise TimeoutError
-
-    def _log_in(self, transport: paramiko.Transport, credentials: Credentials) -> None:
-        transport.auth_timeout = self._left() + _MARGIN
-        with credentials.all(self._left()) as keys:
-            for number, key in enumerate(keys[:MOST_KEYS_TRIED]):
-                if self._accepts(transport, key, first=number == 0):
-                    return
-        raise CollectError(Reason.AUTH_FAILED, f"user {self._access.user}: no key was enough to log in")
-
-    def _accepts(self, transport: paramiko.Transport, key: paramiko.PKey, *, first: bool) -> bool:
         try:
-            return not transport.auth_publickey(self._access.user, key)
-        except BadAuthenticationType as error:
-            raise CollectError(Reason.AUTH_FAILED, "no public-key logins") from error
-        except AuthenticationException:
-            self._live().notice_expiry()
-            if self._live().ending is Ending.EXPIRED:
-                raise CollectError(self._late(Reason.AUTH_TIMEOUT)) from None
-            if not transport.is_active() and first:  # later it is sshd's MaxAuthTries
-                raise CollectError(self._late(Reason.CONNECTION_LOST), "closed during authentication") from None
-            return False
+            if self._bastion:
+                return self._bastion.channel(access.address, access.port, left)
+            return self._dialling.dial(access, left)
+        except CollectError as error:
+            raise CollectError(login.late(error.reason), error.detail) from error
 
-    def _execute(self, transport: paramiko.Transport, script: str) -> Output:
-        channel = transport.open_session(timeout=self._left() + _MARGIN)
-        asked = self._clock()
+    def _blaming_the_bastion(self, error: CollectError) -> CollectError:
+        """A connection that ended because the bastion's did is not the node's fault."""
+        if self._bastion and error.reason is Reason.CONNECTION_LOST and not self._bastion.is_up:
+            return self._bastion.lost
+        return error
+
+    def _execute(self, transport: ClientTransport, script: str) -> Output:
+        login = self.login
+        channel = transport.open("session", login.left + MARGIN)
+        asked = self._means.clock()
         try:
-            channel.exec_command(COMMAND)
+            channel.exec_command(_command(self._access))
         except SSHException as error:
-            reason = of_conversation(error, self._phase, self._live())
+            reason = of_conversation(error, login.phase, login.live)
             refused = reason in (Reason.PROTOCOL_ERROR, Reason.CONNECTION_LOST) and transport.is_active()
-            raise CollectError(Reason.SESSION_REFUSED if refused else self._late(reason)) from error
-        self._feed(channel, script)
-        return self._read(channel, asked)
+            raise CollectError(Reason.SESSION_REFUSED if refused else login.late(reason)) from error
+        self._feed(channel, script if self._access.privilege is Privilege.LOGIN else "")
+        text, answered = self._read(channel)
+        if not is_whole(text):
+            self._refuse(channel, text)
+        return Output(text, asked, answered)
 
     def _feed(self, channel: paramiko.Channel, script: str) -> None:
-        channel.settimeout(self._left())
+        channel.settimeout(self.login.left)
         try:
             channel.sendall(script.encode("ascii"))
             channel.shutdown_write()
@@ -180,12 +102,12 @@ class Conversation:
         except OSError:
             return  # the command closed its input unread, or all is lost: reading tells which
 
-    def _read(self, channel: paramiko.Channel, asked: float) -> Output:
+    def _read(self, channel: paramiko.Channel) -> tuple[bytes, float]:
         text, answered = bytearray(), 0.0
         while not is_whole(bytes(text)):
-            channel.settimeout(self._left())
+            channel.settimeout(self.login.left)
             data = channel.recv(_BITE)
-            answered = answered or self._clock()
+            answered = answered or self._means.clock()
             if not data:
                 if not channel.eof_received:
                     raise EOFError("the connection ended, not the output")
@@ -193,30 +115,22 @@ class Conversation:
             text += data
             if len(text) > LARGEST_ANSWER:
                 raise CollectError(Reason.OUTPUT_TOO_LARGE, f"more than {LARGEST_ANSWER} bytes")
-        return Output(bytes(text), asked, answered)
+        return bytes(text), answered
 
-    def _enter(self, phase: Phase, timeout: float) -> None:
-        self._phase = phase
-        self._live().deadline = self._until(timeout)
+    def _refuse(self, channel: paramiko.Channel, text: bytes) -> None:
+        """Raises CollectError where the command itself said why it gives no answer."""
+        end = min(time.monotonic() + _WAITS_FOR_STATUS, self.login.live.deadline)
+        while not channel.exit_status_ready() and time.monotonic() < end:
+            time.sleep(_LOOKS_EVERY)
+        status = channel.recv_exit_status() if channel.exit_status_ready() else None
+        error = channel.recv_stderr(refusals.LARGEST_ERROR) if channel.recv_stderr_ready() else b""
+        reason = refusals.reason(text, error, status, self._access.privilege)
+        if reason:
+            raise CollectError(reason, f"user {self._access.user}" + (f", exit status {status}" if status else ""))
 
-    def _until(self, timeout: float) -> float:
-        return min(self._end, time.monotonic() + timeout)
 
-    def _left(self) -> float:
-        """Seconds until the phase must be over."""
-        return max(0.001, min(self._end, self._live().deadline) - time.monotonic())
-
-    def _live(self) -> BoundedSocket:
-        if self._peer is None:
-            raise RuntimeError("not connected")
-        return self._peer
-
-    def _reason(self, error: Exception) -> Reason:
-        if isinstance(error, TimeoutError) and self._phase is Phase.COMMAND:
-            return self._late(Reason.COMMAND_TIMEOUT)
-        return self._late(of_conversation(error, self._phase, self._live()))
-
-    def _late(self, reason: Reason) -> Reason:
-        """The visit's own deadline is a reason of its own, whichever phase it fell into."""
-        timed_out = reason.endswith("_timeout") or reason is Reason.CONNECTION_LOST
-        return Reason.VISIT_TIMEOUT if timed_out and time.monotonic() >= self._end else reason
+def _command(access: SshAccess) -> str:
+    """What sshd is asked to run; plain words, as any login shell may read them."""
+    if access.privilege is Privilege.SUDO:
+        return f"env LC_ALL=C sudo -n {shlex.quote(access.script)}"
+    return "sh -s" if access.privilege is Privilege.LOGIN else "kubelet-cert-exporter"

@@ -68,6 +68,12 @@ def of_conversation(error: Exception, phase: Phase, peer: BoundedSocket) -> Reas
     return reason if peer.identified else Reason.NOT_SSH
 
 
+def missing_algorithm(error: Exception) -> str:
+    """Which kind of algorithm we and the peer have none of in common, by paramiko's words for it."""
+    found = re.search(r"no acceptable (\w+( \w+)?)", str(error))
+    return f"no {found[1]} in common" if found else ""
+
+
 def _expired(phase: Phase, peer: BoundedSocket) -> Reason:
     if not peer.identified:
         return Reason.BANNER_TIMEOUT

@@ -1,13 +1,19 @@
-"""Is this host key the node's own? Asked after the key exchange and before any credential is sent."""
+"""Is this host key the host's own? Asked after the key exchange and before any credential is sent."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import paramiko
 
-from exporter.collect.ssh.known_hosts import Known, KnownHosts
+from exporter.collect.ssh import host_certificate
+from exporter.collect.ssh.accepted import AcceptedKeys
+from exporter.collect.ssh.fingerprint import fingerprint
+from exporter.collect.ssh.known_hosts import DEFAULT_PORT, Known, KnownHosts
+from exporter.collect.ssh.paramiko_internals import ClientTransport
 from exporter.config.settings import HostKeyPolicy
 from exporter.errors import CollectError, Reason
 from exporter.model.node import SshAccess
@@ -16,51 +22,109 @@ from exporter.model.node import SshAccess
 _RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 
-def known(name: str, access: SshAccess, hosts: KnownHosts) -> Known:
-    """What is known of a node under its inventory name and its address."""
-    return hosts.lookup((name, access.address), access.port)
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What makes a host key trusted: known_hosts, the keys that were accepted, and how CAs are taken."""
+
+    hosts: KnownHosts
+    accepted: AcceptedKeys | None = None
+    ca_wildcards: bool = False
+    clock: Callable[[], float] = field(default=time.time)
+
+    def of(self, access: SshAccess) -> HostCheck:
+        return HostCheck(self, access)
 
 
-def ask_for_known_kinds(transport: paramiko.Transport, kinds: frozenset[str]) -> None:
-    """Prefer the host key algorithms that we could check, as ssh(1) does; else a server may show another key."""
-    options = transport.get_security_options()
-    wanted = {algorithm for kind in kinds for algorithm in (_RSA if kind == "ssh-rsa" else (kind,))}
-    first = [algorithm for algorithm in options.key_types if algorithm in wanted]
-    options.key_types = (*first, *(algorithm for algorithm in options.key_types if algorithm not in wanted))
+class HostCheck:
+    """One host's key: which kinds to ask for, and whether what came is to be trusted."""
+
+    def __init__(self, trust: Trust, access: SshAccess) -> None:
+        self._trust = trust
+        self._access = access
+        self._port = DEFAULT_PORT if access.host_key_alias else access.port
+        self._known = trust.hosts.lookup(access.meant, self._port)
+        self._kept = Known()
+        if access.policy is HostKeyPolicy.ACCEPT_NEW and trust.accepted:
+            self._kept = trust.accepted.lookup(access.meant[0], self._port)
+
+    def ask_for_known_kinds(self, transport: ClientTransport) -> None:
+        """Prefer what we could check, as ssh(1) does; else a server may show another key than the one that is known."""
+        options = transport.get_security_options()
+        algorithms = [name for name in options.key_types if not name.endswith(host_certificate.SUFFIX)]
+        wanted = {algorithm for kind in self._kinds for algorithm in (_RSA if kind == "ssh-rsa" else (kind,))}
+        first = [algorithm for algorithm in algorithms if algorithm in wanted]
+        last = [algorithm for algorithm in algorithms if algorithm not in wanted]
+        certificates = [name + host_certificate.SUFFIX for name in algorithms if name != "ssh-rsa"]
+        with_certificates = self._known.authorities and not self._access.host_keys
+        transport.prefer_host_keys((*(certificates if with_certificates else ()), *first, *last))
+
+    def verify(self, key: paramiko.PKey) -> None:
+        """Raises CollectError unless the key is the host's own, or the configuration takes it as it is."""
+        if self._access.policy is HostKeyPolicy.INSECURE:
+            return
+        refusal = self._refusal(key)
+        if refusal is None:
+            return
+        if refusal is Reason.HOST_KEY_UNKNOWN and self._may_be_new and self._trust.accepted:
+            self._trust.accepted.accept(self._access.meant[0], self._port, key.get_name(), key.asbytes())
+            return
+        shown = f"the host shows {key.get_name()} {fingerprint(key.asbytes())}"
+        raise CollectError(refusal, shown + self._but(certificate(key)))
+
+    @property
+    def _kinds(self) -> frozenset[str]:
+        """The key types that are known; a pinned fingerprint does not tell its own."""
+        pinned = frozenset(pin.split()[0] for pin in self._access.host_keys if not pin.startswith("SHA256:"))
+        return pinned if self._access.host_keys else self._known.kinds | self._kept.kinds
+
+    @property
+    def _may_be_new(self) -> bool:
+        nothing_known = not self._known.keys and not self._kept.keys and not self._access.host_keys
+        return self._access.policy is HostKeyPolicy.ACCEPT_NEW and nothing_known
+
+    def _refusal(self, key: paramiko.PKey) -> Reason | None:
+        blob, kind = key.asbytes(), key.get_name()
+        if blob in self._known.revoked:
+            return Reason.HOST_KEY_REVOKED
+        if self._access.host_keys:
+            pinned = any(_is_pinned(pin, kind, blob) for pin in self._access.host_keys)
+            return None if pinned else Reason.HOST_KEY_CHANGED
+        if (kind, blob) in self._known.keys | self._kept.keys:
+            return None
+        shown = certificate(key)
+        if shown and self._known.authorities:
+            return self._refusal_of_certificate(shown)
+        refusal = self._known.refusal(kind, blob)
+        if refusal is Reason.HOST_KEY_UNKNOWN and self._kept.keys:
+            return Reason.HOST_KEY_CHANGED  # its first key was of another kind
+        return refusal
+
+    def _refusal_of_certificate(self, shown: bytes) -> Reason | None:
+        signer = host_certificate.authority(shown)
+        if signer is None:
+            return Reason.HOST_CERTIFICATE_MALFORMED
+        if signer in self._known.revoked:
+            return Reason.HOST_KEY_REVOKED
+        if signer not in self._known.authorities:
+            return Reason.HOST_CERTIFICATE_UNKNOWN_CA
+        meant = self._access.meant[:1]  # the name that we mean, not the address alone
+        wildcards = self._trust.ca_wildcards
+        return host_certificate.refusal(shown, meant, self._trust.clock(), wildcards=wildcards)
+
+    def _but(self, shown: bytes | None) -> str:
+        """What the key contradicts."""
+        if self._access.host_keys:
+            return "; the configuration pins another"
+        if shown and self._known.authorities:
+            return f", in a certificate for {host_certificate.principals(shown) or 'no host'}"
+        known = sorted(f"{kind} {fingerprint(key)}" for kind, key in self._known.keys | self._kept.keys)
+        return f"; known is {', '.join(known)}" if known else ""
 
 
-def pinned_kinds(access: SshAccess) -> frozenset[str]:
-    """The key types of a node's pinned keys; a fingerprint does not tell its own."""
-    return frozenset(pin.split()[0] for pin in access.host_keys if not pin.startswith("SHA256:"))
-
-
-def verify(key: paramiko.PKey, access: SshAccess, known_keys: Known) -> None:
-    """Raises CollectError unless the key is the node's own, or the configuration spells out that any will do."""
-    if access.policy is HostKeyPolicy.INSECURE:
-        return
-    blob = key.asbytes()
-    if access.host_keys:
-        refusal = (
-            None if any(_is_pinned(pin, key.get_name(), blob) for pin in access.host_keys) else Reason.HOST_KEY_CHANGED
-        )
-        refusal = Reason.HOST_KEY_REVOKED if blob in known_keys.revoked else refusal
-    else:
-        refusal = known_keys.refusal(key.get_name(), blob)
-    if refusal:
-        raise CollectError(refusal, f"the node shows {key.get_name()} {fingerprint(blob)}{_but(access, known_keys)}")
-
-
-def _but(access: SshAccess, known_keys: Known) -> str:
-    """What the key contradicts."""
-    if access.host_keys:
-        return "; the configuration pins another"
-    known = sorted(f"{kind} {fingerprint(key)}" for kind, key in known_keys.keys)
-    return f"; known_hosts has {', '.join(known)}" if known else ""
-
-
-def fingerprint(blob: bytes) -> str:
-    """As ``ssh-keygen -l`` prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+def certificate(key: paramiko.PKey) -> bytes | None:
+    """The whole certificate that a host showed its key in."""
+    shown = key.public_blob
+    return shown.key_blob if shown and shown.key_type.endswith(host_certificate.SUFFIX) else None
 
 
 def _is_pinned(pin: str, kind: str, blob: bytes) -> bool:

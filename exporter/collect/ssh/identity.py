@@ -1,28 +1,27 @@
-"""Who we are: private key files, loaded once, and the SSH agent."""
+"""Who we are: a private key file with its certificate and its passphrase, loaded once into what logs in."""
 
 from __future__ import annotations
 
 import io
 import os
-import socket
 import stat
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import paramiko
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from paramiko.agent import AgentSSH
+from cryptography.hazmat.primitives.serialization import SSHCertificate, SSHCertificateType
 from paramiko.ssh_exception import SSHException
 
+from exporter.collect.ssh.fingerprint import fingerprint
 from exporter.config.file import read_bytes
-from exporter.config.schema import Identity, Ssh
-from exporter.errors import CollectError, ConfigurationError, Mistake, Mistakes, Reason
+from exporter.config.settings import IdentityFile
+from exporter.errors import ConfigurationError, Mistake
 
 LARGEST_KEY = 64 * 1024
+FOR_EVER = 2**64 - 1  # valid_before of a certificate that never ends (PROTOCOL.certkeys)
+_PUBLIC = (b"ssh-", b"ecdsa-", b"sk-")
 _KINDS: tuple[tuple[type, type[paramiko.PKey]], ...] = (
     (ed25519.Ed25519PrivateKey, paramiko.Ed25519Key),
     (ec.EllipticCurvePrivateKey, paramiko.ECDSAKey),
@@ -30,65 +29,73 @@ _KINDS: tuple[tuple[type, type[paramiko.PKey]], ...] = (
 )
 
 
-class _Agent(AgentSSH):
-    """The SSH agent over a socket of ours, with its time-out: paramiko's own waits for ever."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        super().__init__()
-        self._connect(connection)  # type: ignore[attr-defined]  # what paramiko's own agents call
-
-    def _send_message(self, msg: bytes) -> object:
-        try:
-            return super()._send_message(msg)  # type: ignore[misc]  # paramiko's, not in its types
-        except OSError as error:  # paramiko's thread does not survive a time-out here
-            raise SSHException("the agent does not answer") from error
-
-
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """What logs in: loaded keys in order, then those of the agent where it is asked for."""
+class Identity:
+    """What logs in. Without a key it only names one of the agent's. Times are epoch seconds."""
 
-    keys: tuple[paramiko.PKey, ...] = field(repr=False)
-    agent: bool = False
+    files: IdentityFile
+    blob: bytes  # the public half
+    key: paramiko.PKey | None = field(default=None, repr=False)
+    has_certificate: bool = False
+    not_before: float = 0.0
+    not_after: float | None = None  # None: no certificate, or one that never ends
 
-    @contextmanager
-    def all(self, timeout: float) -> Iterator[tuple[paramiko.PKey, ...]]:
-        """Every key to try, in order; the agent has ``timeout`` seconds for each answer.
-
-        Raises CollectError where only the agent could have a key and does not.
-        """
-        if not self.agent:
-            yield self.keys
-            return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            try:
-                connection.settimeout(timeout)
-                connection.connect(os.environ.get("SSH_AUTH_SOCK", ""))
-                from_agent = _Agent(connection).get_keys()
-            except (SSHException, OSError, struct.error) as error:
-                if not self.keys:
-                    raise CollectError(Reason.AGENT_FAILED, "no agent, or it does not answer") from error
-                from_agent = ()
-            if not self.keys and not from_agent:
-                raise CollectError(Reason.AGENT_FAILED, "the agent holds no key")
-            yield (*self.keys, *from_agent)
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.blob)
 
 
-def load(ssh: Ssh) -> Credentials:
-    """Raises ConfigurationError that names every key file that cannot be used, and never what is in it."""
-    keys: list[paramiko.PKey] = []
-    mistakes = Mistakes()
-    for identity in ssh.identities:
-        with mistakes.gathered():
-            keys.append(_load(identity))
-    mistakes.tell()
-    return Credentials(tuple(keys), ssh.agent)
+def load(files: IdentityFile, *, agent: bool = False) -> Identity:
+    """Raises ConfigurationError that names what cannot be used, and never what is in it.
+
+    With ``agent`` the public half alone will do: the agent has the rest.
+    """
+    encoded = _read_secret(files.file, agent=agent)
+    if encoded.startswith(_PUBLIC):
+        return Identity(files, _public_blob(files.file, encoded))
+    key = _load_key(files, encoded)
+    path = certificate_path(files)
+    if path is None:
+        return Identity(files, key.asbytes(), key)
+    return _with_certificate(files, key, path)
 
 
-def _load(identity: Identity) -> paramiko.PKey:
-    encoded, passphrase = _read_secret(identity.file), None
-    if identity.passphrase_file:
-        passphrase = _read_secret(identity.passphrase_file).rstrip(b"\r\n")
+def certificate_path(files: IdentityFile) -> str | None:
+    """The file of the identity's certificate, if it has one."""
+    beside = f"{files.file}-cert.pub"
+    return files.certificate_file or (beside if os.path.exists(beside) else None)
+
+
+def _with_certificate(files: IdentityFile, key: paramiko.PKey, path: str) -> Identity:
+    text, _ = read_bytes(path, LARGEST_KEY)
+    try:
+        certificate = serialization.load_ssh_public_identity(text)
+        if not isinstance(certificate, SSHCertificate) or certificate.type is not SSHCertificateType.USER:
+            raise ConfigurationError(Mistake(path, "not an OpenSSH user certificate"))
+        certificate.verify_cert_signature()
+        certified = certificate.public_key().public_bytes(
+            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+        )
+        if _public_blob(path, certified) != key.asbytes():
+            raise ConfigurationError(Mistake(path, f"certifies another key than {files.file}"))
+        key.load_certificate(text.decode("ascii"))
+    except (ValueError, InvalidSignature, UnsupportedAlgorithm, SSHException) as error:
+        raise ConfigurationError(Mistake(path, "not an OpenSSH certificate, or a damaged one")) from error
+    end = certificate.valid_before
+    return Identity(
+        files,
+        key.asbytes(),
+        key,
+        has_certificate=True,
+        not_before=float(certificate.valid_after),
+        not_after=None if end == FOR_EVER else float(end),
+    )
+
+
+def _load_key(files: IdentityFile, encoded: bytes) -> paramiko.PKey:
+    passphrase = None
+    if files.passphrase_file:
+        passphrase = _read_secret(files.passphrase_file).rstrip(b"\r\n")
     problem = "not a private key of type ed25519, ECDSA or RSA"
     try:
         return _parse(encoded, passphrase)
@@ -100,7 +107,7 @@ def _load(identity: Identity) -> paramiko.PKey:
         problem = "a key type that is not supported; ed25519, ECDSA and RSA are"
     except (SSHException, ValueError):
         problem = "wrong passphrase, or a damaged key" if passphrase else problem
-    raise ConfigurationError(Mistake(identity.file, problem))
+    raise ConfigurationError(Mistake(files.file, problem))
 
 
 def _parse(encoded: bytes, passphrase: bytes | None) -> paramiko.PKey:
@@ -118,13 +125,22 @@ def _parse(encoded: bytes, passphrase: bytes | None) -> paramiko.PKey:
     return kind.from_private_key(io.StringIO(plain.decode("ascii")))
 
 
-def _read_secret(path: str) -> bytes:
+def _public_blob(path: str, line: bytes) -> bytes:
+    try:
+        return paramiko.pkey.PublicBlob.from_string(line.decode("ascii")).key_blob
+    except (ValueError, SSHException) as error:
+        raise ConfigurationError(Mistake(path, "a damaged public key")) from error
+
+
+def _read_secret(path: str, *, agent: bool = False) -> bytes:
     """A file's content; refused where it is ours and others can read it, as ssh(1) refuses a key.
 
     OpenSSH's ``sshkey_perm_ok`` looks only at files that the caller owns: a key mounted with a group for a pod is fine.
     """
     content, found = read_bytes(path, LARGEST_KEY)
-    if content.startswith((b"ssh-", b"ecdsa-", b"sk-")):
+    if content.startswith(_PUBLIC):
+        if agent:
+            return content
         raise ConfigurationError(Mistake(path, "this is the public half; name the private key"))
     if found.st_uid == os.geteuid() and found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)

@@ -31,11 +31,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of one host: its keys, revoked ones, and whether a CA could vouch for others."""
+    """What is known of one host: its keys, revoked ones, and the CAs that may vouch for others."""
 
     keys: frozenset[tuple[str, bytes]] = frozenset()
     revoked: frozenset[bytes] = frozenset()
-    has_authority: bool = False
+    authorities: frozenset[bytes] = frozenset()
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -49,7 +49,7 @@ class Known:
             return None
         if kind in self.kinds:
             return Reason.HOST_KEY_CHANGED
-        if self.has_authority and not self.keys:
+        if self.authorities and not self.keys:
             return Reason.HOST_KEY_NEEDS_CA
         return Reason.HOST_KEY_UNKNOWN
 
@@ -87,7 +87,7 @@ class KnownHosts:
         if port == DEFAULT_PORT:
             return plain
         with_port = self._of([f"[{host}]:{port}" for host in hosts])
-        nearest = with_port if with_port.keys or with_port.has_authority else plain
+        nearest = with_port if with_port.keys or with_port.authorities else plain
         return replace(nearest, revoked=with_port.revoked | plain.revoked)
 
     def _add(self, line: Line) -> None:
@@ -108,7 +108,7 @@ class KnownHosts:
         return Known(
             keys=frozenset().union(*(one.keys for one in known)),
             revoked=frozenset().union(*(one.revoked for one in known)),
-            has_authority=any(one.has_authority for one in known),
+            authorities=frozenset().union(*(one.authorities for one in known)),
         )
 
     def _find(self, host: str) -> Known:
@@ -118,7 +118,7 @@ class KnownHosts:
         known = Known(
             keys=frozenset((line.kind, line.key) for line in lines if not line.marker),
             revoked=frozenset(line.key for line in lines if line.marker == _REVOKED),
-            has_authority=any(line.marker == _AUTHORITY for line in lines),
+            authorities=frozenset(line.key for line in lines if line.marker == _AUTHORITY),
         )
         self._found[host] = known
         return known

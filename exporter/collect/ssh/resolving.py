@@ -21,19 +21,21 @@ SocketAddress = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
 _places = threading.BoundedSemaphore(MOST_LOOKUPS)
 
 
-def resolve(host: str, port: int, left: Callable[[], float]) -> list[SocketAddress]:
-    """Every address of ``host``, in the resolver's order; ``left`` tells how many seconds it may take.
+def resolve(
+    host: str, port: int, left: Callable[[], float], family: socket.AddressFamily = socket.AF_UNSPEC
+) -> list[SocketAddress]:
+    """Every address of ``host`` in ``family``, in the resolver's order; ``left`` tells how many seconds it may take.
 
     Raises CollectError.
     """
     if _is_literal(host):
-        return _lookup(host, port)
+        return _lookup(host, port, family)
     while not _places.acquire(timeout=_POLL):
         if left() <= 0:
             raise CollectError(Reason.NAME_TIMEOUT, f"{host}: the resolver is busy")
     answer: queue.SimpleQueue[list[SocketAddress] | CollectError] = queue.SimpleQueue()
     try:
-        threading.Thread(target=_answer, args=(host, port, answer), name="resolve", daemon=True).start()
+        threading.Thread(target=_answer, args=(host, port, family, answer), name="resolve", daemon=True).start()
     except RuntimeError as error:  # the process may have no more threads
         _places.release()
         raise CollectError(Reason.NAME_TIMEOUT, f"{host}: no thread for the resolver") from error
@@ -49,18 +51,20 @@ def resolve(host: str, port: int, left: Callable[[], float]) -> list[SocketAddre
         return result
 
 
-def _answer(host: str, port: int, answer: queue.SimpleQueue[list[SocketAddress] | CollectError]) -> None:
+def _answer(
+    host: str, port: int, family: socket.AddressFamily, answer: queue.SimpleQueue[list[SocketAddress] | CollectError]
+) -> None:
     try:
-        answer.put(_lookup(host, port))
+        answer.put(_lookup(host, port, family))
     except CollectError as error:
         answer.put(error)
     finally:
         _places.release()
 
 
-def _lookup(host: str, port: int) -> list[SocketAddress]:
+def _lookup(host: str, port: int, family: socket.AddressFamily) -> list[SocketAddress]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise CollectError(Reason.NAME_NOT_RESOLVED, host) from error
     return [(family, address) for family, _, _, _, address in found]

@@ -1,69 +1,115 @@
-"""The SSH transport: one conversation a visit, its output parsed."""
+"""The SSH transport: one conversation a visit, its output parsed, its trace audited."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from exporter.collect import answer
-from exporter.collect.script import node_script
-from exporter.collect.ssh import host_key, known_hosts
+from exporter.collect.script import checksum, node_script
+from exporter.collect.ssh import audit, known_hosts
+from exporter.collect.ssh.accepted import AcceptedKeys
+from exporter.collect.ssh.audit import Audit
+from exporter.collect.ssh.bastion import Bastions
 from exporter.collect.ssh.conversation import Conversation
-from exporter.collect.ssh.identity import Credentials, load
+from exporter.collect.ssh.host_key import Trust
+from exporter.collect.ssh.keyring import Keyring
 from exporter.collect.ssh.known_hosts import KnownHosts
+from exporter.collect.ssh.login import Means
 from exporter.config.file import read_bytes
-from exporter.config.schema import Ssh, Timeouts
-from exporter.errors import Mistakes
+from exporter.config.settings import Privilege
+from exporter.config.ssh import Ssh
+from exporter.errors import CollectError, ConfigurationError, Mistakes, Reason
 from exporter.model.facts import NodeFacts
-from exporter.model.node import Node, SshAccess
+from exporter.model.node import Hop, Node, SshAccess
+from exporter.model.report import SshStatus
 
 _LARGEST_KNOWN_HOSTS = 256 * 1024 * 1024
 
 
 class SshTransport:
-    """Reads nodes over SSH with one set of credentials and known hosts. Safe to share between threads."""
+    """Reads nodes over SSH with one set of keys and known hosts. Safe to share between threads."""
 
-    def __init__(
-        self,
-        hosts: KnownHosts,
-        credentials: Credentials,
-        timeouts: Timeouts,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._hosts = hosts
-        self._credentials = credentials
-        self._timeouts = timeouts
+    def __init__(self, ssh: Ssh, nodes: Iterable[Node] = (), clock: Callable[[], float] = time.time) -> None:
+        """Reads every file that ``ssh`` and the nodes name. Raises ConfigurationError with all that cannot be used."""
+        self._ssh = ssh
         self._clock = clock
+        self._keyring = Keyring(agent=ssh.agent, clock=clock)
+        self._trusts: dict[tuple[str, ...] | None, Trust] = {}
+        self._accepted: AcceptedKeys | None = None
+        self._audit: Audit | None = None
+        mistakes = Mistakes()
+        identities = tuple(one.files for one in ssh.identities)
+        with mistakes.gathered():
+            self._accepted = AcceptedKeys(ssh.accepted_host_keys) if ssh.accepted_host_keys else None
+        with mistakes.gathered():
+            self._audit = Audit(ssh.audit) if ssh.audit else None
+        with mistakes.gathered():
+            self._keyring.load(identities)
+        with mistakes.gathered():
+            self._trust(None)
+        for access in _accesses(nodes):
+            with mistakes.gathered():
+                self._keyring.load(access.identities or (), agent=access.agent)
+            with mistakes.gathered():
+                self._trust(access.known_hosts)
+        mistakes.tell()
+        self._means = Means(self._keyring, self._trust_of, ssh.timeouts, identities, ssh.identities_only, clock)
+        self._bastions = Bastions(self._means)
         self._open: set[Conversation] = set()
         self._closed = False
 
-    @classmethod
-    def from_config(cls, ssh: Ssh) -> SshTransport:
-        """Reads known_hosts and key files once. Raises ConfigurationError that names what cannot be used."""
-        mistakes = Mistakes()
-        hosts, credentials = KnownHosts(()), Credentials(())
-        with mistakes.gathered():
-            hosts = read_known_hosts(ssh)
-        with mistakes.gathered():
-            credentials = load(ssh)
-        mistakes.tell()
-        return cls(hosts, credentials, ssh.timeouts)
-
     def read(self, node: Node) -> NodeFacts:
         """One visit. Raises CollectError."""
-        if not isinstance(node.access, SshAccess):
+        access = node.access
+        if not isinstance(access, SshAccess):
             raise TypeError(f"{node.name} is not read over SSH")
-        known = host_key.known(node.name, node.access, self._hosts)
-        conversation = Conversation(node.access, known, self._timeouts, self._clock)
+        script = node_script(node.paths, None if access.privilege is Privilege.LOGIN else access.script)
+        conversation = Conversation(access, self._means, self._bastions.of(access.via) if access.via else None)
         self._open.add(conversation)
         if self._closed:
             conversation.close()
+        began, monotonic = self._clock(), time.monotonic()
+        facts, outcome = None, str(Reason.INTERNAL)
         try:
-            output = conversation.run(node_script(node.paths), self._credentials)
+            output = conversation.run(script)
+            facts = answer.parse(output.text, node.paths, output.asked, output.answered)
+            outcome = audit.READ
+        except CollectError as error:
+            outcome = error.reason
+            raise
         finally:
             self._open.discard(conversation)
-        return answer.parse(output.text, node.paths, output.asked, output.answered)
+            if self._audit:
+                trace = conversation.login
+                self._audit.write(
+                    audit.Entry(
+                        time=began,
+                        node=node.name,
+                        address=access.address,
+                        port=access.port,
+                        hops=tuple(hop.name for hop in hops(access)),
+                        user=access.user,
+                        privilege=access.privilege,
+                        identity=trace.identity,
+                        host_key=trace.host_key,
+                        script_version="" if facts is None else facts.script_version,
+                        script_sha256=_script_that_ran(access, script, facts) if trace.identity else "",
+                        bytes=trace.received,
+                        duration=time.monotonic() - monotonic,
+                        outcome=outcome,
+                    )
+                )
+        return facts
+
+    @property
+    def status(self) -> SshStatus:
+        """What the exporter tells of its own keys and of the keys that it took on first sight."""
+        return SshStatus(
+            credentials=tuple(sorted(self._keyring.not_after.items())),
+            accepted_host_keys=self._accepted.count if self._accepted else None,
+        )
 
     def is_idle(self) -> bool:
         return not self._open
@@ -73,15 +119,49 @@ class SshTransport:
         self._closed = True
         for conversation in tuple(self._open):
             conversation.close()
+        self._bastions.close()
+
+    def _trust_of(self, access: SshAccess) -> Trust:
+        try:
+            return self._trust(access.known_hosts)
+        except ConfigurationError as error:
+            raise CollectError(Reason.HOST_KEY_UNKNOWN, str(error)) from error
+
+    def _trust(self, files: tuple[str, ...] | None) -> Trust:
+        """What is trusted of hosts with these known_hosts files; None: the configuration's."""
+        if files not in self._trusts:
+            named = files is None and "known_hosts" in self._ssh.model_fields_set
+            paths = self._ssh.known_hosts if files is None else files
+            hosts = read_known_hosts(map(os.path.expanduser, paths), must_exist=named)
+            self._trusts[files] = Trust(hosts, self._accepted, self._ssh.host_ca_wildcards, self._clock)
+        return self._trusts[files]
 
 
-def read_known_hosts(ssh: Ssh) -> KnownHosts:
-    """All files that exist; one that the configuration names must."""
+def _script_that_ran(access: SshAccess, script: str, facts: NodeFacts | None) -> str:
+    """The checksum of what was sent, or what an installed script says of itself."""
+    if access.privilege is Privilege.LOGIN:
+        return checksum(script)
+    return "" if facts is None else facts.script_sha256
+
+
+def hops(access: SshAccess) -> list[Hop]:
+    """The bastions on the way, the first that is connected to first."""
+    return [*hops(access.via.access), access.via] if access.via else []
+
+
+def _accesses(nodes: Iterable[Node]) -> set[SshAccess]:
+    """Every access whose files are its own: nodes' and their bastions'."""
+    direct = [node.access for node in nodes if isinstance(node.access, SshAccess)]
+    bastions = {hop.access for access in direct for hop in hops(access)}
+    return {access for access in (*direct, *bastions) if access.identities or access.known_hosts is not None}
+
+
+def read_known_hosts(paths: Iterable[str], *, must_exist: bool) -> KnownHosts:
+    """All of these files, those that are missing left out unless they must exist. Raises ConfigurationError."""
     lines: list[known_hosts.Line] = []
     mistakes = Mistakes()
-    named = "known_hosts" in ssh.model_fields_set
-    for path in map(os.path.expanduser, ssh.known_hosts):
-        if named or os.path.exists(path):
+    for path in paths:
+        if must_exist or os.path.exists(path):
             with mistakes.gathered():
                 content, _ = read_bytes(path, _LARGEST_KNOWN_HOSTS)
                 lines.extend(known_hosts.parse(content.decode("utf-8", "replace")))

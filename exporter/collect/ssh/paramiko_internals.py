@@ -1,0 +1,132 @@
+"""The non-public names of paramiko that reading nodes needs, all of them, and nothing else.
+
+:data:`NEEDED` is what ``tests/test_paramiko_internals.py`` looks for: it names the one that a release has moved.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+
+import paramiko
+from paramiko.agent import AgentSSH
+from paramiko.common import MSG_CHANNEL_CLOSE, MSG_GLOBAL_REQUEST
+from paramiko.message import Message
+from paramiko.packet import Packetizer
+from paramiko.ssh_exception import ChannelException, SSHException
+
+NEEDED = (
+    (AgentSSH, "_connect"),
+    (AgentSSH, "_send_message"),
+    (paramiko.Transport, "_next_channel"),
+    (paramiko.Transport, "_parse_channel_open_failure"),
+    (paramiko.Transport, "_parse_channel_open_success"),
+    (paramiko.Transport, "_send_user_message"),
+    (paramiko.Transport, "preferred_keys"),
+    (Packetizer, "set_keepalive"),
+    (Packetizer, "readline"),
+    (Packetizer, "start_handshake"),
+)
+
+
+class SocketPacketizer(Packetizer):
+    """Without paramiko's own time-outs for banner and handshake: the socket has its deadline."""
+
+    def start_handshake(self, timeout: float) -> None:
+        pass
+
+    def readline(self, _timeout: float) -> str:
+        return super().readline(math.inf)
+
+
+class SocketAgent(AgentSSH):
+    """The SSH agent over a socket of ours, with its time-out: paramiko's own waits for ever."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connect(connection)  # type: ignore[attr-defined]  # what paramiko's own agents call
+
+    def _send_message(self, msg: bytes) -> object:
+        try:
+            return super()._send_message(msg)  # type: ignore[misc]  # paramiko's, not in its types
+        except OSError as error:  # paramiko's thread does not survive a time-out here
+            raise SSHException("the agent does not answer") from error
+
+
+class ClientTransport(paramiko.Transport):
+    """A client's transport whose channels may be opened by many threads at once, each told its own refusal.
+
+    paramiko keeps one exception for all of them, and leaves a channel open at the peer that was granted too late.
+    """
+
+    def __init__(self, peer: object) -> None:
+        self._host_key_algorithms: tuple[str, ...] = ()
+        self._opening = threading.local()
+        self._refusals: dict[int, ChannelException] = {}
+        self._abandoned: set[int] = set()
+        super().__init__(peer, packetizer_class=SocketPacketizer)  # type: ignore[arg-type]  # a socket to paramiko
+
+    def get_exception(self) -> Exception | None:
+        """A hostile peer's bytes make paramiko's thread raise anything: what is not its own is named as such."""
+        error = super().get_exception()
+        if error is None or isinstance(error, (SSHException, EOFError, OSError)):
+            return error
+        return SSHException(type(error).__name__)
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """The host key algorithms in our order: paramiko's has certificates last, so that none is ever shown."""
+        return self._host_key_algorithms or tuple(super().preferred_keys)
+
+    def prefer_host_keys(self, algorithms: tuple[str, ...]) -> None:
+        """Ask for a host key in this order."""
+        self._host_key_algorithms = algorithms
+
+    def open(self, kind: str, timeout: float, destination: tuple[str, int] | None = None) -> paramiko.Channel:
+        """A channel. Raises ChannelException with the peer's own code where it refuses, else SSHException."""
+        try:
+            return self.open_channel(kind, destination, ("127.0.0.1", 0), timeout=timeout)
+        except SSHException as error:
+            number: int | None = getattr(self._opening, "number", None)
+            if number is None:
+                raise
+            refusal = self._refusals.pop(number, None)
+            if refusal is None:
+                self._abandoned.add(number)
+                raise
+            raise refusal from error
+
+    def ask_for_life(self, every: float) -> None:
+        """Have the peer say something each ``every`` seconds: it must answer a request that it does not know."""
+        self.packetizer.set_keepalive(every, self._ask)
+
+    def _ask(self) -> None:
+        question = Message()
+        question.add_byte(bytes([MSG_GLOBAL_REQUEST]))
+        question.add_string("keepalive@openssh.com")
+        question.add_boolean(True)  # noqa: FBT003 - paramiko's way
+        self._send_user_message(question)  # type: ignore[attr-defined]
+
+    def _next_channel(self) -> int:
+        number: int = super()._next_channel()  # type: ignore[misc]
+        self._opening.number = number
+        return number
+
+    def _parse_channel_open_failure(self, message: Message) -> None:
+        number, code = message.get_int(), message.get_int()
+        self._refusals[number] = ChannelException(code, message.get_text())
+        message.rewind()
+        super()._parse_channel_open_failure(message)  # type: ignore[misc]
+
+    def _parse_channel_open_success(self, message: Message) -> None:
+        number, theirs = message.get_int(), message.get_int()
+        if number in self._abandoned:
+            self._abandoned.discard(number)
+            farewell = Message()
+            farewell.add_byte(bytes([MSG_CHANNEL_CLOSE]))
+            farewell.add_int(theirs)
+            self._send_user_message(farewell)  # type: ignore[attr-defined]
+            return
+        message.rewind()
+        super()._parse_channel_open_success(message)  # type: ignore[misc]
