@@ -10,8 +10,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, x25519
 
-from exporter.collect.ssh.identity import LARGEST_KEY, Credentials, load
-from exporter.config.ssh import Identity, Ssh
+from exporter.collect.ssh.identity import LARGEST_KEY, Identity, load
+from exporter.collect.ssh.keyring import Keyring
+from exporter.config.settings import IdentityFile
 from exporter.errors import ConfigurationError
 from tests.sshd import IS_ROOT, make_key, run
 
@@ -20,9 +21,21 @@ AS_ROOT = pytest.mark.skipif(not IS_ROOT, reason="gives a file to another user, 
 AS_OTHERS = pytest.mark.skipif(IS_ROOT, reason="root may read every file")
 
 
-def section(key: Path, passphrase: Path | None = None) -> Ssh:
-    """An ``ssh`` section with one key."""
-    return Ssh(identities=(Identity(file=str(key), passphrase_file=str(passphrase) if passphrase else None),))
+def files(key: Path, passphrase: Path | None = None) -> IdentityFile:
+    """The files of one identity."""
+    return IdentityFile(str(key), passphrase_file=str(passphrase) if passphrase else None)
+
+
+def public(key: Path) -> str:
+    """The public half beside a key, in base64."""
+    return Path(f"{key}.pub").read_text().split()[1]
+
+
+def loaded(key: Path, passphrase: Path | None = None) -> str:
+    """What paramiko would show of the key, in base64."""
+    identity = load(files(key, passphrase))
+    assert identity.key is not None
+    return identity.key.get_base64()
 
 
 def secret(path: Path, text: str = PASSPHRASE, mode: int = 0o600) -> Path:
@@ -32,10 +45,10 @@ def secret(path: Path, text: str = PASSPHRASE, mode: int = 0o600) -> Path:
     return path
 
 
-def refused(ssh: Ssh) -> str:
+def refused(identity: IdentityFile) -> str:
     """What is said of the key."""
     with pytest.raises(ConfigurationError) as caught:
-        load(ssh)
+        load(identity)
     return str(caught.value)
 
 
@@ -46,8 +59,7 @@ def refused(ssh: Ssh) -> str:
 def test_keys_that_ssh_keygen_makes(kind: str, form: str, passphrase: str, tmp_path: Path) -> None:
     """Keys of each type and form are loaded, with their passphrase where they have one."""
     key = make_key(tmp_path / "id", kind, passphrase, form)
-    loaded = load(section(key, secret(tmp_path / "passphrase") if passphrase else None))
-    assert [one.get_base64() for one in loaded.keys] == [Path(f"{key}.pub").read_text().split()[1]]
+    assert loaded(key, secret(tmp_path / "passphrase") if passphrase else None) == public(key)
 
 
 @pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
@@ -55,15 +67,16 @@ def test_keys_that_ssh_keygen_makes(kind: str, form: str, passphrase: str, tmp_p
 def test_a_key_in_pkcs8(kind: str, passphrase: str, tmp_path: Path) -> None:
     """A key in PKCS#8, which ssh(1) reads and paramiko alone does not, is loaded."""
     key = make_key(tmp_path / "id", kind, passphrase, "PKCS8")
-    loaded = load(section(key, secret(tmp_path / "secret") if passphrase else None))
-    assert [one.get_base64() for one in loaded.keys] == [Path(f"{key}.pub").read_text().split()[1]]
+    assert loaded(key, secret(tmp_path / "secret") if passphrase else None) == public(key)
 
 
 def test_keys_are_tried_in_their_order(tmp_path: Path) -> None:
     """The order of the configuration is kept."""
     keys = [make_key(tmp_path / f"id_{number}", "ed25519") for number in range(4)]
-    loaded = load(Ssh(identities=tuple(Identity(file=str(key)) for key in keys)))
-    assert [one.get_base64() for one in loaded.keys] == [Path(f"{key}.pub").read_text().split()[1] for key in keys]
+    keyring = Keyring()
+    keyring.load(map(files, keys))
+    with keyring.keys(tuple(map(files, keys)), 1.0) as shown:
+        assert [one.key.get_base64() for one in shown] == [public(key) for key in keys]
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o660, 0o601, 0o777])
@@ -71,7 +84,7 @@ def test_a_key_of_ours_that_others_can_read(mode: int, tmp_path: Path) -> None:
     """Our own key file is refused where group or others may do anything with it, as ssh(1) refuses it."""
     key = make_key(tmp_path / "id", "ed25519")
     key.chmod(mode)
-    assert f"{mode:04o}" in refused(section(key))
+    assert f"{mode:04o}" in refused(files(key))
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700, 0o500])
@@ -79,7 +92,7 @@ def test_a_key_of_ours_that_nobody_else_can_read(mode: int, tmp_path: Path) -> N
     """Our own key file is taken where it is ours alone."""
     key = make_key(tmp_path / "id", "ed25519")
     key.chmod(mode)
-    assert len(load(section(key)).keys) == 1
+    assert loaded(key) == public(key)
 
 
 @AS_ROOT
@@ -89,13 +102,13 @@ def test_a_key_that_is_mounted_for_a_group(mode: int, tmp_path: Path) -> None:
     key = make_key(tmp_path / "id", "ed25519")
     key.chmod(mode)
     os.chown(key, 1, os.getegid())
-    assert len(load(section(key)).keys) == 1
+    assert loaded(key) == public(key)
 
 
 def test_a_passphrase_that_others_can_read(tmp_path: Path) -> None:
     """A passphrase file is as secret as a key."""
     key = make_key(tmp_path / "id", "ed25519", PASSPHRASE)
-    told = refused(section(key, secret(tmp_path / "passphrase", mode=0o644)))
+    told = refused(files(key, secret(tmp_path / "passphrase", mode=0o644)))
     assert str(tmp_path / "passphrase") in told
     assert "0644" in told
 
@@ -105,7 +118,7 @@ def test_a_key_that_we_may_not_read(tmp_path: Path) -> None:
     """A key file without permission says so."""
     key = make_key(tmp_path / "id", "ed25519")
     key.chmod(0)
-    assert "Permission denied" in refused(section(key))
+    assert "Permission denied" in refused(files(key))
 
 
 def _missing(path: Path) -> None:
@@ -233,7 +246,7 @@ def test_what_is_no_key(make: Callable[[Path], None], problem: str, tmp_path: Pa
     make(key)
     if key.is_file():
         key.chmod(0o600)
-    told = refused(section(key))
+    told = refused(files(key))
     assert told.startswith(f"{key}: ")
     assert problem in told
     assert_nothing_of(key, told)
@@ -254,7 +267,7 @@ ENCRYPTED = [("ed25519", ""), ("ecdsa", ""), ("rsa", ""), ("rsa", "PEM"), ("ecds
 @pytest.mark.parametrize(("kind", "form"), ENCRYPTED)
 def test_an_encrypted_key_without_its_passphrase(kind: str, form: str, tmp_path: Path) -> None:
     """An encrypted key asks for its passphrase_file."""
-    told = refused(section(make_key(tmp_path / "id", kind, PASSPHRASE, form)))
+    told = refused(files(make_key(tmp_path / "id", kind, PASSPHRASE, form)))
     assert "encrypted; give its passphrase_file" in told
 
 
@@ -262,7 +275,7 @@ def test_an_encrypted_key_without_its_passphrase(kind: str, form: str, tmp_path:
 def test_an_encrypted_key_with_another_passphrase(kind: str, form: str, tmp_path: Path) -> None:
     """A wrong passphrase is told as such, and neither the wrong one nor the right one."""
     key = make_key(tmp_path / "id", kind, PASSPHRASE, form)
-    told = refused(section(key, secret(tmp_path / "passphrase", "wrong and still secret")))
+    told = refused(files(key, secret(tmp_path / "passphrase", "wrong and still secret")))
     assert "wrong passphrase" in told
     assert "still secret" not in told
     assert PASSPHRASE not in told
@@ -271,7 +284,7 @@ def test_an_encrypted_key_with_another_passphrase(kind: str, form: str, tmp_path
 @pytest.mark.parametrize(("kind", "form"), [("ed25519", ""), ("ecdsa", ""), ("rsa", "PEM")])
 def test_a_passphrase_for_a_key_that_has_none(kind: str, form: str, tmp_path: Path) -> None:
     """A passphrase for a key that is not encrypted is a mistake, and is not told."""
-    told = refused(section(make_key(tmp_path / "id", kind, form=form), secret(tmp_path / "passphrase")))
+    told = refused(files(make_key(tmp_path / "id", kind, form=form), secret(tmp_path / "passphrase")))
     assert "not encrypted" in told
     assert PASSPHRASE not in told
 
@@ -280,14 +293,14 @@ def test_a_passphrase_for_a_key_that_has_none(kind: str, form: str, tmp_path: Pa
 def test_an_empty_passphrase_file(kind: str, tmp_path: Path) -> None:
     """An empty passphrase file opens no encrypted key."""
     key = make_key(tmp_path / "id", kind, PASSPHRASE)
-    told = refused(section(key, secret(tmp_path / "passphrase", "\n")))
+    told = refused(files(key, secret(tmp_path / "passphrase", "\n")))
     assert told.startswith(str(tmp_path))
 
 
 def test_a_passphrase_file_that_is_not_there(tmp_path: Path) -> None:
     """A missing passphrase file is named, not the key."""
     key = make_key(tmp_path / "id", "ed25519", PASSPHRASE)
-    assert refused(section(key, tmp_path / "gone")).startswith(f"{tmp_path / 'gone'}: cannot be read")
+    assert refused(files(key, tmp_path / "gone")).startswith(f"{tmp_path / 'gone'}: cannot be read")
 
 
 def test_every_bad_key_is_told_at_once(tmp_path: Path) -> None:
@@ -295,24 +308,27 @@ def test_every_bad_key_is_told_at_once(tmp_path: Path) -> None:
     good, missing, garbage = make_key(tmp_path / "good", "ed25519"), tmp_path / "missing", tmp_path / "garbage"
     secret(garbage, "nothing")
     with pytest.raises(ConfigurationError) as caught:
-        load(Ssh(identities=tuple(Identity(file=str(path)) for path in (missing, good, garbage))))
+        Keyring().load(map(files, (missing, good, garbage)))
     assert [mistake.place for mistake in caught.value.mistakes] == [str(missing), str(garbage)]
 
 
 def test_a_repr_without_secrets(tmp_path: Path) -> None:
-    """The repr of credentials shows no key."""
-    key = make_key(tmp_path / "id", "ed25519")
-    credentials = load(section(key))
-    assert isinstance(credentials, Credentials)
-    assert repr(credentials) == "Credentials(agent=False)"
-    assert Path(f"{key}.pub").read_text().split()[1][:20] not in repr(section(key))
+    """The repr of what is loaded shows no key, and no passphrase."""
+    key = make_key(tmp_path / "id", "ed25519", PASSPHRASE)
+    identity = load(files(key, secret(tmp_path / "passphrase")))
+    assert isinstance(identity, Identity)
+    assert "PKey" not in repr(identity)
+    assert PASSPHRASE not in repr(identity)
+    keyring = Keyring()
+    keyring.load([identity.files])
+    assert str(tmp_path) not in repr(keyring)
 
 
 def test_the_cause_chain_holds_no_secret(tmp_path: Path) -> None:
     """What a traceback would show of a refused key holds no passphrase either."""
     key = make_key(tmp_path / "id", "rsa", PASSPHRASE, "PEM")
     with pytest.raises(ConfigurationError) as caught:
-        load(section(key, secret(tmp_path / "passphrase", "wrong and still secret")))
+        load(files(key, secret(tmp_path / "passphrase", "wrong and still secret")))
     error: BaseException | None = caught.value
     while error:
         assert "still secret" not in f"{error} {error!r}"

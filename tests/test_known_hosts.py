@@ -148,7 +148,7 @@ def test_names_are_compared_in_lower_case() -> None:
 
 def test_an_authority_is_no_key() -> None:
     """A certificate authority's key is none of the host's own."""
-    assert known("@cert-authority * {ca}") == Known(has_authority=True)
+    assert known("@cert-authority * {ca}") == Known(authorities=frozenset({key("ca")}))
 
 
 def test_a_revoked_key_is_no_key() -> None:
