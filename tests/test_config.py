@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from exporter.config.duration import parse_duration
 from exporter.config.loading import load
 from exporter.config.schema import Config
-from exporter.config.settings import HostKeyPolicy, Pace, Paths, Rotation, TransportKind
+from exporter.config.settings import HostKeyPolicy, Pace, Paths, Privilege, Rotation, TransportKind
 from exporter.config.value import RESERVED_LABELS
 from exporter.errors import ConfigurationError, Mistake
 from exporter.model.report import ExporterCounters, SourceStatus
@@ -279,7 +279,12 @@ def test_the_defaults() -> None:
         "user": None,
         "port": None,
         "host_key": None,
+        "host_key_alias": None,
         "host_key_policy": None,
+        "identities": None,
+        "bastion": None,
+        "privilege": None,
+        "script": None,
         "root": None,
         "rotation": None,
         "paths": nothing,
@@ -294,8 +299,15 @@ def test_the_defaults() -> None:
         "file_sd_refresh": 5.0,
         "ssh": {
             "known_hosts": ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"),
+            "accepted_host_keys": None,
+            "host_ca_wildcards": False,
             "identities": (),
+            "identities_only": False,
             "agent": False,
+            "bastions": {},
+            "config": None,
+            "logins_per_second": 20.0,
+            "audit": None,
             "timeouts": {
                 "connect": 10.0,
                 "banner": 10.0,
@@ -334,7 +346,8 @@ def test_the_words_of_the_settings() -> None:
     """The words that a configuration may use for a setting are these."""
     assert [str(kind) for kind in TransportKind] == ["ssh", "local"]
     assert [str(rotation) for rotation in Rotation] == ["kubelet", "manual"]
-    assert [str(policy) for policy in HostKeyPolicy] == ["strict", "insecure"]
+    assert [str(policy) for policy in HostKeyPolicy] == ["strict", "accept-new", "insecure"]
+    assert [str(privilege) for privilege in Privilege] == ["login", "sudo", "forced_command"]
 
 
 def test_a_full_configuration_is_read(tmp_path: Path) -> None:

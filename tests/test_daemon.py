@@ -407,7 +407,7 @@ def test_a_surprise_in_the_schedule_is_told_and_survived(caplog: pytest.LogCaptu
 
 def test_what_a_change_brought_forward_stays_so() -> None:
     """Inventory changes one after the other do not postpone the visit of a node whose address changed."""
-    recording = Recording()
+    recording = Recording(Reason.CONNECTION_REFUSED)
     transports: Transports = {TransportKind.SSH: recording}
     daemon = Daemon(FleetState())
     daemon.start()

@@ -92,7 +92,7 @@ def test_a_node_says_where_it_is_named(tmp_path: Path) -> None:
 def test_what_is_built_in(tmp_path: Path) -> None:
     """A node of which nothing is configured is reached by its name as root on port 22, with strict host keys."""
     node = only(catalogue(tmp_path, "groups:\n  workers:\n    nodes: [worker-1]\n"))
-    assert node.access == SshAccess("worker-1", 22, "root", (), HostKeyPolicy.STRICT)
+    assert node.access == SshAccess("worker-1", 22, "root", (), HostKeyPolicy.STRICT, "worker-1")
     assert (node.paths, node.rotation, node.labels) == (Paths(), Rotation.KUBELET, ())
     assert (node.transport, node.address, node.host_key_policy, node.cluster) == ("ssh", "worker-1", "strict", "")
 
@@ -390,7 +390,7 @@ groups: {g: {user: root, file_sd: {files: [nodes.json]}}}
 """
     assert only(catalogue(tmp_path, text)) == Node(
         name="worker-7",
-        access=SshAccess("10.0.0.7", 2222, "probe", (KEY,), HostKeyPolicy.STRICT),
+        access=SshAccess("10.0.0.7", 2222, "probe", (KEY,), HostKeyPolicy.STRICT, "worker-7"),
         paths=Paths("/srv/pki", "/srv/client.pem", "/srv/serving.pem"),
         rotation=Rotation.MANUAL,
         labels=(("cluster", "north"), ("rack", "r7")),

@@ -209,15 +209,31 @@ def test_a_boundary_ahead_shortens_a_back_off(at: float, next_visit: float) -> N
 
 LONG = (
     Reason.AUTH_FAILED,
+    Reason.AUTH_NO_PUBLICKEY,
+    Reason.AUTH_SECOND_FACTOR,
+    Reason.BASTION_AUTH_FAILED,
+    Reason.BASTION_HOST_KEY,
+    Reason.HOST_CERTIFICATE_CRITICAL_OPTION,
+    Reason.HOST_CERTIFICATE_EXPIRED,
+    Reason.HOST_CERTIFICATE_MALFORMED,
+    Reason.HOST_CERTIFICATE_NOT_YET_VALID,
+    Reason.HOST_CERTIFICATE_OTHER_HOST,
+    Reason.HOST_CERTIFICATE_UNKNOWN_CA,
+    Reason.HOST_CERTIFICATE_WRONG_TYPE,
     Reason.HOST_KEY_UNKNOWN,
     Reason.HOST_KEY_CHANGED,
     Reason.HOST_KEY_REVOKED,
     Reason.HOST_KEY_NEEDS_CA,
+    Reason.LOGIN_DISABLED,
+    Reason.PASSWORD_EXPIRED,
+    Reason.SUDO_DENIED,
+    Reason.SUDO_PASSWORD,
+    Reason.SUDO_TTY,
 )
 
 
 def test_which_reasons_back_off_long() -> None:
-    """Refused authentication and the four host-key reasons back off long, and no other reason does."""
+    """Refused logins, refused sudo and host-key reasons back off long, and no other reason does."""
     assert {reason for reason in Reason if reason.backs_off_long} == set(LONG)
 
 

@@ -147,7 +147,7 @@ def paths(directory: Path) -> Paths:
 
 def here(site: Site, name: str, paths: Paths, **access: object) -> Node:
     """A node of :data:`HERE`."""
-    reached = SshAccess(HERE[name].address, site.sshd.port, USER)
+    reached = SshAccess(HERE[name].address, site.sshd.port, USER, name="worker-1")
     return Node("worker-1", replace(reached, **access), paths)  # type: ignore[arg-type]  # a test's own settings
 
 
@@ -361,10 +361,17 @@ def test_more_keys_than_sshd_takes(site: Site, paths: Paths) -> None:
     assert "Too many authentication failures" not in site.sshd.log_of_next(since)
 
 
-@pytest.mark.parametrize("name", ["others_only", "passwords_only", "two_factors"])
-def test_a_node_that_takes_no_key(name: str, site: Site, paths: Paths) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("others_only", Reason.AUTH_FAILED),
+        ("passwords_only", Reason.AUTH_NO_PUBLICKEY),
+        ("two_factors", Reason.AUTH_SECOND_FACTOR),
+    ],
+)
+def test_a_node_that_takes_no_key(name: str, reason: Reason, site: Site, paths: Paths) -> None:
     """A node that takes others only, passwords only, or wants a second factor refuses the login."""
-    assert reason_of(site.transport(), here(site, name, paths)) is Reason.AUTH_FAILED
+    assert reason_of(site.transport(), here(site, name, paths)) is reason
 
 
 def test_a_node_that_opens_no_session(site: Site, paths: Paths) -> None:
@@ -505,7 +512,7 @@ def test_what_an_answer_tells(site: Site, paths: Paths) -> None:
     """An answer tells the script's version, the user's id and a clock that is ours."""
     before = time.time()
     facts = site.transport().read(here(site, "plain", paths))
-    assert (facts.script_version, facts.uid) == ("1.0", os.geteuid())
+    assert (facts.script_version, facts.uid) == ("1.1", os.geteuid())
     assert facts.clock
     assert before - 1 <= facts.taken <= time.time() + 1
     assert abs(facts.clock.offset) < 5 + (time.time() - before)
@@ -517,10 +524,17 @@ def test_noise_around_the_answer(name: str, site: Site, paths: Paths) -> None:
     assert is_healthy(site.transport().read(here(site, name, paths)))
 
 
-@pytest.mark.parametrize("name", ["mute", "closed_account", "deaf"])
-def test_another_command_than_ours(name: str, site: Site, paths: Paths) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("mute", Reason.ANSWER_EMPTY),
+        ("closed_account", Reason.LOGIN_DISABLED),
+        ("deaf", Reason.ANSWER_MISSING),
+    ],
+)
+def test_another_command_than_ours(name: str, reason: Reason, site: Site, paths: Paths) -> None:
     """A forced command that is not ours, and that reads nothing, gives no answer."""
-    assert reason_of(site.transport(), here(site, name, paths)) is Reason.ANSWER_MISSING
+    assert reason_of(site.transport(), here(site, name, paths)) is reason
 
 
 def test_the_script_is_not_in_the_command_line(site: Site, paths: Paths) -> None:

@@ -77,7 +77,7 @@ AFTER_THE_KEY_EXCHANGE: dict[str, Reason] = {
     "FrozenInAuth": Reason.AUTH_TIMEOUT,
     "ClosesInAuth": Reason.CONNECTION_LOST,
     "RefusesKeys": Reason.AUTH_FAILED,
-    "PasswordsOnly": Reason.AUTH_FAILED,
+    "PasswordsOnly": Reason.AUTH_NO_PUBLICKEY,
     "WantsMore": Reason.AUTH_FAILED,
     "RefusesInNoText": Reason.PROTOCOL_ERROR,
     "FrozenAtChannel": Reason.COMMAND_TIMEOUT,
@@ -85,7 +85,7 @@ AFTER_THE_KEY_EXCHANGE: dict[str, Reason] = {
     "RefusesChannelInNoText": Reason.PROTOCOL_ERROR,
     "FrozenAtExec": Reason.COMMAND_TIMEOUT,
     "RefusesExec": Reason.SESSION_REFUSED,
-    "EndsUnread": Reason.ANSWER_MISSING,
+    "EndsUnread": Reason.ANSWER_EMPTY,
     "ClosesAtExec": Reason.CONNECTION_LOST,
 }
 OF_THE_COMMAND: dict[str, Reason | None] = {
@@ -103,7 +103,7 @@ OF_THE_COMMAND: dict[str, Reason | None] = {
     "half_an_answer": Reason.ANSWER_TRUNCATED,
     "loses_the_connection": Reason.CONNECTION_LOST,
     "loses_the_connection_unheard": Reason.CONNECTION_LOST,
-    "another_program": Reason.ANSWER_MISSING,
+    "another_program": Reason.LOGIN_DISABLED,
     "a_newer_major": Reason.ANSWER_TOO_NEW,
     "a_newer_minor": None,
     "other_paths": Reason.ANSWER_OTHER_PATHS,

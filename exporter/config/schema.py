@@ -25,6 +25,7 @@ from exporter.config.value import (
     LabelValue,
     NodeNames,
     Port,
+    ScriptPath,
     Word,
     no_boolean,
 )
@@ -50,7 +51,7 @@ class NodeSettings(Section):
     identities: tuple[Identity, ...] | None = None
     bastion: Word | None = None
     privilege: Privilege | None = None
-    script: AbsolutePath | None = None
+    script: ScriptPath | None = None
     root: AbsolutePath | None = None
     rotation: Rotation | None = None
     paths: PathSettings = PathSettings()

@@ -9,10 +9,9 @@ from pydantic import BeforeValidator, Field
 from exporter.config.duration import Seconds
 from exporter.config.section import Section
 from exporter.config.settings import HostKeyPolicy, IdentityFile
-from exporter.config.value import FilePath, HostKeys, Port, Word, as_tuple, no_boolean
+from exporter.config.value import AuditTo, FilePath, HostKeys, Port, Word, as_tuple, no_boolean
 
 NO_BASTION = "none"  # as ssh_config's ProxyJump has it
-AUDIT_TO_LOG = "log"
 
 Rate = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, le=10_000, allow_inf_nan=False)]
 Channels = Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=1024)]
@@ -71,5 +70,5 @@ class Ssh(Section):
     bastions: dict[Word, Bastion] = Field(default_factory=dict)
     config: FilePath | None = None
     logins_per_second: Rate = 20.0
-    audit: FilePath | None = None
+    audit: AuditTo | None = None
     timeouts: Timeouts = Timeouts()

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from exporter.config.file import absolute, absolute_pattern
 from exporter.config.ranges import expand
 
+AUDIT_TO_LOG = "log"
 BESIDE = "beside"  # the validation context's key for the file that relative paths stand in
 
 # Labels that our metrics use themselves, and those that Prometheus sets on a target.
@@ -42,6 +43,7 @@ RESERVED_LABELS = frozenset(
 )
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9._+-]+)+")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
 _KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,3}( .*)?")
 
@@ -72,6 +74,18 @@ def _one_line(text: str) -> str:
     if not text or not text.isprintable() or text != text.strip():
         raise ValueError("empty, or with spaces or control characters at its ends")
     return text
+
+
+def _script_path(path: str) -> str:
+    if not _PLAIN_PATH.fullmatch(path):
+        raise ValueError(
+            "not an absolute path of letters, digits, '.', '_', '-' and '+', as every login shell reads it"
+        )
+    return path
+
+
+def _audit(text: str, info: ValidationInfo) -> str:
+    return text if text == AUDIT_TO_LOG else _file_path(text, info)
 
 
 def _file_path(text: str, info: ValidationInfo) -> str:
@@ -117,6 +131,8 @@ LabelValue = Annotated[str, AfterValidator(_encodable)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 FilePath = Annotated[str, AfterValidator(_file_path)]
+ScriptPath = Annotated[str, AfterValidator(_script_path)]
+AuditTo = Annotated[str, AfterValidator(_audit)]
 FilePattern = Annotated[str, AfterValidator(_file_pattern)]
 NodeNames = Annotated[str, AfterValidator(_node_names)]
 Word = Annotated[str, AfterValidator(_one_line)]

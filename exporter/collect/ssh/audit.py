@@ -9,7 +9,7 @@ import threading
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from exporter.config.ssh import AUDIT_TO_LOG
+from exporter.config.value import AUDIT_TO_LOG
 from exporter.errors import ConfigurationError, Mistake
 
 log = logging.getLogger(__name__)
