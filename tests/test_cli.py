@@ -149,9 +149,9 @@ def test_config_check_of_the_example(tmp_path: Path, capsys: pytest.CaptureFixtu
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
     config = tmp_path / "config.yaml"
     config.write_text(
-        example.replace("/etc/kubelet-cert-exporter/known_hosts", "known_hosts").replace(
-            "/etc/kubelet-cert-exporter/id_ed25519", "key"
-        )
+        example.replace("/etc/kubelet-cert-exporter/known_hosts", "known_hosts")
+        .replace("/etc/kubelet-cert-exporter/id_ed25519", "key")
+        .replace("/etc/kubelet-cert-exporter/id_six", "key")
     )
     assert main(["run", "--config.check", f"--config.file={config}"]) == 0
     assert capsys.readouterr().out == f"{config}: no mistakes; nodes: 128\n"
