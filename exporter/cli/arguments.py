@@ -57,6 +57,20 @@ def _node_script(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "node", metavar="NODE", nargs="?", help="a name in the inventory; kubeadm's paths where none is given"
     )
+    parser.add_argument(
+        "--show",
+        choices=("script", "sha256", "authorized-keys", "sudoers", "commands", "ansible"),
+        default="script",
+        help="the script, its checksum, the lines that let the exporter in, or how all of it is installed: "
+        "as commands for root, or as an Ansible task; default: %(default)s",
+    )
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        metavar="ADDRESS,...",
+        default="",
+        help="where the exporter logs in from: the key is good from there alone",
+    )
     _config_file(parser)
 
 

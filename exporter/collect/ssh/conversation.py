@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 
 import paramiko
 from paramiko.ssh_exception import SSHException
 
 from exporter.collect.answer import LARGEST_ANSWER, is_whole
+from exporter.collect.installation import sudo
 from exporter.collect.ssh import refusals
 from exporter.collect.ssh.bastion import Bastion
 from exporter.collect.ssh.bounded import Stream
@@ -132,5 +132,5 @@ class Conversation:
 def _command(access: SshAccess) -> str:
     """What sshd is asked to run; plain words, as any login shell may read them."""
     if access.privilege is Privilege.SUDO:
-        return f"env LC_ALL=C sudo -n {shlex.quote(access.script)}"
+        return sudo(access.script)
     return "sh -s" if access.privilege is Privilege.LOGIN else "kubelet-cert-exporter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import stat
@@ -12,6 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import SSHCertificate, SSHCertificateType
+from paramiko.message import Message
 from paramiko.ssh_exception import SSHException
 
 from exporter.collect.ssh.fingerprint import fingerprint
@@ -37,8 +39,14 @@ class Identity:
     blob: bytes  # the public half
     key: paramiko.PKey | None = field(default=None, repr=False)
     has_certificate: bool = False
+    authority: str = ""  # the public key of the CA that signed the certificate, as authorized_keys has it
     not_before: float = 0.0
     not_after: float | None = None  # None: no certificate, or one that never ends
+
+    @property
+    def public_key(self) -> str:
+        """As authorized_keys has it."""
+        return f"{Message(self.blob).get_text()} {base64.b64encode(self.blob).decode('ascii')}"
 
     @property
     def fingerprint(self) -> str:
@@ -87,6 +95,9 @@ def _with_certificate(files: IdentityFile, key: paramiko.PKey, path: str) -> Ide
         key.asbytes(),
         key,
         has_certificate=True,
+        authority=certificate.signature_key()
+        .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        .decode("ascii"),
         not_before=float(certificate.valid_after),
         not_after=None if end == FOR_EVER else float(end),
     )

@@ -32,7 +32,7 @@ _OF_SUDO = (
 
 def reason(output: bytes, error: bytes, status: int | None, privilege: Privilege) -> Reason | None:
     """The reason that a command without a whole answer gives itself; None where its answer must tell."""
-    texts = _ANYWHERE if privilege is not Privilege.SUDO else _ANYWHERE + _OF_SUDO
+    texts = _ANYWHERE if privilege is Privilege.LOGIN else _ANYWHERE + _OF_SUDO
     for pattern, found in texts:
         if re.search(pattern, output[:LARGEST_ERROR] + b"\n" + error, re.MULTILINE):
             return found
