@@ -49,6 +49,10 @@ class SshAccess:
         """The names under which known_hosts may know this host."""
         return (self.host_key_alias,) if self.host_key_alias else tuple(filter(None, (self.name, self.address)))
 
+    @property
+    def is_unverified(self) -> bool:
+        return self.policy is HostKeyPolicy.INSECURE or (self.via is not None and self.via.access.is_unverified)
+
 
 @dataclass(frozen=True, slots=True)
 class Hop:
@@ -102,6 +106,11 @@ class Node:
     @property
     def host_key_policy(self) -> str:
         return str(self.access.policy) if isinstance(self.access, SshAccess) else ""
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether somebody else could be at the other end: an ``insecure`` host key policy, its own or a bastion's."""
+        return isinstance(self.access, SshAccess) and self.access.is_unverified
 
     @property
     def cluster(self) -> str:

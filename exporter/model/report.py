@@ -119,6 +119,7 @@ class ExporterCounters:
     sources: tuple[SourceStatus, ...] = ()
     ssh: SshStatus = SshStatus()
     logins_paused: bool = False
+    unverified: int = 0  # nodes whose own host key, or a bastion's on the way, is taken as it is
 
     def counting(self, visit: Visit) -> ExporterCounters:
         """With one more visit."""

@@ -78,6 +78,7 @@ class Keeper:
         self._daemon = daemon
         self._state = state
         self._clock = clock
+        self._unverified = 0
         self._requests: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -157,4 +158,9 @@ class Keeper:
 
     def _publish(self) -> None:
         self._state.sources(self._kept.catalogue.statuses)
+        unverified = [node.name for node in self._kept.catalogue.nodes if node.is_unverified]
+        if len(unverified) != self._unverified and unverified:
+            fields = {"nodes": len(unverified), "one": unverified[0]}
+            log.warning("host_key_policy: insecure: nobody checks who answers for these nodes", extra=fields)
+        self._unverified = len(unverified)
         self._daemon.apply(self._kept.fleet)

@@ -44,6 +44,7 @@ class FleetState:
                 for node in nodes
             }
             self._labels, self._pace = labels, pace
+            self._counters = replace(self._counters, unverified=sum(node.is_unverified for node in nodes))
 
     def record(self, visit: Visit) -> tuple[NodeReport, NodeReport] | None:
         """Add a visit's outcome; the report before and after it.

@@ -45,6 +45,7 @@ class HealthCollector(Collector):
         for source in now.sources:
             sources.add_metric([source.name], int(source.up))
         yield sources
+        yield from _credentials(now)
         yield InfoMetricFamily(f"{PREFIX}_build", "The version that runs.", {"version": __version__})
 
     @staticmethod
@@ -52,6 +53,21 @@ class HealthCollector(Collector):
         values = (
             ("last_visit_timestamp_seconds", "When the last visit of any node ended.", now.last_visit),
             ("overdue_visits", "Visits that are due and wait for a free worker.", now.overdue),
+            (
+                "logins_paused",
+                "1 while nobody is logged in to, as too many logins were refused; a reload ends it.",
+                int(now.logins_paused),
+            ),
+            (
+                "unverified_nodes",
+                "Nodes whose host key, or a bastion's before them, is taken as it is (host_key_policy: insecure).",
+                now.unverified,
+            ),
+            (
+                "accepted_host_keys",
+                "Host keys that were taken on first sight so far (host_key_policy: accept-new).",
+                now.ssh.accepted_host_keys,
+            ),
             (
                 "config_last_reload_successful",
                 "1 if the last load of the configuration succeeded; a failed one changes nothing else.",
@@ -66,6 +82,17 @@ class HealthCollector(Collector):
         for name, text, value in values:
             if value is not None:
                 yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value)
+
+
+def _credentials(now: ExporterCounters) -> Iterable[Metric]:
+    ends = GaugeMetricFamily(
+        f"{PREFIX}_ssh_credential_not_after_timestamp_seconds",
+        "When an OpenSSH user certificate that the exporter logs in with ends; no series for one that never does.",
+        labels=["file"],
+    )
+    for file, not_after in now.ssh.credentials:
+        ends.add_metric([file], not_after)
+    yield ends
 
 
 class Health:
