@@ -10,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 
-import paramiko
 from paramiko.ssh_exception import ChannelException, SSHException
 
 from exporter.collect.ssh.dialling import Dialling
 from exporter.collect.ssh.login import Login, Means
+from exporter.collect.ssh.paramiko_internals import Tunnel
 from exporter.errors import CollectError, Reason
 from exporter.model.node import Hop
 
@@ -74,14 +74,14 @@ class Bastion:
         self._again_at = 0.0  # monotonic
         self._closed = False
 
-    def channel(self, address: str, port: int, left: Callable[[], float]) -> paramiko.Channel:
+    def channel(self, address: str, port: int, left: Callable[[], float]) -> Tunnel:
         """A way to ``address`` through this bastion, within the seconds that are ``left``. Raises CollectError."""
         login = self._connected(left)
         transport = login.transport
         if transport is None:
             raise RuntimeError("a login that is open has a transport")
         try:
-            return transport.open("direct-tcpip", max(0.001, left()), (address, port))
+            return transport.tunnel((address, port), max(0.001, left()))
         except ChannelException as error:
             raise self._refused(error, address) from error
         except (SSHException, EOFError, OSError) as error:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import socket
 import threading
@@ -22,6 +23,7 @@ NEEDED = (
     (paramiko.Transport, "_next_channel"),
     (paramiko.Transport, "_parse_channel_open_failure"),
     (paramiko.Transport, "_parse_channel_open_success"),
+    (paramiko.Transport, "_send_message"),
     (paramiko.Transport, "_send_user_message"),
     (paramiko.Transport, "preferred_keys"),
     (Packetizer, "set_keepalive"),
@@ -63,6 +65,7 @@ class ClientTransport(paramiko.Transport):
     def __init__(self, peer: object) -> None:
         self._host_key_algorithms: tuple[str, ...] = ()
         self._opening = threading.local()
+        self._sending = threading.local()
         self._refusals: dict[int, ChannelException] = {}
         self._abandoned: set[int] = set()
         super().__init__(peer, packetizer_class=SocketPacketizer)  # type: ignore[arg-type]  # a socket to paramiko
@@ -97,6 +100,29 @@ class ClientTransport(paramiko.Transport):
                 raise
             raise refusal from error
 
+    def tunnel(self, destination: tuple[str, int], timeout: float) -> Tunnel:
+        """A way to ``destination`` through the peer. Raises as :meth:`open`."""
+        return Tunnel(self, self.open("direct-tcpip", timeout, destination))
+
+    def send_through(self, channel: paramiko.Channel, data: bytes) -> int:
+        """As the channel's send, but never after its end.
+
+        paramiko may send data that another thread's close has overtaken, and OpenSSH then ends the whole connection
+        ("data packet referred to nonexistent channel"): one node's end would be that of every other.
+        """
+        self._sending.channel = channel
+        try:
+            return channel.send(data)
+        finally:
+            self._sending.channel = None
+
+    def _send_message(self, data: Message) -> None:
+        """Messages of channels come here one at a time; a channel is marked as closed before its end is sent."""
+        channel: paramiko.Channel | None = getattr(self._sending, "channel", None)
+        if channel is not None and channel.closed:
+            raise OSError(errno.EPIPE, "the channel is closed")
+        super()._send_message(data)  # type: ignore[misc]
+
     def ask_for_life(self, every: float) -> None:
         """Have the peer say something each ``every`` seconds: it must answer a request that it does not know."""
         self.packetizer.set_keepalive(every, self._ask)
@@ -130,3 +156,18 @@ class ClientTransport(paramiko.Transport):
             return
         message.rewind()
         super()._parse_channel_open_success(message)  # type: ignore[misc]
+
+
+class Tunnel:
+    """A channel of a bastion as a stream, safe to close while another thread sends."""
+
+    def __init__(self, transport: ClientTransport, channel: paramiko.Channel) -> None:
+        self._transport = transport
+        self._channel = channel
+        self.recv = channel.recv
+        self.settimeout = channel.settimeout
+        self.getpeername = channel.getpeername
+        self.close = channel.close
+
+    def send(self, data: bytes, /) -> int:
+        return self._transport.send_through(self._channel, data)

@@ -1,0 +1,240 @@
+"""A fleet behind a bastion and a second hop: fifty nodes with accounts, sudo, forced commands and certificates."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.demo.signer import Authority
+from tests.machines import Machine, environment, free_port, machine, needs_machines, wait_for_sshd
+from tests.running import Running, samples
+from tests.sshd import address, hashed, make_key, public, run, stock
+
+pytestmark = needs_machines()
+
+FLEET = 50
+ACCOUNT, JUMP = "kubelet-cert", "jump"
+EDGE, INNER = address(230), address(231)
+SSHD_CONFIG = """\
+UsePAM yes
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+MaxStartups 200:30:400
+LogLevel VERBOSE
+"""
+
+
+def node(number: int) -> str:
+    return f"worker-{number}"
+
+
+@dataclass
+class Site:
+    """The fleet, the two bastions, and what the exporter needs to get there."""
+
+    directory: Path
+    port: int
+    nodes: list[Machine]
+    front: Machine  # where both bastions are
+
+    def known_hosts(self, *numbers: int) -> str:
+        """Hashed lines for the bastions, and for the nodes' plain keys."""
+        lines = [f"[{name}]:{self.port} {public(self.directory / name)}" for name in ("edge", "inner")]
+        lines += [f"[{node(n)}]:{self.port} {public(self.directory / f'host-{n}')}" for n in numbers]
+        return hashed("\n".join(lines) + "\n", self.directory)
+
+    def config(
+        self, name: str, known_hosts: str, identity: str, settings: dict[str, object], nodes: int = FLEET
+    ) -> Path:
+        """A configuration file; ``settings`` are those of all nodes."""
+        (self.directory / f"{name}.known_hosts").write_text(known_hosts)
+        through = {"port": self.port, "user": JUMP, "identities": [{"file": str(self.directory / "id_jump")}]}
+        document = {
+            "ssh": {
+                "known_hosts": f"{name}.known_hosts",
+                "identities": [{"file": identity}],
+                "logins_per_second": 100,
+                "bastions": {
+                    "edge": {**through, "address": EDGE, "logins_per_second": 100},
+                    "inner": {**through, "address": INNER, "bastion": "edge", "logins_per_second": 100},
+                },
+                "timeouts": dict.fromkeys(("connect", "banner", "handshake", "auth", "command", "visit"), "60s"),
+            },
+            "defaults": {"user": ACCOUNT, "port": self.port, "bastion": "inner", **settings},
+            "groups": {"all": {"nodes": [{"name": node(n), "address": address(n)} for n in range(1, nodes + 1)]}},
+        }
+        path = self.directory / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(document))
+        return path
+
+    def logins(self, number: int) -> int:
+        """How often somebody has logged in to a node so far."""
+        return self.nodes[number - 1].sshd_log(address(number), self.port).count("Accepted publickey")
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """The exporter's command line, without an agent."""
+    return subprocess.run(
+        [sys.executable, "-m", "exporter", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=environment(),
+    )
+
+
+def visit(config: Path) -> dict[str, dict[str, object]]:
+    """What one round of ``visit`` tells of each node, all of which it must have read."""
+    done = command("visit", f"--config.file={config}", "--format=json")
+    assert done.stdout, done.stderr
+    found = {one["node"]: one for one in json.loads(done.stdout)}
+    assert {name: (one["reason"], one["detail"]) for name, one in found.items() if not one["up"]} == {}
+    assert done.returncode == 0, done.stderr
+    return found
+
+
+def install(site_machine: Machine, config: Path) -> None:
+    """Let the exporter in by the very commands that it prints."""
+    printed = command("node-script", node(1), f"--config.file={config}", "--show=commands", "--from=127.0.0.0/8")
+    assert printed.returncode == 0, printed.stderr
+    for _ in range(2):  # it may run again
+        site_machine.run("sh", text=printed.stdout)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Fifty nodes and two bastions, each with an sshd of its own."""
+    directory = tmp_path_factory.mktemp("ways-in")
+    port = free_port(EDGE)
+    for key in ("id_jump", "id_sudo", "id_forced", "id_certified", "user_ca", "host_ca", "edge", "inner"):
+        make_key(directory / key, "ed25519")
+    sign(directory, "id_certified", "-1m:+10m")
+    authority = Authority("kubernetes")
+    with machine() as front:
+        made = Site(directory, port, [], front)
+        for name, identity in (("sudo", "id_sudo"), ("forced", "id_forced"), ("certified", "id_certified")):
+            privilege = "sudo" if name == "sudo" else "forced_command"
+            path = made.config(name, made.known_hosts(), str(directory / identity), {"privilege": privilege})
+            install(front, path)
+        front.run("useradd", "--system", "--create-home", "--shell", "/usr/sbin/nologin", "--password", "*", JUMP)
+        front.run("install", "-d", "-m", "700", "-o", JUMP, f"/home/{JUMP}/.ssh")
+        key = f"restrict,port-forwarding {public(directory / 'id_jump')}\n"
+        front.write(f"/home/{JUMP}/.ssh/authorized_keys", key, "0644")
+        for name, where in (("edge", EDGE), ("inner", INNER)):
+            front.sshd(where, port, f"{SSHD_CONFIG}HostKey {directory / name}\n")
+        try:
+            for number in range(1, FLEET + 1):
+                made.nodes.append(_node(directory, number, port, front, authority))
+            for where in (EDGE, INNER, *(address(number) for number in range(1, FLEET + 1))):
+                wait_for_sshd(where, port)
+            yield made
+        finally:
+            for one in made.nodes:
+                one.stop()
+
+
+def _node(directory: Path, number: int, port: int, front: Machine, authority: Authority) -> Machine:
+    key = make_key(directory / f"host-{number}", "ed25519")
+    run(
+        "ssh-keygen", "-q", "-s", str(directory / "host_ca"), "-h", "-I", node(number), "-n", node(number), f"{key}.pub"
+    )
+    store = stock(directory / f"tree-{number}", node(number), authority, time.time())
+    made = Machine(of=front, kubelet=store.parent)
+    made.sshd(address(number), port, f"{SSHD_CONFIG}HostKey {key}\nHostCertificate {key}-cert.pub\n")
+    return made
+
+
+def sign(directory: Path, key: str, validity: str) -> None:
+    """A user certificate by the CA that the nodes trust, for as long as ``validity`` says."""
+    run(
+        "ssh-keygen", "-q", "-s", str(directory / "user_ca"), "-I", key, "-n", ACCOUNT, "-V", validity,
+        str(directory / f"{key}.pub"),
+    )  # fmt: skip
+
+
+def is_of_itself(found: dict[str, dict[str, object]]) -> bool:
+    """Whether each node was read, and told its own certificate and no other's."""
+    subjects = {name: str(one["certificates"]["client"]["subject"]) for name, one in found.items()}  # type: ignore[index]
+    return len(found) == FLEET and all(
+        re.search(rf"system:node:{name}\b", subject) for name, subject in subjects.items()
+    )
+
+
+def test_fifty_nodes_by_sudo(site: Site) -> None:
+    """As an ordinary user, through both bastions, with hashed host keys and `sudo -n`: each read with one login."""
+    every = range(1, FLEET + 1)
+    before = {number: site.logins(number) for number in (1, FLEET)}
+    config = site.config("sudo", site.known_hosts(*every), str(site.directory / "id_sudo"), {"privilege": "sudo"})
+    assert is_of_itself(visit(config))
+    assert {number: site.logins(number) - before[number] for number in before} == {1: 1, FLEET: 1}
+
+
+def test_fifty_nodes_by_a_forced_command(site: Site) -> None:
+    """The same by a key that runs the script whatever is asked for."""
+    every = range(1, FLEET + 1)
+    settings: dict[str, object] = {"privilege": "forced_command"}
+    config = site.config("forced", site.known_hosts(*every), str(site.directory / "id_forced"), settings)
+    assert is_of_itself(visit(config))
+
+
+def connections(process: int, port: int) -> dict[str, int]:
+    """How many connections the process has now to each address on that port, as ss(8) tells."""
+    shown = run("ss", "-Htnp", "state", "established", f"dport = :{port}")
+    found: dict[str, int] = {}
+    for line in shown.splitlines():
+        if f"pid={process}," in line:
+            peer = line.split()[3].rpartition(":")[0]
+            found[peer] = found.get(peer, 0) + 1
+    return found
+
+
+def read(text: str) -> int:
+    """How many nodes are up."""
+    return int(sum(samples(text).get("kubelet_cert_node_up", {}).values()))
+
+
+def test_fifty_nodes_by_certificates_that_are_renewed(site: Site) -> None:
+    """Host certificates by one CA, and a user certificate that is renewed on disk while the daemon runs.
+
+    The first one ends within the test, so that whoever is read after its end is read by the second. All the while there
+    is one connection to the first bastion, and none to anybody else.
+    """
+    known = f"@cert-authority [worker-*]:{site.port} {public(site.directory / 'host_ca')}\n{site.known_hosts()}"
+    settings: dict[str, object] = {"privilege": "forced_command"}
+    key = site.directory / "id_certified"
+    sign(site.directory, key.name, "-9m:+50s")
+    config = site.config("certified", known, str(key), settings)
+    config.write_text(f"interval: 5s\nmin_interval: 2s\n{config.read_text()}")
+    ends = ("kubelet_cert_exporter_ssh_credential_not_after_timestamp_seconds", (("file", str(key)),))
+    most: dict[str, int] = {}
+
+    with Running(config) as exporter:
+
+        def all_read_since(moment: float) -> bool:
+            for peer, number in connections(exporter.process.pid, site.port).items():
+                most[peer] = max(most.get(peer, 0), number)
+            seen = samples(exporter.scrape())
+            times = seen.get("kubelet_cert_node_last_success_timestamp_seconds", {}).values()
+            return len(times) == FLEET and min(times) > moment
+
+        exporter.wait_for(lambda: all_read_since(0), 60)
+        first_end = samples(exporter.scrape())[ends[0]][ends[1]]
+        assert time.time() < first_end < time.time() + 60
+        sign(site.directory, key.name, "-1m:+10m")
+        exporter.wait_for(lambda: samples(exporter.scrape())[ends[0]][ends[1]] > first_end + 300)
+        exporter.wait_for(lambda: all_read_since(first_end), 90)
+        text = exporter.scrape()
+    assert read(text) == FLEET
+    assert sum(samples(text)["kubelet_cert_exporter_visit_failures_total"].values()) == 0
+    assert most == {EDGE: 1}
