@@ -61,6 +61,7 @@ class Reason(StrEnum):
     AUTH_FAILED = "auth_failed"
     AUTH_NO_PUBLICKEY = "auth_no_publickey"  # the node asks for a password or a dialogue
     AUTH_SECOND_FACTOR = "auth_second_factor"  # a key was right, and is not enough
+    AUTH_CLOSED = "auth_closed"  # the node hung up over our login: an account that may not log in now
     AUTH_TIMEOUT = "auth_timeout"
     AGENT_FAILED = "agent_failed"  # the SSH agent is not there or holds no key
     SSH_CREDENTIAL_EXPIRED = "ssh_credential_expired"  # our own certificate has ended; nothing was tried

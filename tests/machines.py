@@ -21,7 +21,7 @@ import pytest
 from tests.sshd import IS_ROOT, SSHD
 
 _PATIENCE = 30.0
-_PRIVATE = ("etc", "home", "root", "usr/local", "var/lib", "var/log")
+_PRIVATE = ("etc", "home", "root", "usr/lib/locale", "usr/local", "var/lib", "var/log")
 _FURNISH = """
 set -eu
 mount -t tmpfs -o mode=755 private /mnt

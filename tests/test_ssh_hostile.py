@@ -75,7 +75,7 @@ BEFORE_LOGIN: dict[str, Reason] = {
 }
 AFTER_THE_KEY_EXCHANGE: dict[str, Reason] = {
     "FrozenInAuth": Reason.AUTH_TIMEOUT,
-    "ClosesInAuth": Reason.CONNECTION_LOST,
+    "ClosesInAuth": Reason.AUTH_CLOSED,
     "RefusesKeys": Reason.AUTH_FAILED,
     "PasswordsOnly": Reason.AUTH_NO_PUBLICKEY,
     "WantsMore": Reason.AUTH_FAILED,

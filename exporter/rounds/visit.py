@@ -10,6 +10,7 @@ from exporter.collect import Transport
 from exporter.config.settings import TransportKind
 from exporter.errors import CollectError, Reason
 from exporter.judge.assess import assess
+from exporter.model.facts import NodeFacts
 from exporter.model.node import Node
 from exporter.model.report import NodeReport, Visit
 
@@ -31,8 +32,13 @@ def visit(node: Node, report: NodeReport, transports: Transports, clock: Callabl
             log.exception("a visit failed in a way nobody foresaw", extra={"node": node.name})
         return Visit(node, began, time.monotonic() - monotonic, Reason.INTERNAL, type(error).__name__)
     duration = time.monotonic() - monotonic
-    return Visit(node, began, duration, assessment.reason, _detail(assessment.reason, node), facts, assessment)
+    return Visit(node, began, duration, assessment.reason, _detail(assessment.reason, facts), facts, assessment)
 
 
-def _detail(reason: Reason | None, node: Node) -> str:
-    return node.paths.client if reason else ""
+def _detail(reason: Reason | None, facts: NodeFacts) -> str:
+    """Which file, and what an ordinary user has not seen of the node."""
+    if reason is Reason.STORE_DENIED:
+        return f"{facts.store.path}: not to be seen as uid {facts.uid}"
+    if reason is Reason.CERTIFICATE_DENIED:
+        return f"{facts.client.path}: not to be read as uid {facts.uid}; names and times of the store alone were seen"
+    return facts.client.path if reason else ""

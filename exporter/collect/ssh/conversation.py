@@ -24,6 +24,7 @@ from exporter.model.node import SshAccess
 _BITE = 32 * 1024
 _WAITS_FOR_STATUS = 1.0
 _LOOKS_EVERY = 0.02
+_CUT_SHORT = (Reason.CONNECTION_LOST, Reason.AUTH_CLOSED)
 
 
 class Conversation:
@@ -72,7 +73,7 @@ class Conversation:
 
     def _blaming_the_bastion(self, error: CollectError) -> CollectError:
         """A connection that ended because the bastion's did is not the node's fault."""
-        if self._bastion and error.reason is Reason.CONNECTION_LOST and not self._bastion.is_up:
+        if self._bastion and error.reason in _CUT_SHORT and not self._bastion.is_up:
             return self._bastion.lost
         return error
 

@@ -122,7 +122,7 @@ class Login:
 
     def late(self, reason: Reason) -> Reason:
         """The visit's own deadline is a reason of its own, whichever phase it fell into."""
-        timed_out = reason.endswith("_timeout") or reason is Reason.CONNECTION_LOST
+        timed_out = reason.endswith("_timeout") or reason in (Reason.CONNECTION_LOST, Reason.AUTH_CLOSED)
         return Reason.VISIT_TIMEOUT if timed_out and time.monotonic() >= self.end else reason
 
     def _handshake(self, transport: ClientTransport) -> None:
@@ -156,8 +156,8 @@ class Login:
             self.live.notice_expiry()
             if self.live.ending is Ending.EXPIRED:
                 raise CollectError(self.late(Reason.AUTH_TIMEOUT)) from None
-            if not transport.is_active() and first:  # later it is sshd's MaxAuthTries
-                raise CollectError(self.late(Reason.CONNECTION_LOST), "closed during authentication") from None
+            if not transport.is_active() and first and not transport.has_had_enough:
+                raise CollectError(self.late(Reason.AUTH_CLOSED), f"user {self._access.user}") from None
             return False
         if more and "publickey" not in more:
             raise CollectError(Reason.AUTH_SECOND_FACTOR, f"user {self._access.user}: a key alone is not enough")

@@ -23,6 +23,7 @@ NEEDED = (
     (paramiko.Transport, "_next_channel"),
     (paramiko.Transport, "_parse_channel_open_failure"),
     (paramiko.Transport, "_parse_channel_open_success"),
+    (paramiko.Transport, "_parse_disconnect"),
     (paramiko.Transport, "_send_message"),
     (paramiko.Transport, "_send_user_message"),
     (paramiko.Transport, "preferred_keys"),
@@ -66,6 +67,7 @@ class ClientTransport(paramiko.Transport):
         self._host_key_algorithms: tuple[str, ...] = ()
         self._opening = threading.local()
         self._sending = threading.local()
+        self.has_had_enough = False  # the peer ended it over keys that it does not take
         self._refusals: dict[int, ChannelException] = {}
         self._abandoned: set[int] = set()
         super().__init__(peer, packetizer_class=SocketPacketizer)  # type: ignore[arg-type]  # a socket to paramiko
@@ -133,6 +135,12 @@ class ClientTransport(paramiko.Transport):
         question.add_string("keepalive@openssh.com")
         question.add_boolean(True)  # noqa: FBT003 - paramiko's way
         self._send_user_message(question)  # type: ignore[attr-defined]
+
+    def _parse_disconnect(self, message: Message) -> None:
+        message.get_int()  # its code
+        self.has_had_enough = message.get_text().startswith("Too many authentication failures")  # sshd's auth.c
+        message.rewind()
+        super()._parse_disconnect(message)  # type: ignore[misc]
 
     def _next_channel(self) -> int:
         number: int = super()._next_channel()  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """Why a command gave no answer, by what it left on standard error and by its exit status.
 
-The words are those of sudo (in the C locale, which is asked for), of sshd (session.c) and of nologin(8).
+The words are those of sudo (in the C locale, which is asked for), of env(1) in any, of sshd (session.c) and of
+nologin(8).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _OF_SUDO = (
     (rb"is not in the sudoers file|may not run sudo", Reason.SUDO_DENIED),
     (rb"^sudo: /\S*: command not found", Reason.SCRIPT_MISSING),
     (rb"^sudo: unable to execute /", Reason.SCRIPT_MISSING),
-    (rb"^env: .sudo.: No such file or directory", Reason.SUDO_MISSING),
+    (rb"^env: \W*sudo\W*: ", Reason.SUDO_MISSING),
 )
 
 
