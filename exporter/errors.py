@@ -149,7 +149,7 @@ class ExporterError(Exception):
 
 
 class CollectError(ExporterError):
-    """One visit failed, for one :class:`Reason`; ``detail`` is for the log and never holds what a node sent."""
+    """One visit failed, for one :class:`Reason`; ``detail`` is for the log, and holds no word of a node's files."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))

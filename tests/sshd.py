@@ -159,12 +159,15 @@ def shared_busybox(directory: Path) -> Path:
 class Sshd:
     """sshd for ``hosts``, in the foreground as a child of ours. Only the keys in ``authorized`` may log in."""
 
-    def __init__(self, directory: Path, hosts: Sequence[Host], authorized: Sequence[Path]) -> None:
+    def __init__(
+        self, directory: Path, hosts: Sequence[Host], authorized: Sequence[Path], options: Sequence[str] = ()
+    ) -> None:
         self.directory = directory
         self.host_keys = {kind: make_key(directory / f"host_{kind}", kind) for kind in KEY_TYPES}
         self.log = directory / "log"
         self.log.touch()
         self._hosts = tuple(hosts)
+        self._options = tuple(options)
         self._servers: list[subprocess.Popen[bytes]] = []
         self._authorized = directory / "authorized_keys"
         self._authorized.write_text("".join(f"{public(key)}\n" for key in authorized))
@@ -236,6 +239,7 @@ class Sshd:
             "KbdInteractiveAuthentication no",
             "PrintMotd no",
             "UseDNS no",
+            *self._options,
         ]
         for host in hosts:
             if host.options:

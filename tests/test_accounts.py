@@ -183,7 +183,9 @@ def test_all_is_german_there(place: Place) -> None:
     """The locale of these tests is real: a login speaks German."""
     key = str(place.key(Privilege.LOGIN))
     flags = ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i", key]
-    told = run("ssh", *flags, "-p", str(place.port), f"in-bash@{HOST}", "date --date=2024-01-15 +%A; sudo -n true 2>&1 || :")
+    told = run(
+        "ssh", *flags, "-p", str(place.port), f"in-bash@{HOST}", "date --date=2024-01-15 +%A; sudo -n true 2>&1 || :"
+    )
     assert "Montag" in told
     assert "Passwort" in told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from paramiko import ssh_exception as vendor
@@ -40,6 +41,15 @@ _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EN
 _EXPIRED = {Phase.AUTH: Reason.AUTH_TIMEOUT, Phase.COMMAND: Reason.COMMAND_TIMEOUT}
 # What sshd says, in clear, when it has too many connections (sshd.c, since OpenSSH 7 and 9.8).
 _TURNED_AWAY = re.compile(rb"Exceeded MaxStartups|Not allowed at this time")
+# paramiko's words for what is missing, and its names for the peer's lists.
+_KINDS = {
+    "kex algorithm": "kex_algo_list",
+    "host key": "server_key_algo_list",
+    "ciphers": "server_encrypt_algo_list",
+    "macs": "server_mac_algo_list",
+    "compression": "server_compress_algo_list",
+}
+_MOST_NAMED = 8
 _GENERAL = (Reason.PROTOCOL_ERROR, Reason.CONNECTION_LOST)
 
 
@@ -68,10 +78,16 @@ def of_conversation(error: Exception, phase: Phase, peer: BoundedSocket) -> Reas
     return reason if peer.identified else Reason.NOT_SSH
 
 
-def missing_algorithm(error: Exception) -> str:
-    """Which kind of algorithm we and the peer have none of in common, by paramiko's words for it."""
-    found = re.search(r"no acceptable (\w+( \w+)?)", str(error))
-    return f"no {found[1]} in common" if found else ""
+def missing_algorithm(error: Exception, offered: Mapping[str, Sequence[str]]) -> str:
+    """Which kind of algorithm we and the peer have none of in common, and which ones it has.
+
+    ``offered`` are the lists of its SSH_MSG_KEXINIT, by paramiko's names for them.
+    """
+    kind = next((kind for kind in _KINDS if f"no acceptable {kind}" in str(error)), None)
+    if kind is None:
+        return ""
+    plain = [name for name in offered.get(_KINDS[kind], ()) if re.fullmatch(r"[A-Za-z0-9@.+_-]{1,64}", name)]
+    return f"no {kind} in common; the other side has {', '.join(plain[:_MOST_NAMED]) or 'none'}"
 
 
 def _expired(phase: Phase, peer: BoundedSocket) -> Reason:

@@ -82,7 +82,15 @@ def _parse(blob: bytes) -> SSHCertificate | None:
         if not isinstance(certificate, SSHCertificate) or _signature_algorithm(blob) == "ssh-rsa":
             return None
         certificate.verify_cert_signature()
-    except (ValueError, TypeError, AssertionError, InvalidSignature, UnsupportedAlgorithm, KeyError):
+    except (
+        ValueError,
+        TypeError,
+        AssertionError,
+        InvalidSignature,
+        UnsupportedAlgorithm,
+        KeyError,
+        NotImplementedError,
+    ):
         return None  # a hostile peer's bytes raise any of these
     return certificate
 

@@ -87,7 +87,7 @@ def _with_certificate(files: IdentityFile, key: paramiko.PKey, path: str) -> Ide
         if _public_blob(path, certified) != key.asbytes():
             raise ConfigurationError(Mistake(path, f"certifies another key than {files.file}"))
         key.load_certificate(text.decode("ascii"))
-    except (ValueError, InvalidSignature, UnsupportedAlgorithm, SSHException) as error:
+    except (ValueError, InvalidSignature, UnsupportedAlgorithm, NotImplementedError, SSHException) as error:
         raise ConfigurationError(Mistake(path, "not an OpenSSH certificate, or a damaged one")) from error
     end = certificate.valid_before
     return Identity(

@@ -118,7 +118,9 @@ class Login:
         if isinstance(error, TimeoutError) and self.phase is Phase.COMMAND:
             return CollectError(self.late(Reason.COMMAND_TIMEOUT))
         reason = self.late(failures.of_conversation(error, self.phase, self.live))
-        return CollectError(reason, failures.missing_algorithm(error) if reason is Reason.NO_COMMON_ALGORITHM else "")
+        if reason is Reason.NO_COMMON_ALGORITHM and self.transport:
+            return CollectError(reason, failures.missing_algorithm(error, self.transport.offered))
+        return CollectError(reason)
 
     def late(self, reason: Reason) -> Reason:
         """The visit's own deadline is a reason of its own, whichever phase it fell into."""

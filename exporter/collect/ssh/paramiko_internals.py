@@ -24,6 +24,7 @@ NEEDED = (
     (paramiko.Transport, "_parse_channel_open_failure"),
     (paramiko.Transport, "_parse_channel_open_success"),
     (paramiko.Transport, "_parse_disconnect"),
+    (paramiko.Transport, "_really_parse_kex_init"),
     (paramiko.Transport, "_send_message"),
     (paramiko.Transport, "_send_user_message"),
     (paramiko.Transport, "preferred_keys"),
@@ -67,6 +68,7 @@ class ClientTransport(paramiko.Transport):
         self._host_key_algorithms: tuple[str, ...] = ()
         self._opening = threading.local()
         self._sending = threading.local()
+        self.offered: dict[str, list[str]] = {}  # the peer's algorithms
         self.has_had_enough = False  # the peer ended it over keys that it does not take
         self._refusals: dict[int, ChannelException] = {}
         self._abandoned: set[int] = set()
@@ -135,6 +137,12 @@ class ClientTransport(paramiko.Transport):
         question.add_string("keepalive@openssh.com")
         question.add_boolean(True)  # noqa: FBT003 - paramiko's way
         self._send_user_message(question)  # type: ignore[attr-defined]
+
+    def _really_parse_kex_init(self, message: Message, ignore_first_byte: bool = False) -> dict[str, list[str]]:  # noqa: FBT001, FBT002
+        parsed: dict[str, list[str]] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]
+        if not ignore_first_byte:  # else it is our own that is looked at
+            self.offered = parsed
+        return parsed
 
     def _parse_disconnect(self, message: Message) -> None:
         message.get_int()  # its code
