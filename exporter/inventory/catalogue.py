@@ -12,6 +12,7 @@ from exporter.config.document import Document
 from exporter.config.file import Signature, signature
 from exporter.config.loading import doubled_name
 from exporter.config.schema import Config, Group
+from exporter.config.ssh_config.ssh_config import SshConfig
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory import file_sd
 from exporter.inventory.settling import Settler
@@ -38,10 +39,10 @@ class Catalogue:
     def __init__(self, config: Config, document: Document, older: Catalogue | None = None) -> None:
         """``older`` is the catalogue before a reload: what files that do not count now gave to it is kept.
 
-        Raises ConfigurationError with every mistake of the static nodes.
+        Raises ConfigurationError with every mistake of the file that ``ssh.config`` names, or of the static nodes.
         """
         self._config = config
-        self._settler = Settler(config)
+        self._settler = Settler(config, SshConfig.read(config.ssh.config) if config.ssh.config else None)
         self.labels = self._settler.labels
         self._static = _static_nodes(config, self._settler, document)
         self._sources: dict[str, _Source] = {}
