@@ -61,9 +61,8 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
-def dump(path: str, host: str, given: Given = Given()) -> dict[str, list[str]] | None:  # noqa: B008 - frozen
+def dump(path: str, host: str, *flags: str) -> dict[str, list[str]] | None:
     """The output of ``ssh -G``; None where it refuses."""
-    flags = [*(["-l", given.user] if given.user else []), *(["-p", str(given.port)] if given.port else [])]
     done = subprocess.run(["ssh", "-G", "-T", "-F", path, *flags, host], capture_output=True, check=False, timeout=20)
     if done.returncode:
         return None
@@ -84,7 +83,8 @@ def defaults_of(host: str) -> dict[str, list[str]]:
 
 def theirs(path: str, host: str, given: Given = Given()) -> Told | None:  # noqa: B008 - frozen
     """What ssh(1) says; None where it refuses."""
-    said, defaults = dump(path, host, given), defaults_of(host)
+    flags = [*(["-l", given.user] if given.user else []), *(["-p", str(given.port)] if given.port else [])]
+    said, defaults = dump(path, host, *flags), defaults_of(host)
     if said is None:
         return None
 
@@ -173,6 +173,10 @@ TABLE: list[tuple[str, str]] = [
     ("HostName %h-%%-%h", "a"),
     ("HostName 192.0.2.1", "a"),
     ("HostName 2001:DB8:0::1", "a"),
+    ("HostName 10.1", "a"),
+    ("HostName 0xBeef", "a"),
+    ("HostName beef.1", "a"),
+    ("HostName 1.2.3.4.5", "a"),
     ("hostname=b\nPORT = 22\nuSeR\troot2", "a"),
     ("HostName = b", "a"),
     ('HostName "b"', "a"),

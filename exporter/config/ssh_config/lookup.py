@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -23,6 +25,7 @@ T = TypeVar("T")
 DEFAULT_PORT = 22
 _GATHERED = ("identityfile", "certificatefile")
 _IN_JUMP = ("h", "n", "p", "r")
+_SHORT_ADDRESS = re.compile(r"[0-9a-fA-FxX.]+")
 
 
 class Lookup:
@@ -164,10 +167,14 @@ def _lower(line: Line) -> str:
 
 
 def _canonical(host: str) -> str:
-    """A name in lower case, an address in its usual form."""
+    """A name in lower case, an address in its usual form; ``10.1`` is an address too."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
+        is_short = _SHORT_ADDRESS.fullmatch(host)
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host)) if is_short else host.lower()
+    except OSError:
         return host.lower()
 
 
