@@ -248,14 +248,22 @@ def test_the_file_says_how_bastions_of_ours_are_reached(tmp_path: Path) -> None:
 
 
 def test_a_refusal_names_file_line_option_and_node(tmp_path: Path) -> None:
-    """Once for each node that it counts for, all of them at once, and for no other."""
+    """All of them at once, and for no other node."""
     text = "Host n2 n4\n  ProxyCommand nc %h %p\nMatch host n4 exec true\n  Port 1\n"
     assert refused(tmp_path, text, "groups: {g: {nodes: [n1, n2, n3, n4]}}") == [
-        "ssh_config:2: ProxyCommand: not supported; counts for node 'n2'",
+        "ssh_config:2: ProxyCommand: not supported; counts for node 'n2', node 'n4'",
         "ssh_config:3: Match: 'exec' cannot be told here; counts for node 'n4'",
-        "ssh_config:2: ProxyCommand: not supported; counts for node 'n4'",
     ]
     assert list(accesses(tmp_path, text, "groups: {g: {nodes: [n1, n3]}}")) == ["n1", "n3"]
+
+
+def test_a_refusal_of_many_nodes_is_told_once(tmp_path: Path) -> None:
+    """A line that counts for a whole fleet is one mistake, as is a mistake of each node beside it."""
+    inventory = "groups: {g: {nodes: ['n[1-500]', x, {name: l, transport: local}]}}"
+    assert refused(tmp_path, "Ciphers aes256-ctr\n", inventory) == [
+        "ssh_config:1: Ciphers: not supported; counts for node 'n1', node 'n2', node 'n3' and 498 more",
+        'exporter.yaml:2: groups.g.nodes[2]: transport "local" needs a root, such as /mnt/nodes/{name}',
+    ]
 
 
 def test_a_refusal_on_the_way(tmp_path: Path) -> None:
@@ -307,10 +315,10 @@ def test_nodes_of_file_sd(tmp_path: Path) -> None:
     (node,) = nodes.nodes
     assert isinstance(node.access, SshAccess)
     assert (node.name, node.access.user, nodes.problems) == ("n1", "ops", {})
-    targets.write_text(json.dumps([{"targets": ["192.0.2.1", "192.0.2.2"], "labels": {"node": "n2"}}]))
+    targets.write_text(json.dumps([{"targets": ["192.0.2.1", "192.0.2.2"]}]))
     assert nodes.refresh()
     assert [node.name for node in nodes.nodes] == ["n1"]
-    told = f"{tmp_path}/ssh_config:4: ProxyCommand: not supported; counts for node 'n2'"
+    told = f"{tmp_path}/ssh_config:4: ProxyCommand: not supported; counts for node '192.0.2.2'"
     assert nodes.problems == {str(targets): told}
 
 

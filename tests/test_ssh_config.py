@@ -7,7 +7,7 @@ import os
 import pwd
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +97,7 @@ def theirs(path: str, host: str, given: Given = Given()) -> Told | None:  # noqa
         hostname=said["hostname"][0],
         port=said["port"][0],
         user=said["user"][0],
-        identityfile=None if keys is None else tuple(key for key in keys if key != "none"),
+        identityfile=None if keys is None else tuple(key for key in keys if key.lower() != "none"),
         certificatefile=tuple(said.get("certificatefile", [])),
         identitiesonly=said["identitiesonly"][0],
         proxyjump=jump_hosts(said.get("proxyjump", ["none"])[0]),
@@ -764,7 +764,8 @@ def test_very_many_files_are_read_as_ssh_reads_them(
 
 GARBAGE = st.text(alphabet="Port HsMtachuser*!=#'\"\\%,@:[]12ab\n\t\r\f-.", max_size=40)
 
-LOOKED_AT = st.sampled_from(sorted({*SAID, "Host", "Match"} - {"Compression"}))
+# values of the first are not looked at, tokens of the second not expanded by ssh -G
+LOOKED_AT = st.sampled_from(sorted({*SAID, "Host", "Match"} - {"Compression", "IdentityFile"}))
 
 
 def compare_garbage(text: str) -> None:
@@ -775,7 +776,10 @@ def compare_garbage(text: str) -> None:
     except ConfigurationError:
         return
     if not found.refusals:
-        assert ours(found, "a") == theirs(path, "a")
+        said = theirs(path, "a")
+        assert said is not None
+        # ssh(1) takes all with a colon for an address, and leaves its case
+        assert ours(found, "a") == replace(said, hostname=said.hostname.lower())
 
 
 @given_by(text=GARBAGE, option=LOOKED_AT)

@@ -6,15 +6,17 @@ import glob
 import logging
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from exporter.config.document import Document
 from exporter.config.file import Signature, signature
 from exporter.config.loading import doubled_name
-from exporter.config.schema import Config, Group
+from exporter.config.schema import Config, Group, NodeEntry
 from exporter.config.ssh_config.ssh_config import SshConfig
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory import file_sd
+from exporter.inventory.refusals import told_once
 from exporter.inventory.settling import Settler
 from exporter.model.node import Node
 from exporter.model.report import SourceStatus
@@ -97,7 +99,7 @@ class Catalogue:
         port = bool(group.file_sd and group.file_sd.use_target_port)
         try:
             entries = file_sd.read(path, labels, use_target_port=port)
-            nodes = tuple(node for entry, place in entries for node in self._settler.nodes(entry, group, place))
+            nodes = _settled(self._settler, ((entry, group, place) for entry, place in entries))
             _refuse_doubled(nodes)
             return _Source(nodes, looked)
         except ConfigurationError as error:
@@ -167,12 +169,23 @@ def _relabelled(nodes: tuple[Node, ...], labels: tuple[str, ...]) -> tuple[Node,
 
 
 def _static_nodes(config: Config, settler: Settler, document: Document) -> tuple[Node, ...]:
+    return _settled(
+        settler,
+        (
+            (entry, group, document.place(("groups", name, "nodes", index)))
+            for name, group in config.groups.items()
+            for index, entry in enumerate(group.nodes)
+        ),
+    )
+
+
+def _settled(settler: Settler, entries: Iterable[tuple[NodeEntry, Group, str]]) -> tuple[Node, ...]:
+    """The nodes of entries, each with its group and its place. Raises ConfigurationError with every mistake."""
     nodes: list[Node] = []
     mistakes = Mistakes()
-    for name, group in config.groups.items():
-        for index, entry in enumerate(group.nodes):
-            place = document.place(("groups", name, "nodes", index))
-            with mistakes.gathered():
-                nodes.extend(settler.nodes(entry, group, place))
+    for entry, group, place in entries:
+        with mistakes.gathered():
+            nodes.extend(settler.nodes(entry, group, place))
+    mistakes.found = told_once(mistakes.found)
     mistakes.tell()
     return tuple(nodes)

@@ -12,7 +12,7 @@ from exporter.config.schema import Config, NodeEntry, NodeSettings
 from exporter.config.settings import NODE_SCRIPT, Paths, Privilege, Rotation, TransportKind
 from exporter.config.ssh import NO_BASTION
 from exporter.config.ssh_config.ssh_config import SshConfig
-from exporter.errors import ConfigurationError, Mistake
+from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.addresses import bare
 from exporter.inventory.hops import hops
 from exporter.inventory.ssh_access import Own, Ways
@@ -43,12 +43,15 @@ class Settler:
         self._hops = hops(config.ssh, self._ways)
 
     def nodes(self, entry: NodeEntry, group: NodeSettings, origin: str) -> Iterator[Node]:
-        """The nodes that ``entry`` names. Raises ConfigurationError, placed at ``origin``."""
+        """The nodes that ``entry`` names. Raises ConfigurationError, placed at ``origin`` or in ssh_config."""
+        mistakes = Mistakes()
         try:
             for name in expand(entry.name):
-                yield self._node(name, entry, (entry, group, self._defaults), origin)
+                with mistakes.gathered():
+                    yield self._node(name, entry, (entry, group, self._defaults), origin)
         except ValueError as error:
             raise ConfigurationError(Mistake(origin, str(error))) from error
+        mistakes.tell()
 
     def _node(self, name: str, entry: NodeEntry, levels: tuple[NodeSettings, ...], origin: str) -> Node:
         nearest = _Nearest(levels)

@@ -10,7 +10,8 @@ from exporter.config.ssh import DEFAULT_PORT, DEFAULT_USER
 from exporter.config.ssh_config.host_options import Given, HostOptions
 from exporter.config.ssh_config.jump import Jump, JumpHost
 from exporter.config.ssh_config.ssh_config import SshConfig
-from exporter.errors import ConfigurationError, Mistake
+from exporter.errors import ConfigurationError
+from exporter.inventory.refusals import RefusedFor
 from exporter.model.node import Hop, SshAccess
 
 MOST_HOPS = 16
@@ -62,8 +63,7 @@ class Ways:
         if self._ssh_config:
             said = self._ssh_config.host(own.alias, own.given, DEFAULT_USER)
         if said.refusals:
-            found = (Mistake(refusal.place, f"{refusal.problem}; counts for {whose}") for refusal in said.refusals)
-            raise ConfigurationError(*found)
+            raise ConfigurationError(*(RefusedFor(one.place, one.problem, (whose,)) for one in said.refusals))
         via = own.via
         if said.jump and not own.names_way:
             via = self._through(said.jump, whose, beyond)
@@ -91,7 +91,7 @@ class Ways:
         for number, host in enumerate(jump.hosts):
             way = jump.hosts[: number + 1]
             if host in beyond or len(beyond) == MOST_HOPS:
-                raise ConfigurationError(Mistake(jump.place, f"ProxyJump: leads back to itself; counts for {whose}"))
+                raise ConfigurationError(RefusedFor(jump.place, "ProxyJump: leads back to itself", (whose,)))
             if way not in self._hops:
                 own = Own(host.host, host.host, port=host.port, user=host.user, names_way=number > 0, via=hop)
                 self._hops[way] = Hop(self.to(own, f"{host.host}, on the way to {whose}", (host, *beyond)))

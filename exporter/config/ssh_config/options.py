@@ -18,7 +18,7 @@ from __future__ import annotations
 from exporter.config.ssh_config.values import READ_BY
 from exporter.config.ssh_config.words import Line
 
-_WHERE = ("host", "match", "include", "ignoreunknown")
+_WHERE = ("host", "match", "include")
 
 _ALIASES = {
     "identityfile2": "identityfile",

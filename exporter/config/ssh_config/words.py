@@ -28,10 +28,10 @@ class Line:
 
 def keyword(text: str) -> tuple[str, str] | None:
     """The keyword and what stands after it; None for an empty line or a comment. Raises ValueError."""
-    text = text.rstrip(" \t\r\n\f")
+    text = text[:1] + text[1:].rstrip(" \t\r\f")  # a form feed is a blank at the end alone
     if "\0" in text:
         raise ValueError("a NUL byte")
-    if not text or text.lstrip(" \t\r").startswith("#"):
+    if text.lstrip(" \t\r")[:1] in ("", "#"):
         return None
     found = _KEYWORD.fullmatch(text)
     if not found:
