@@ -795,3 +795,11 @@ def test_nothing_odd_is_taken_for_something_else(text: str, option: str) -> None
 def test_nothing_odd_for_long(text: str, option: str) -> None:
     """The same for long."""
     compare_garbage(f"{option} {text}\nPort 3")
+
+
+def test_the_page_names_what_is_used_and_what_is_refused() -> None:
+    """docs/ssh.md has a row for each option that is used and each that is refused, and for no other."""
+    page = (Path(__file__).parent.parent / "docs/ssh.md").read_text()
+    cells = re.findall(r"^\| (`[A-Z].*?) \|", page, re.MULTILINE)
+    named = [word for cell in cells for word in re.findall(r"`(\w+)`", cell)]
+    assert sorted(map(options.name, named)) == sorted(options.WITH_BEARING)

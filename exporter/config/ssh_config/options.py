@@ -92,7 +92,8 @@ _WITHOUT_BEARING = {
         rhostsauthentication useroaming usersh useprivilegedport afstokenpassing kerberosauthentication
         kerberostgtpassing rsaauthentication rhostsrsaauthentication compressionlevel""",
 }
-_KNOWN = {*READ_BY, *_WHERE, *_HARMLESS, "preferredauthentications", *" ".join(_WITHOUT_BEARING.values()).split()}
+WITH_BEARING = frozenset({*READ_BY, *_WHERE, *_HARMLESS, "preferredauthentications"})
+_KNOWN = WITH_BEARING.union(*map(str.split, _WITHOUT_BEARING.values()))
 
 
 def name(written: str) -> str:
