@@ -61,7 +61,7 @@ class Ways:
         """
         said = HostOptions()
         if self._ssh_config:
-            said = self._ssh_config.host(own.alias, own.given, DEFAULT_USER)
+            said = self._ssh_config.host(own.alias, own.given)
         if said.refusals:
             raise ConfigurationError(*(RefusedFor(one.place, one.problem, (whose,)) for one in said.refusals))
         via = own.via

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from exporter.config.settings import AddressFamily, IdentityFile
 from exporter.config.ssh_config.jump import Jump
@@ -64,4 +64,4 @@ class HostOptions:
     connect_timeout: float | None = None
     address_family: AddressFamily | None = None
     bind_address: str | None = None
-    refusals: tuple[Refusal, ...] = field(default=())
+    refusals: tuple[Refusal, ...] = ()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
 from exporter.config.settings import IdentityFile
+from exporter.config.ssh import DEFAULT_PORT
 from exporter.config.ssh_config import values
 from exporter.config.ssh_config.host_options import Given, HostOptions, Refusal
+from exporter.config.ssh_config.hostname import canonical
 from exporter.config.ssh_config.jump import Jump, jump
 from exporter.config.ssh_config.options import is_refused
 from exporter.config.ssh_config.pairing import pair
@@ -22,10 +21,8 @@ from exporter.config.ssh_config.words import Line
 
 T = TypeVar("T")
 
-DEFAULT_PORT = 22
 _GATHERED = ("identityfile", "certificatefile")
 _IN_JUMP = ("h", "n", "p", "r")
-_SHORT_ADDRESS = re.compile(r"[0-9a-fA-FxX.]+")
 
 
 class Lookup:
@@ -95,7 +92,7 @@ class Lookup:
         port, user = self._said("port", values.port), self._said("user", _without_tokens)
         tokens = {
             **self._local.tokens,
-            "h": hostname or _canonical(self.original),
+            "h": hostname or canonical(self.original),
             "n": self.original,
             "p": str(self._given.port or port or DEFAULT_PORT),
             "r": self.user,
@@ -121,14 +118,16 @@ class Lookup:
     def _said(self, option: str, read: Callable[[Line], T | None]) -> T | None:
         """What the file says of an option; None also where it cannot be done."""
         line = self._first.get(option)
+        if line is None:
+            return None
         try:
-            return read(line) if line else None
+            return read(line)
         except ValueError as error:
-            self._refuse(line, str(error)) if line else None
+            self._refuse(line, str(error))
             return None
 
     def _hostname(self, line: Line) -> str:
-        return _canonical(expand(values.word(line), {"h": self.original}))
+        return canonical(expand(values.word(line), {"h": self.original}))
 
     def _user_files(self, line: Line, tokens: dict[str, str]) -> tuple[str, ...]:
         return tuple(self._path(path, tokens) for path in values.files(line))
@@ -164,18 +163,6 @@ class Lookup:
 
 def _lower(line: Line) -> str:
     return values.word(line).lower()
-
-
-def _canonical(host: str) -> str:
-    """A name in lower case, an address in its usual form; ``10.1`` is an address too."""
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        is_short = _SHORT_ADDRESS.fullmatch(host)
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host)) if is_short else host.lower()
-    except OSError:
-        return host.lower()
 
 
 def _without_tokens(line: Line) -> str:

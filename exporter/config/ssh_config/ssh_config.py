@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exporter.config.ssh import DEFAULT_USER
 from exporter.config.ssh_config.host_options import Given, HostOptions
 from exporter.config.ssh_config.lookup import Lookup
 from exporter.config.ssh_config.reading import File, read
@@ -24,7 +25,7 @@ class SshConfig:
         """Raises ConfigurationError with every mistake in the file and in those that it includes."""
         return cls(read(path), Local.here())
 
-    def host(self, alias: str, given: Given = NOTHING_GIVEN, default_user: str = "root") -> HostOptions:
+    def host(self, alias: str, given: Given = NOTHING_GIVEN, default_user: str = DEFAULT_USER) -> HostOptions:
         """What it says of a host, by the name that ssh(1) would be told."""
         lookup = Lookup(alias, given, default_user, self.local)
         lookup.walk(self.file)
