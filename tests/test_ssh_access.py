@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from exporter.collect.ssh.transport import SshTransport
 from exporter.config.loading import load
 from exporter.config.settings import AddressFamily, HostKeyPolicy, IdentityFile
+from exporter.config.ssh import Ssh
 from exporter.errors import ConfigurationError
 from exporter.inventory.catalogue import Catalogue
 from exporter.model.node import Hop, SshAccess
+from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd, place_for_trees
 from tests.test_ssh_config import DEBIAN, dump, jump_hosts, write
 
 BIG_FILE = """
@@ -341,3 +345,31 @@ def way_port(access: object) -> int:
     """The port of a node that is read over SSH."""
     assert isinstance(access, SshAccess)
     return access.port
+
+
+@needs_sshd
+def test_a_node_behind_another_is_read_as_ssh_reaches_it(tmp_path: Path) -> None:
+    """A real sshd behind a real one, keys and known hosts from the file alone: what ssh(1) does, a visit does."""
+    with place_for_trees() as place:
+        gate, inner = Host(address(231)), Host(address(232))
+        key = make_key(place / "id", "ed25519")
+        sshd = Sshd(place, (gate, inner), (key,))
+        sshd.start()
+        try:
+            write(place / "known", sshd.known_hosts())
+            text = (
+                f"Host gate\n  HostName {gate.address}\nHost inner\n  HostName {inner.address}\n  ProxyJump gate\n"
+                f"Host *\n  User {USER}\n  Port {sshd.port}\n  IdentityFile {key}\n"
+                f"  UserKnownHostsFile {place}/known\n  GlobalKnownHostsFile none\n"
+            )
+            nodes = catalogue(tmp_path, text, "groups: {g: {nodes: [inner]}}").nodes
+            ssh = ["ssh", "-F", str(tmp_path / "ssh_config"), "-o", "BatchMode=yes", "inner", "true"]
+            assert subprocess.run(ssh, check=False, capture_output=True, timeout=60).returncode == 0
+            transport = SshTransport(Ssh(known_hosts=(), identities=()), nodes)
+            try:
+                assert transport.read(nodes[0]).script_version
+            finally:
+                transport.close()
+            assert sshd.log.read_text().count("Accepted publickey") == 4  # two of ssh's, two of ours
+        finally:
+            sshd.stop()
