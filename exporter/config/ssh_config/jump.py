@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from exporter.config.ssh_config.words import Line
 
+_DIGITS = re.compile(r"[0-9]{1,9}")
 _SCHEME = "ssh://"
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
 _DOMAIN = re.compile(r"[A-Za-z0-9_](?!.*\.\.)[A-Za-z0-9_.-]*")
@@ -66,6 +67,6 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
 
 def port_number(text: str) -> int:
     """Raises ValueError."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= 65535:
+    if not _DIGITS.fullmatch(text) or not 1 <= int(text) <= 65535:
         raise ValueError(f"{text!r} is not a port from 1 to 65535")
     return int(text)
