@@ -11,6 +11,7 @@ from exporter.config.section import Section
 from exporter.config.settings import HostKeyPolicy, IdentityFile
 from exporter.config.value import AuditTo, FilePath, HostKeys, Port, Word, as_tuple, no_boolean
 
+DEFAULT_PORT, DEFAULT_USER = 22, "root"  # where neither the configuration nor ssh_config says
 NO_BASTION = "none"  # as ssh_config's ProxyJump has it
 
 Rate = Annotated[float, BeforeValidator(no_boolean), Field(gt=0, le=10_000, allow_inf_nan=False)]
@@ -44,8 +45,8 @@ class Bastion(Section):
     """A host through which nodes are reached; what is not set is as for nodes."""
 
     address: Word | None = None
-    port: Port = 22
-    user: Word = "root"
+    port: Port = DEFAULT_PORT
+    user: Word = DEFAULT_USER
     host_key: HostKeys = ()
     host_key_alias: Word | None = None
     host_key_policy: HostKeyPolicy = HostKeyPolicy.STRICT

@@ -6,14 +6,17 @@ import glob
 import logging
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from exporter.config.document import Document
 from exporter.config.file import Signature, signature
 from exporter.config.loading import doubled_name
-from exporter.config.schema import Config, Group
+from exporter.config.schema import Config, Group, NodeEntry
+from exporter.config.ssh_config.ssh_config import SshConfig
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory import file_sd
+from exporter.inventory.refusals import told_once
 from exporter.inventory.settling import Settler
 from exporter.model.node import Node
 from exporter.model.report import SourceStatus
@@ -38,10 +41,10 @@ class Catalogue:
     def __init__(self, config: Config, document: Document, older: Catalogue | None = None) -> None:
         """``older`` is the catalogue before a reload: what files that do not count now gave to it is kept.
 
-        Raises ConfigurationError with every mistake of the static nodes.
+        Raises ConfigurationError with every mistake of the file that ``ssh.config`` names, or of the static nodes.
         """
         self._config = config
-        self._settler = Settler(config)
+        self._settler = Settler(config, SshConfig.read(config.ssh.config) if config.ssh.config else None)
         self.labels = self._settler.labels
         self._static = _static_nodes(config, self._settler, document)
         self._sources: dict[str, _Source] = {}
@@ -96,7 +99,7 @@ class Catalogue:
         port = bool(group.file_sd and group.file_sd.use_target_port)
         try:
             entries = file_sd.read(path, labels, use_target_port=port)
-            nodes = tuple(node for entry, place in entries for node in self._settler.nodes(entry, group, place))
+            nodes = _settled(self._settler, ((entry, group, place) for entry, place in entries))
             _refuse_doubled(nodes)
             return _Source(nodes, looked)
         except ConfigurationError as error:
@@ -166,12 +169,23 @@ def _relabelled(nodes: tuple[Node, ...], labels: tuple[str, ...]) -> tuple[Node,
 
 
 def _static_nodes(config: Config, settler: Settler, document: Document) -> tuple[Node, ...]:
+    return _settled(
+        settler,
+        (
+            (entry, group, document.place(("groups", name, "nodes", index)))
+            for name, group in config.groups.items()
+            for index, entry in enumerate(group.nodes)
+        ),
+    )
+
+
+def _settled(settler: Settler, entries: Iterable[tuple[NodeEntry, Group, str]]) -> tuple[Node, ...]:
+    """The nodes of entries, each with its group and its place. Raises ConfigurationError with every mistake."""
     nodes: list[Node] = []
     mistakes = Mistakes()
-    for name, group in config.groups.items():
-        for index, entry in enumerate(group.nodes):
-            place = document.place(("groups", name, "nodes", index))
-            with mistakes.gathered():
-                nodes.extend(settler.nodes(entry, group, place))
+    for entry, group, place in entries:
+        with mistakes.gathered():
+            nodes.extend(settler.nodes(entry, group, place))
+    mistakes.found = told_once(mistakes.found)
     mistakes.tell()
     return tuple(nodes)

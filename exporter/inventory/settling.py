@@ -1,18 +1,21 @@
-"""One node's settings out of all levels: node, then group, then ``defaults``, then what is built in."""
+"""One node's settings out of all levels: node, group, ``defaults``, then ssh_config, then what is built in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 from exporter.config.ranges import expand
 from exporter.config.references import unknown_bastion
 from exporter.config.schema import Config, NodeEntry, NodeSettings
-from exporter.config.settings import NODE_SCRIPT, HostKeyPolicy, Paths, Privilege, Rotation, TransportKind
+from exporter.config.settings import NODE_SCRIPT, Paths, Privilege, Rotation, TransportKind
 from exporter.config.ssh import NO_BASTION
-from exporter.errors import ConfigurationError, Mistake
+from exporter.config.ssh_config.ssh_config import SshConfig
+from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.addresses import bare
 from exporter.inventory.hops import hops
+from exporter.inventory.ssh_access import Own, Ways
 from exporter.model.node import Hop, LocalAccess, Node, SshAccess
 
 T = TypeVar("T")
@@ -31,19 +34,24 @@ class _Nearest:
 class Settler:
     """Makes nodes of entries, by the rules of one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, ssh_config: SshConfig | None = None) -> None:
+        """Raises ConfigurationError with what ``ssh_config`` asks for a bastion and we do not do."""
         self.labels = config.label_names  # the one set of the whole fleet
         self._defaults = config.defaults
         self._bastions = config.ssh.bastions
-        self._hops = hops(config.ssh)
+        self._ways = Ways(ssh_config)
+        self._hops = hops(config.ssh, self._ways)
 
     def nodes(self, entry: NodeEntry, group: NodeSettings, origin: str) -> Iterator[Node]:
-        """The nodes that ``entry`` names. Raises ConfigurationError, placed at ``origin``."""
+        """The nodes that ``entry`` names. Raises ConfigurationError, placed at ``origin`` or in ssh_config."""
+        mistakes = Mistakes()
         try:
             for name in expand(entry.name):
-                yield self._node(name, entry, (entry, group, self._defaults), origin)
+                with mistakes.gathered():
+                    yield self._node(name, entry, (entry, group, self._defaults), origin)
         except ValueError as error:
             raise ConfigurationError(Mistake(origin, str(error))) from error
+        mistakes.tell()
 
     def _node(self, name: str, entry: NodeEntry, levels: tuple[NodeSettings, ...], origin: str) -> Node:
         nearest = _Nearest(levels)
@@ -65,25 +73,30 @@ class Settler:
     def _ssh(self, name: str, entry: NodeEntry, levels: tuple[NodeSettings, ...]) -> SshAccess:
         nearest = _Nearest(levels)
         identities = nearest(lambda level: level.identities, None)
-        return SshAccess(
-            address=bare(entry.address.replace("{name}", name)) if entry.address else name,
-            port=nearest(lambda level: level.port, 22),
-            user=nearest(lambda level: level.user, "root"),
-            host_keys=nearest(lambda level: level.host_key, ()),
-            policy=nearest(lambda level: level.host_key_policy, HostKeyPolicy.STRICT),
+        bastion = nearest(lambda level: level.bastion, None)
+        own = Own(
             name=name,
+            alias=bare(entry.address.replace("{name}", name)) if entry.address else name,
+            port=nearest(lambda level: level.port, None),
+            user=nearest(lambda level: level.user, None),
+            host_keys=nearest(lambda level: level.host_key, ()),
+            policy=nearest(lambda level: level.host_key_policy, None),
             host_key_alias=_named(nearest(lambda level: level.host_key_alias, None), name),
             identities=None if identities is None else tuple(one.files for one in identities),
-            via=self._via(nearest(lambda level: level.bastion, NO_BASTION)),
+            names_way=bastion is not None,
+            via=self._via(bastion),
+        )
+        return replace(
+            self._ways.to(own, f"node {name!r}"),
             privilege=nearest(lambda level: level.privilege, Privilege.LOGIN),
             script=nearest(lambda level: level.script, NODE_SCRIPT),
         )
 
-    def _via(self, bastion: str) -> Hop | None:
-        if bastion == NO_BASTION:
+    def _via(self, bastion: str | None) -> Hop | None:
+        if bastion in (None, NO_BASTION):
             return None
         if bastion not in self._hops:  # a label's word; the configuration's own were looked at
-            raise ValueError(unknown_bastion(bastion, self._bastions))
+            raise ValueError(unknown_bastion(str(bastion), self._bastions))
         return self._hops[bastion]
 
 
