@@ -2,7 +2,7 @@
 # The real parts that the tests talk to, from Debian: installed where we may, named where we may not.
 # No service is started by it.
 set -eu
-PACKAGES='bash busybox-static dash openssh-client openssh-server prometheus shellcheck strace systemd util-linux'
+PACKAGES='bash busybox-static dash openssh-client openssh-server procps prometheus shellcheck strace systemd util-linux'
 
 missing=''
 for package in $PACKAGES; do
