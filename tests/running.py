@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -53,12 +53,15 @@ def reasons(text: str) -> dict[str, str]:
 
 
 class Running:
-    """``kubelet-cert-exporter run`` on a port of its own. Use as a context manager."""
+    """``kubelet-cert-exporter run`` on a port of its own. Use as a context manager.
 
-    def __init__(self, config: Path, *flags: str, command: str = "run") -> None:
+    ``wrapper`` is a command that becomes the exporter in the end: setpriv, ``strace -D``.
+    """
+
+    def __init__(self, config: Path, *flags: str, command: str = "run", wrapper: Sequence[str] = ()) -> None:
         where = [f"--config.file={config}"] if command == "run" else []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "exporter", command, *where, "--web.listen-address=127.0.0.1:0", *flags],
+            [*wrapper, sys.executable, "-m", "exporter", command, *where, "--web.listen-address=127.0.0.1:0", *flags],
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,

@@ -501,6 +501,35 @@ def test_credentials_without_systemd_are_no_crash(tmp_path: Path, monkeypatch: p
     assert config.ssh.identities[0].file == f"{tmp_path}/$CREDENTIALS_DIRECTORY/id"
 
 
+def test_a_node_is_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``$NODE_NAME`` is what the environment has: each pod of a DaemonSet gets its node's name by that alone."""
+    path = write(tmp_path, "groups:\n  a:\n    nodes: [$NODE_NAME]\n")
+    monkeypatch.setenv("NODE_NAME", "worker-1.prod")
+    config, _ = load(path)
+    assert [node.name for node in config.groups["a"].nodes] == ["worker-1.prod"]
+
+
+@pytest.mark.parametrize("value", [None, "", "[1-3]", "a b", "$HOME", "\udcff"])
+def test_an_environment_without_a_name_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    """A variable that is not there, or that holds no name of one node, is a mistake in its place."""
+    path = write(tmp_path, "groups:\n  a:\n    nodes: [$NODE_NAME]\n")
+    monkeypatch.delenv("NODE_NAME", raising=False)
+    if value is not None:
+        monkeypatch.setenv("NODE_NAME", value)
+    assert [mistake.place for mistake in mistakes(path)] == [f"{path}:3: groups.a.nodes[0].name"]
+
+
+def test_a_name_out_of_the_environment_is_doubled_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that is named once in full and once by the environment is named twice."""
+    monkeypatch.setenv("NODE_NAME", "w1")
+    path = write(tmp_path, "groups:\n  a:\n    nodes: [w1, $NODE_NAME]\n")
+    assert [str(mistake) for mistake in mistakes(path)] == [
+        f"{path}:3: groups.a.nodes[1]: node 'w1' is already named at {path}:3: groups.a.nodes[0]"
+    ]
+
+
 def test_a_home_that_nobody_knows_is_no_crash(tmp_path: Path) -> None:
     """A path below the home of an unknown user stays as it is written, beside the file."""
     config, _ = load(write(tmp_path, MINIMAL + "ssh: {identities: [{file: ~no-such-user/id}]}\n"))

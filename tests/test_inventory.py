@@ -454,6 +454,15 @@ def test_a_file_that_cannot_be_used_is_down(tmp_path: Path, content: str) -> Non
     assert up(nodes) == {"nodes.json": False}
 
 
+def test_a_label_does_not_ask_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the configuration may name a node by a variable: who writes targets cannot have the environment told."""
+    monkeypatch.setenv("SECRET", "swordfish")
+    put(tmp_path / "nodes.json", "a", labels={"node": "$SECRET"})
+    nodes = watching(tmp_path, "nodes.json")
+    assert names(nodes) == []
+    assert up(nodes) == {"nodes.json": False}
+
+
 def test_every_mistake_of_a_file_is_told_with_its_place(tmp_path: Path) -> None:
     """The mistakes of a file_sd file are all in one error, each with its line and path."""
     file = tmp_path / "nodes.yml"

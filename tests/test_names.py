@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from exporter.config import schema, ssh
+from exporter.config.settings import NODE_SCRIPT
 from exporter.errors import Reason
 from exporter.judge.diagnosis import TABLE
 from exporter.model.assessment import Cause, OrphanCondition
@@ -54,3 +55,17 @@ def test_the_example_names_every_setting() -> None:
     )
     keys = {key for section in sections for key in section.model_fields}
     assert sorted(key for key in keys if not re.search(rf"\b{key}:", example)) == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Every relative link of a page leads to a file or folder of the repository."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.md")]
+    links = [(page, target) for page in pages for target in re.findall(r"\]\(([^):#]+)\)", page.read_text())]
+    assert links
+    assert [f"{page.name}: {target}" for page, target in links if not (page.parent / target).exists()] == []
+
+
+def test_the_installed_script_has_one_place() -> None:
+    """What the security page lets nodes run is the path that the exporter asks for."""
+    page = (ROOT / "docs/security.md").read_text()
+    assert set(re.findall(r"/[a-z/-]*/kubelet-cert-exporter-node", page)) == {NODE_SCRIPT}

@@ -14,7 +14,7 @@ from exporter.config.file import read_bytes
 from exporter.config.ranges import expand
 from exporter.config.references import unmet
 from exporter.config.schema import Config, NodeEntry
-from exporter.config.value import BESIDE
+from exporter.config.value import BESIDE, from_environment
 from exporter.errors import ConfigurationError, Mistake
 
 LARGEST_FILE = 64 * 1024 * 1024
@@ -84,7 +84,7 @@ def doubled_name(name: str, elsewhere: str) -> str:
 
 def _names(pattern: object) -> list[str]:
     try:
-        return expand(pattern) if isinstance(pattern, str) else []
+        return expand(from_environment(pattern)) if isinstance(pattern, str) else []
     except ValueError:  # the schema tells it
         return []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated, Any
 
@@ -121,10 +122,21 @@ def node_name(name: str) -> str:
     return name
 
 
-def _node_names(pattern: str) -> str:
+def _node_names(pattern: str, info: ValidationInfo) -> str:
+    if info.context and pattern.startswith("$"):
+        return node_name(from_environment(pattern))
     for name in expand(pattern):
         node_name(name)
     return pattern
+
+
+def from_environment(text: str) -> str:
+    """``$NODE_NAME`` as the environment has it: a pod knows its node by that alone. Raises ValueError."""
+    if not text.startswith("$"):
+        return text
+    if text[1:] not in os.environ:
+        raise ValueError("the environment has no variable of this name")
+    return os.environ[text[1:]]
 
 
 LabelValue = Annotated[str, AfterValidator(_encodable)]

@@ -1,0 +1,293 @@
+"""The Kubernetes manifests: what they promise, that they fit the exporter, and that a pod of that shape can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.cli import arguments, main
+from exporter.demo.signer import Authority
+from exporter.rounds.keeper import Kept
+from tests.running import Running, states
+from tests.sshd import IS_ROOT, make_key, stock
+
+SHAPES = Path(__file__).parent.parent / "deploy/kubernetes"
+PLAIN = ("ssh", "daemonset")
+STORE_PATH = "/var/lib/kubelet/pki"
+ROOT = "/host"  # where the DaemonSet mounts what it sees of its node
+# What a volume may be in a pod of the Pod Security Standard "restricted".
+RESTRICTED_VOLUMES = {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "csi", "ephemeral", "name"}
+NODE = "worker-1.prod"
+
+
+def documents(file: Path) -> list[Any]:
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+def kustomization(shape: str) -> Any:
+    return documents(SHAPES / shape / "kustomization.yaml")[0]
+
+
+class Shape:
+    """The manifests of one folder, by kind."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.kustomization = kustomization(name)
+        self.files = self.kustomization["resources"]
+        found = [one for file in self.files for one in documents(SHAPES / name / file)]
+        self.kinds = {one["kind"]: one for one in found}
+        assert len(self.kinds) == len(found)
+        self.workload = self.kinds.get("Deployment") or self.kinds["DaemonSet"]
+        self.template = self.workload["spec"]["template"]
+        self.pod = self.template["spec"]
+        (self.container,) = self.pod["containers"]
+        self.volumes = {volume["name"]: volume for volume in self.pod["volumes"]}
+        self.mounts = {mount["name"]: mount for mount in self.container["volumeMounts"]}
+
+    @property
+    def config_path(self) -> str:
+        return str(arguments.parse(self.container["args"]).config_file)
+
+    def lay(self, folder: Path, word: str = "", other: str = "") -> Path:
+        """The ConfigMap's files as the pod has them, with one word replaced; the configuration's path."""
+        for name, text in self.kinds["ConfigMap"]["data"].items():
+            (folder / name).write_text(text.replace(word, other) if word else text)
+        return folder / os.path.basename(self.config_path)
+
+
+@pytest.fixture(params=PLAIN)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    return Shape(request.param)
+
+
+@pytest.fixture
+def daemonset() -> Shape:
+    return Shape("daemonset")
+
+
+def test_every_manifest_is_in_its_kustomization() -> None:
+    """No file lies beside a kustomization unused, and none that it names is missing."""
+    for folder in SHAPES.iterdir():
+        given = kustomization(folder.name)
+        named = {*given["resources"], *(patch["path"] for patch in given.get("patches", ())), "kustomization.yaml"}
+        assert {name for name in named if not name.startswith("../")} == {file.name for file in folder.iterdir()}
+    assert {folder.name for folder in SHAPES.iterdir()} == {*PLAIN, "daemonset-any-owner"}
+
+
+def test_no_secret_is_shipped() -> None:
+    """A key is made by its owner: no manifest holds one."""
+    texts = [file.read_text() for file in SHAPES.rglob("*.yaml")]
+    assert not [text for text in texts if re.search(r"^kind: Secret$|PRIVATE KEY", text, re.MULTILINE)]
+
+
+def test_names_fit_each_other(shape: Shape) -> None:
+    """One namespace, and selectors, accounts and volumes that name what is there."""
+    namespace = shape.kinds["Namespace"]["metadata"]["name"]
+    assert shape.kustomization["namespace"] == namespace
+    for kind, manifest in shape.kinds.items():
+        assert kind == "Namespace" or manifest["metadata"]["namespace"] == namespace
+    labels = shape.template["metadata"]["labels"]
+    assert shape.workload["spec"]["selector"]["matchLabels"] == labels
+    assert shape.kinds["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
+    assert shape.pod["serviceAccountName"] == shape.kinds["ServiceAccount"]["metadata"]["name"]
+    assert shape.volumes["config"]["configMap"]["name"] == shape.kinds["ConfigMap"]["metadata"]["name"]
+    assert set(shape.mounts) == set(shape.volumes)
+    if "Service" in shape.kinds:
+        assert shape.kinds["Service"]["spec"]["selector"] == labels
+
+
+def test_the_pod_is_confined(shape: Shape) -> None:
+    """Nothing can be written, no privilege is there or to be had, no token, nothing of the host but what is mounted."""
+    confined, pod = shape.container["securityContext"], shape.pod
+    assert confined["readOnlyRootFilesystem"] is True
+    assert confined["allowPrivilegeEscalation"] is False
+    assert confined["privileged"] is False
+    assert confined["capabilities"] == {"drop": ["ALL"]}
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert shape.kinds["ServiceAccount"]["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    assert all(mount["readOnly"] is True for mount in shape.mounts.values())
+    assert "subPath" not in str(shape.mounts)  # it would stay as it was at the start
+    assert shape.container["resources"]["limits"]["memory"]
+    assert "Role" not in str(list(shape.kinds))
+
+
+def test_the_network_policy_lets_in_one_port(shape: Shape) -> None:
+    """Prometheus comes in, to the one port; what goes out is listed."""
+    policy = shape.kinds["NetworkPolicy"]["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    (rule,) = policy["ingress"]
+    assert rule["ports"] == [{"port": "metrics", "protocol": "TCP"}]
+    assert rule["from"]
+    out = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+    assert out == ({53, 22} if shape.name == "ssh" else set())
+    assert all(rule["to"] for rule in policy["egress"])
+
+
+def test_ports_and_probes_fit_the_exporter(shape: Shape) -> None:
+    """The container's port is the one that its arguments name; probes and service use it."""
+    given = arguments.parse(shape.container["args"])
+    assert given.command == "run"
+    (port,) = shape.container["ports"]
+    assert given.listen == [f":{port['containerPort']}"] == [arguments.DEFAULT_ADDRESS]
+    probes = [shape.container[kind]["httpGet"] for kind in ("startupProbe", "livenessProbe", "readinessProbe")]
+    assert {probe["port"] for probe in probes} == {port["name"]}
+    assert [probe["path"] for probe in probes] == ["/-/healthy", "/-/healthy", "/-/ready"]
+    if "Service" in shape.kinds:
+        (served,) = shape.kinds["Service"]["spec"]["ports"]
+        assert (served["port"], served["targetPort"]) == (port["containerPort"], port["name"])
+
+
+def test_the_ssh_shape_is_restricted() -> None:
+    """The Deployment's pod is what the Pod Security Standard "restricted" admits, and its namespace enforces that."""
+    shape = Shape("ssh")
+    assert shape.kinds["Namespace"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert shape.pod["securityContext"]["runAsNonRoot"] is True
+    assert {key for volume in shape.volumes.values() for key in volume} <= RESTRICTED_VOLUMES
+
+
+def test_the_ssh_shape_runs_as_the_image_does() -> None:
+    """The user is the image's own; the key is readable by its group, and by nobody else."""
+    shape = Shape("ssh")
+    user = shape.pod["securityContext"]
+    found = re.search(r"^USER (\d+):(\d+)$", (SHAPES.parent.parent / "Dockerfile").read_text(), re.MULTILINE)
+    assert found
+    assert (user["runAsUser"], user["runAsGroup"]) == (int(found[1]), int(found[2]))
+    assert user["fsGroup"] == user["runAsGroup"]
+    assert shape.volumes["ssh"]["secret"]["defaultMode"] == 0o400
+
+
+def test_the_ssh_shapes_configuration_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The ConfigMap's files and a key of the user's pass --config.check."""
+    shape = Shape("ssh")
+    assert shape.config_path.startswith(shape.mounts["config"]["mountPath"] + "/")
+    make_key(tmp_path / "id_ed25519", "ed25519")
+    config = shape.lay(tmp_path, shape.mounts["ssh"]["mountPath"], str(tmp_path))
+    status = main.main(["run", f"--config.file={config}", "--config.check"])
+    assert (status, capsys.readouterr().out) == (0, f"{config}: no mistakes; nodes: 3\n")
+    kept = Kept(str(config))
+    assert {node.cluster for node in kept.fleet.nodes} == {"prod"}
+
+
+def test_the_daemonset_sees_the_store_and_nothing_else(daemonset: Shape) -> None:
+    """As root, without a capability, on every node: one folder of the host, where the node itself has it."""
+    assert daemonset.pod["securityContext"]["runAsUser"] == 0
+    assert daemonset.pod["tolerations"] == [{"operator": "Exists"}]
+    hosts = {name: volume["hostPath"] for name, volume in daemonset.volumes.items() if "hostPath" in volume}
+    assert list(hosts.values()) == [{"path": STORE_PATH, "type": "Directory"}]
+    (name,) = hosts
+    assert daemonset.mounts[name]["mountPath"] == ROOT + STORE_PATH
+    assert {key for volume in daemonset.volumes.values() for key in volume} == {"name", "configMap", "hostPath"}
+
+
+def test_the_daemonsets_configuration_names_its_own_node(
+    daemonset: Shape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One configuration for all: each pod reads the node that it runs on, below the mount, and calls it by its name."""
+    (variable,) = daemonset.container["env"]
+    assert variable["valueFrom"]["fieldRef"]["fieldPath"] == "spec.nodeName"
+    monkeypatch.setenv(variable["name"], NODE)
+    (node,) = Kept(str(daemonset.lay(tmp_path))).fleet.nodes
+    assert (node.name, node.address, node.paths.store) == (NODE, ROOT, STORE_PATH)
+
+
+def test_one_more_shape_adds_one_capability() -> None:
+    """Stores that are not root's take the same DaemonSet with DAC_READ_SEARCH, and with nothing else."""
+    given = kustomization("daemonset-any-owner")
+    assert given["resources"] == ["../daemonset"]
+    (patch,) = given["patches"]
+    workload = Shape("daemonset").workload
+    assert patch["target"] == {"kind": workload["kind"], "name": workload["metadata"]["name"]}
+    assert documents(SHAPES / "daemonset-any-owner" / patch["path"])[0] == [
+        {
+            "op": "add",
+            "path": "/spec/template/spec/containers/0/securityContext/capabilities/add",
+            "value": ["DAC_READ_SEARCH"],
+        }
+    ]
+
+
+class Pod:
+    """A process of the DaemonSet's shape: root with the given capabilities alone, over a store mounted read-only."""
+
+    def __init__(self, daemonset: Shape, folder: Path) -> None:
+        self.store = stock(folder / "node", NODE, Authority(), time.time())
+        self.mounted = folder / "host" / STORE_PATH.lstrip("/")
+        self.mounted.mkdir(parents=True)
+        self.config = daemonset.lay(folder, ROOT, str(folder / "host"))
+
+    def wrapper(self, *capabilities: str) -> list[str]:
+        """What becomes the exporter in the end."""
+        mount = 'mount --bind "$1" "$2" && mount -o remount,bind,ro "$2" && shift 2 && exec "$@"'
+        bounded = ",".join(("-all", *capabilities))
+        place = ["unshare", "--mount", "--propagation=private", "sh", "-c", mount, "sh"]
+        user = ["setpriv", "--no-new-privs", "--clear-groups", "--inh-caps=-all", f"--bounding-set={bounded}"]
+        return [*place, str(self.store), str(self.mounted), *user, "env", f"NODE_NAME={NODE}"]
+
+    def visit(self, *capabilities: str) -> tuple[str, str | None]:
+        """State and reason as one visit tells them."""
+        command = [sys.executable, "-m", "exporter", "visit", f"--config.file={self.config}", "--format=json"]
+        done = subprocess.run([*self.wrapper(*capabilities), *command], capture_output=True, text=True, check=False)
+        assert done.stdout, done.stderr
+        (node,) = json.loads(done.stdout)
+        assert node["node"] == NODE
+        return node["state"], node["reason"]
+
+
+@pytest.fixture
+def pod(daemonset: Shape, tmp_path: Path) -> Pod:
+    if not IS_ROOT:
+        pytest.skip("only root can be root without capabilities, and mount")
+    pod = Pod(daemonset, tmp_path)
+    tried = subprocess.run([*pod.wrapper(), "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no mount namespace can be made here: {tried.stderr.strip()}")
+    return pod
+
+
+@pytest.mark.parametrize(
+    ("owner", "folder", "capabilities", "told"),
+    [
+        (0, 0o755, (), ("fresh", None)),
+        (0, 0o700, (), ("fresh", None)),
+        (1234, 0o755, (), ("unknown", "certificate_denied")),
+        (1234, 0o700, (), ("unknown", "store_denied")),
+        (1234, 0o700, ("+dac_read_search",), ("fresh", None)),
+    ],
+)
+def test_what_root_without_capabilities_reads(
+    pod: Pod, owner: int, folder: int, capabilities: Sequence[str], told: tuple[str, str | None]
+) -> None:
+    """Root's own 0600 files need no capability; another owner's need DAC_READ_SEARCH, else they are denied."""
+    for path in (pod.store, *pod.store.iterdir()):
+        os.chown(path, owner, owner, follow_symlinks=False)
+    pod.store.chmod(folder)
+    assert {path.stat().st_mode & 0o777 for path in pod.store.glob("*-20*")} == {0o600}
+    assert pod.visit(*capabilities) == told
+
+
+def test_a_pod_of_the_daemonset_serves_its_node(pod: Pod, daemonset: Shape) -> None:
+    """The daemon runs in that shape: its probes answer, and its one node is told by name."""
+    with Running(pod.config, wrapper=pod.wrapper()) as exporter:
+        exporter.wait_for(lambda: exporter.get(daemonset.container["readinessProbe"]["httpGet"]["path"])[0] == 200)
+        assert exporter.get(daemonset.container["livenessProbe"]["httpGet"]["path"])[0] == 200
+        assert states(exporter.scrape()) == {NODE: "fresh"}
+        status = Path(f"/proc/{exporter.process.pid}/status").read_text()
+    assert re.findall(r"^(?:Uid|CapEff|CapBnd|NoNewPrivs):\s+(\S+)", status, re.MULTILINE) == [
+        "0",
+        "0" * 16,
+        "0" * 16,
+        "1",
+    ]
