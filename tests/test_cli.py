@@ -17,6 +17,7 @@ from exporter.cli.main import main
 from exporter.cli.table import duration, moment
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
+from tests.sshd import make_key
 
 DAY = 86400
 ROOT = Path(__file__).parent.parent
@@ -137,6 +138,19 @@ def test_a_fleet_over_ssh_needs_an_identity(tmp_path: Path, capsys: pytest.Captu
     config.write_text("ssh: {known_hosts: []}\ngroups: {a: {nodes: [n1]}}\n")
     assert main(["run", "--config.check", "--config.file", str(config)]) == 2
     assert "ssh.identities: needed to log in to n1" in capsys.readouterr().err
+
+
+def test_a_groups_own_identity_is_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where each node has a key of its own or of its group, none is needed for all."""
+    make_key(tmp_path / "key", "ed25519")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "ssh: {known_hosts: []}\ngroups: {a: {identities: [{file: key}], nodes: [n1]}, b: {nodes: [n2]}}\n"
+    )
+    assert main(["run", "--config.check", "--config.file", str(config)]) == 2
+    assert "ssh.identities: needed to log in to n2" in capsys.readouterr().err
+    config.write_text("ssh: {known_hosts: []}\ngroups: {a: {identities: [{file: key}], nodes: [n1]}}\n")
+    assert main(["run", "--config.check", "--config.file", str(config)]) == 0
 
 
 def test_config_check_of_the_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

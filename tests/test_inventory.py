@@ -795,3 +795,12 @@ def test_any_bytes_are_entries_or_mistakes(content: bytes, kind: str) -> None:
     """Whatever bytes a file_sd file holds, reading it gives entries or ConfigurationError, each with its place."""
     places = entries_or_mistakes(content, kind, use_target_port=False)
     assert all(place.startswith(f"/nodes.{kind}") for place in places)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "00002299999", "22a", "\u0662\u0662", "-22"])
+def test_a_target_whose_port_is_none(tmp_path: Path, port: str) -> None:
+    """A target's port is one from 1 to 65535, in digits; else its file does not count."""
+    put(tmp_path / "nodes.json", f"a:{port}")
+    nodes = catalogue(tmp_path, "groups:\n  g:\n    file_sd: {files: [nodes.json], use_target_port: true}\n")
+    assert nodes.nodes == ()
+    assert "port" in str(nodes.problems)

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.config.settings import Pace
-from exporter.model.node import Hop, Node
+from exporter.model.node import Node
 from exporter.model.report import FleetSnapshot, NodeReport
 from exporter.rounds import schedule
+from exporter.rounds.cut_off import CutOff
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.lanes import way_of
 from exporter.rounds.pool import Pool
@@ -59,7 +60,7 @@ class Daemon:
         self._sleeping: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._at_work: set[str] = set()
-        self._cut_off: dict[Hop, set[str]] = {}  # nodes whose last visit ended at their bastion
+        self._cut_off = CutOff()
         self._lead: float | None = None  # the wall clock's over the monotonic one
 
     def start(self) -> None:
@@ -131,6 +132,7 @@ class Daemon:
         self._fleet, before, due = fleet, self._nodes, self._due
         self._nodes = {node.name: node for node in fleet.nodes}
         self._due, self._sleeping = {}, []
+        self._cut_off.settle(fleet.nodes)
         self._pool.resize(fleet.concurrency, fleet.pace.logins_per_second)
         for node in fleet.nodes:
             if node.name not in self._at_work:  # else it comes back by itself
@@ -152,23 +154,13 @@ class Daemon:
         self._at_work.discard(done.name)
         report = self._state.report(done.name)
         if done.name in self._nodes and report is not None:
-            due = self._regular(report) if done.due is None else done.due
+            within_reach = self._cut_off.after(report)
+            due = self._cut_off.due(report, self._regular(report)) if done.due is None else done.due
             outdated = self._fleet is not None and done.fleet.transports is not self._fleet.transports
             self._sleep(done.name, self._first(done.name) if outdated and report.may_be_mended_by_reload else due)
-            self._mind_the_bastion(report)
-
-    def _mind_the_bastion(self, report: NodeReport) -> None:
-        """Nodes that only their bastion kept from being read are looked at once it is back."""
-        bastion = report.node.bastion
-        if bastion is None:
-            return
-        if report.reason is not None and report.reason.is_of_bastion:
-            self._cut_off.setdefault(bastion, set()).add(report.node.name)
-            return
-        for name in self._cut_off.pop(bastion, ()):
-            other = self._state.report(name)
-            if name in self._due and other and other.reason and other.reason.is_of_bastion:
-                self._sleep(name, min(self._due[name], self._first(name)))
+            for name in within_reach:
+                if name in self._due:
+                    self._sleep(name, min(self._due[name], self._first(name)))
 
     def _sleep(self, name: str, due: float) -> None:
         self._due[name] = due

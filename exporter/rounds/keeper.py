@@ -15,7 +15,7 @@ from exporter.config.schema import Config
 from exporter.config.settings import TransportKind
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.catalogue import Catalogue
-from exporter.model.node import Node
+from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
@@ -61,10 +61,17 @@ class Kept:
         )
 
     def _refuse_no_identity(self, path: str) -> None:
-        by_ssh = next((node for node in self.catalogue.nodes if node.transport is TransportKind.SSH), None)
-        if by_ssh is not None and not self.config.ssh.identities and not self.config.ssh.agent:
-            needed = f"needed to log in to {by_ssh.name}: name a private key, or set agent: true"
+        without = next((node.name for node in self.catalogue.nodes if not self._has_identity(node.access)), None)
+        if without is not None:
+            needed = f"needed to log in to {without}: name a private key, or set agent: true"
             raise ConfigurationError(Mistake(f"{path}: ssh.identities", needed))
+
+    def _has_identity(self, access: SshAccess | LocalAccess) -> bool:
+        if isinstance(access, LocalAccess):
+            return True
+        own = self.config.ssh.identities if access.identities is None else access.identities
+        agent = self.config.ssh.agent if access.agent is None else access.agent
+        return bool(own) or agent
 
 
 class Keeper:

@@ -5,10 +5,12 @@ A bastion that cannot be used is tried again once for all of its nodes: until th
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from paramiko.ssh_exception import ChannelException, SSHException
 
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE, LONG_PAUSE = 60.0, 600.0, 3600.0
 ASKS_EVERY, PATIENCE = 15.0, 45.0  # a bastion that says nothing for so long is gone
+ANSWERS_WITHIN = 2.0  # when it is asked whether it lives
+_LOOKS_EVERY = 0.02
 _CONNECT_FAILED = 2  # RFC 4254, 5.1
 _SAID = (
     ("refused", Reason.CONNECTION_REFUSED),
@@ -29,6 +33,18 @@ _SAID = (
     ("resolve", Reason.NAME_NOT_RESOLVED),
     ("not known", Reason.NAME_NOT_RESOLVED),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A way through a bastion: the stream, and the connection to the bastion that it is part of."""
+
+    stream: Tunnel
+    login: Login
+
+    def is_open(self) -> bool:
+        """Whether the bastion still says something when it is asked to; it has two seconds for it."""
+        return _answers(self.login)
 
 
 class Bastions:
@@ -74,18 +90,18 @@ class Bastion:
         self._again_at = 0.0  # monotonic
         self._closed = False
 
-    def channel(self, address: str, port: int, left: Callable[[], float]) -> Tunnel:
+    def passage(self, address: str, port: int, left: Callable[[], float]) -> Passage:
         """A way to ``address`` through this bastion, within the seconds that are ``left``. Raises CollectError."""
         login = self._connected(left)
         transport = login.transport
         if transport is None:
             raise RuntimeError("a login that is open has a transport")
         try:
-            return transport.tunnel((address, port), max(0.001, left()))
+            return Passage(transport.tunnel((address, port), max(0.001, left())), login)
         except ChannelException as error:
             raise self._refused(error, address) from error
         except (SSHException, EOFError, OSError) as error:
-            if transport.is_active():
+            if _answers(login):
                 raise CollectError(Reason.CONNECT_TIMEOUT, f"{address} port {port} from {self._hop.name}") from error
             raise self.lost from error
 
@@ -142,7 +158,7 @@ class Bastion:
 
         try:
             if self._outer:
-                transport = login.open(self._outer().channel(access.address, access.port, left))
+                transport = login.open(self._outer().passage(access.address, access.port, left).stream)
             else:
                 self._dialling = Dialling()
                 transport = login.open(self._dialling.dial(access, left))
@@ -176,6 +192,23 @@ class Bastion:
             return CollectError(Reason.BASTION_REFUSED, detail)
         said = error.text.lower()
         return CollectError(next((reason for word, reason in _SAID if word in said), Reason.UNREACHABLE), detail)
+
+
+def _answers(login: Login) -> bool:
+    """Whether a bastion lives. One that does not answer is hung up on, for every node behind it."""
+    transport = login.transport
+    if transport is None:
+        return False
+    received, end = login.received, time.monotonic() + ANSWERS_WITHIN
+    with contextlib.suppress(SSHException, EOFError, OSError):  # it is gone: then it says nothing
+        transport.ask_for_a_word()
+    while transport.is_active() and login.received == received and time.monotonic() < end:
+        time.sleep(_LOOKS_EVERY)
+    if login.received != received:
+        return transport.is_active()
+    login.abort()
+    login.close()
+    return False
 
 
 def _of_bastion(reason: Reason) -> Reason:

@@ -10,7 +10,7 @@ from paramiko.ssh_exception import SSHException
 from exporter.collect.answer import LARGEST_ANSWER, is_whole
 from exporter.collect.installation import sudo
 from exporter.collect.ssh import refusals
-from exporter.collect.ssh.bastion import Bastion
+from exporter.collect.ssh.bastion import Bastion, Passage
 from exporter.collect.ssh.bounded import Stream
 from exporter.collect.ssh.dialling import Dialling
 from exporter.collect.ssh.failures import Phase, of_conversation
@@ -35,6 +35,7 @@ class Conversation:
         self._means = means
         self._bastion = bastion
         self._dialling = Dialling()
+        self._passage: Passage | None = None
         self.login = Login(access, means, time.monotonic() + means.timeouts.visit)
 
     def run(self, script: str) -> Output:
@@ -66,16 +67,21 @@ class Conversation:
 
         try:
             if self._bastion:
-                return self._bastion.channel(access.address, access.port, left)
+                self._passage = self._bastion.passage(access.address, access.port, left)
+                return self._passage.stream
             return self._dialling.dial(access, left)
         except CollectError as error:
             raise CollectError(login.late(error.reason), error.detail) from error
 
     def _blaming_the_bastion(self, error: CollectError) -> CollectError:
-        """A connection that ended because the bastion's did is not the node's fault."""
-        if self._bastion and error.reason in _CUT_SHORT and not self._bastion.is_up:
-            return self._bastion.lost
-        return error
+        """A connection that ended, or fell silent, because the bastion's did is not the node's fault."""
+        if self._bastion is None or self._passage is None:
+            return error
+        if error.reason in _CUT_SHORT:
+            is_open = self._passage.stream.has_ended
+        else:
+            is_open = not error.reason.endswith("_timeout") or self._passage.is_open()
+        return error if is_open else self._bastion.lost
 
     def _execute(self, transport: ClientTransport, script: str) -> Output:
         login = self.login

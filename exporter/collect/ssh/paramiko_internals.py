@@ -129,9 +129,10 @@ class ClientTransport(paramiko.Transport):
 
     def ask_for_life(self, every: float) -> None:
         """Have the peer say something each ``every`` seconds: it must answer a request that it does not know."""
-        self.packetizer.set_keepalive(every, self._ask)
+        self.packetizer.set_keepalive(every, self.ask_for_a_word)
 
-    def _ask(self) -> None:
+    def ask_for_a_word(self) -> None:
+        """Once, without waiting for it."""
         question = Message()
         question.add_byte(bytes([MSG_GLOBAL_REQUEST]))
         question.add_string("keepalive@openssh.com")
@@ -187,3 +188,8 @@ class Tunnel:
 
     def send(self, data: bytes, /) -> int:
         return self._transport.send_through(self._channel, data)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the far end has, and told so; else it was cut off with the whole connection."""
+        return bool(self._channel.eof_received)
