@@ -91,13 +91,16 @@ class BoundedSocket:
     def send(self, data: bytes) -> int:
         self._check()
         try:
-            return self._stream.send(data)
+            sent = self._stream.send(data)
         except TimeoutError:
             self._check()
             raise
         except OSError:
             self.ending = self.ending or Ending.CLOSED
             raise
+        if not sent:  # a channel's way to say that it is closed
+            raise self._end(Ending.CLOSED)
+        return sent
 
     def settimeout(self, seconds: float | None) -> None:
         self._stream.settimeout(seconds)

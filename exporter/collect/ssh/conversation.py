@@ -11,7 +11,7 @@ from exporter.collect.answer import LARGEST_ANSWER, is_whole
 from exporter.collect.installation import sudo
 from exporter.collect.ssh import refusals
 from exporter.collect.ssh.bastion import Bastion, Passage
-from exporter.collect.ssh.bounded import Stream
+from exporter.collect.ssh.bounded import Ending, Stream
 from exporter.collect.ssh.dialling import Dialling
 from exporter.collect.ssh.failures import Phase, of_conversation
 from exporter.collect.ssh.login import MARGIN, Login, Means
@@ -24,7 +24,6 @@ from exporter.model.node import SshAccess
 _BITE = 32 * 1024
 _WAITS_FOR_STATUS = 1.0
 _LOOKS_EVERY = 0.02
-_CUT_SHORT = (Reason.CONNECTION_LOST, Reason.AUTH_CLOSED)
 
 
 class Conversation:
@@ -77,7 +76,8 @@ class Conversation:
         """A connection that ended, or fell silent, because the bastion's did is not the node's fault."""
         if self._bastion is None or self._passage is None:
             return error
-        if error.reason in _CUT_SHORT:
+        peer = self.login.peer
+        if peer and peer.ending is Ending.CLOSED:
             is_open = self._passage.stream.has_ended
         else:
             is_open = not error.reason.endswith("_timeout") or self._passage.is_open()
