@@ -187,7 +187,10 @@ class Tunnel:
         self.close = channel.close
 
     def send(self, data: bytes, /) -> int:
-        return self._transport.send_through(self._channel, data)
+        try:
+            return self._transport.send_through(self._channel, data)
+        except (EOFError, SSHException) as error:  # the bastion's own connection has ended
+            raise OSError(errno.EPIPE, "the bastion is gone") from error
 
     @property
     def has_ended(self) -> bool:
