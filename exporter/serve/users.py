@@ -1,0 +1,127 @@
+"""Who knows a password: bcrypt, one comparison at a time beside the loop; the only importer of bcrypt."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from enum import Enum
+
+import bcrypt
+
+_MOST_WAITING = 16
+_MOST_REMEMBERED = 100
+_LONGEST_PASSWORD = 72  # bytes: bcrypt knows no more of a password
+
+
+class Answer(Enum):
+    """What a request with, or without, a password gets."""
+
+    WELCOME = "welcome"
+    REFUSED = "refused"
+    BUSY = "busy"  # too many comparisons wait
+
+
+class Users:
+    """The users of one web configuration: names and bcrypt hashes. Its repr shows neither."""
+
+    def __init__(self, hashes: Mapping[str, str]) -> None:
+        self._hashes = {name.encode(): hashed.encode() for name, hashed in hashes.items()}
+        # An unknown name is compared too, with a hash that costs what some user's does, always the same for one name.
+        costs = [hashed[:7] for hashed in self._hashes.values()]
+        self._nobody = [cost + b"abcdefghijklmnopqrstuu" + b"." * 31 for cost in costs]
+        self._key = secrets.token_bytes(32)
+
+    def __bool__(self) -> bool:
+        return bool(self._hashes)
+
+    def hash_of(self, name: bytes) -> tuple[bytes, bool]:
+        """The hash to compare with, and whether it is a user's."""
+        known = self._hashes.get(name)
+        if known is not None:
+            return known, True
+        chosen = int.from_bytes(hmac.digest(self._key, name, "sha256")[:8], "big") % len(self._nobody)
+        return self._nobody[chosen], False
+
+
+class Passwords:
+    """Compares, remembers what it found, and lets no more than :data:`_MOST_WAITING` comparisons wait."""
+
+    def __init__(self, worker: Executor) -> None:
+        self._worker = worker  # of one thread
+        self._key = secrets.token_bytes(32)
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._wrong: OrderedDict[bytes, None] = OrderedDict()  # of its own: a flood of these forgets no right one
+        self._waiting: dict[bytes, asyncio.Future[bool]] = {}
+
+    async def ask(self, users: Users, authorization: str) -> Answer:
+        """Whether an Authorization header is that of a user."""
+        given = _credentials(authorization)
+        if given is None:
+            return Answer.REFUSED
+        name, password = given
+        hashed, is_user = users.hash_of(name)
+        known = self._digest(name, hashed, password)
+        if _recall(self._right, known):
+            return Answer.WELCOME
+        if _recall(self._wrong, known):
+            return Answer.REFUSED
+        comparing = self._waiting.get(known)
+        if comparing is None:
+            if len(self._waiting) > _MOST_WAITING:  # one of them is being compared
+                return Answer.BUSY
+            comparing = self._begin(known, password, hashed, is_user)
+        # a client that leaves must not take the result from others
+        return Answer.WELCOME if await asyncio.shield(comparing) else Answer.REFUSED
+
+    def _begin(self, known: bytes, password: bytes, hashed: bytes, is_user: bool) -> asyncio.Future[bool]:  # noqa: FBT001
+        def remember(done: asyncio.Future[bool]) -> None:
+            self._waiting.pop(known, None)
+            if not done.cancelled() and done.exception() is None:
+                _keep(self._right if done.result() else self._wrong, known)
+
+        def compare() -> bool:
+            return bcrypt.checkpw(password, hashed) and is_user
+
+        comparing = asyncio.get_running_loop().run_in_executor(self._worker, compare)
+        self._waiting[known] = comparing
+        comparing.add_done_callback(remember)
+        return comparing
+
+    def _digest(self, *parts: bytes) -> bytes:
+        """What is remembered in place of a password; worth nothing outside this process."""
+        whole = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return hmac.digest(self._key, whole, hashlib.sha256)
+
+
+def _credentials(authorization: str) -> tuple[bytes, bytes] | None:
+    """Name and password of a Basic header, if bcrypt can have anything to say of them."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return None
+    if not colon or len(password) > _LONGEST_PASSWORD or b"\0" in password:
+        return None
+    return name, password
+
+
+def _recall(remembered: OrderedDict[bytes, None], known: bytes) -> bool:
+    if known not in remembered:
+        return False
+    remembered.move_to_end(known)
+    return True
+
+
+def _keep(remembered: OrderedDict[bytes, None], known: bytes) -> None:
+    remembered[known] = None
+    if len(remembered) > _MOST_REMEMBERED:
+        remembered.popitem(last=False)
