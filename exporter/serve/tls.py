@@ -52,7 +52,7 @@ def read_material(tls: TlsServer, document: Document) -> Material:
 
 
 def context(tls: TlsServer, material: Material, document: Document) -> ssl.SSLContext:
-    """A server's context. Raises ConfigurationError where certificate, key or CA are none, or do not belong together."""
+    """A server's context. Raises ConfigurationError where certificate, key or CA cannot be used."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     # A session that is resumed would not see that a client's certificate authority is gone.

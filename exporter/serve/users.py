@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
 import hmac
 import secrets
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 
 import bcrypt
 
+_THREAD = "passwords"
 _MOST_WAITING = 16
 _MOST_REMEMBERED = 100
 _LONGEST_PASSWORD = 72  # bytes: bcrypt knows no more of a password
@@ -32,7 +33,7 @@ class Users:
     """The users of one web configuration: names and bcrypt hashes. Its repr shows neither."""
 
     def __init__(self, hashes: Mapping[str, str]) -> None:
-        self._hashes = {name.encode(): hashed.encode() for name, hashed in hashes.items()}
+        self._hashes = {name.encode("utf-8", "surrogatepass"): hashed.encode() for name, hashed in hashes.items()}
         # An unknown name is compared too, with a hash that costs what some user's does, always the same for one name.
         costs = [hashed[:7] for hashed in self._hashes.values()]
         self._nobody = [cost + b"abcdefghijklmnopqrstuu" + b"." * 31 for cost in costs]
@@ -53,12 +54,25 @@ class Users:
 class Passwords:
     """Compares, remembers what it found, and lets no more than :data:`_MOST_WAITING` comparisons wait."""
 
-    def __init__(self, worker: Executor) -> None:
-        self._worker = worker  # of one thread
+    def __init__(self) -> None:
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix=_THREAD)
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._wrong: OrderedDict[bytes, None] = OrderedDict()  # of its own: a flood of these forgets no right one
         self._waiting: dict[bytes, asyncio.Future[bool]] = {}
+
+    def forget_waiting(self) -> None:
+        """Nobody waits for a comparison any more; called in the loop before it ends."""
+        for comparing in list(self._waiting.values()):
+            comparing.cancel()
+
+    def stop(self, within: float) -> bool:
+        """True once the thread has ended; a comparison under way cannot be interrupted."""
+        self._worker.shutdown(wait=False, cancel_futures=True)
+        threads = [one for one in threading.enumerate() if one.name.startswith(_THREAD)]
+        for thread in threads:
+            thread.join(within)
+        return not any(thread.is_alive() for thread in threads)
 
     async def ask(self, users: Users, authorization: str) -> Answer:
         """Whether an Authorization header is that of a user."""
@@ -97,7 +111,7 @@ class Passwords:
     def _digest(self, *parts: bytes) -> bytes:
         """What is remembered in place of a password; worth nothing outside this process."""
         whole = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-        return hmac.digest(self._key, whole, hashlib.sha256)
+        return hmac.digest(self._key, whole, "sha256")
 
 
 def _credentials(authorization: str) -> tuple[bytes, bytes] | None:
