@@ -88,6 +88,7 @@ class Acceptor:
 
     def _begin(self, accepted: socket.socket, client: str) -> None:
         accepted.settimeout(0)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does not for a socket made elsewhere
         visitor = Visitor(self._new(), self._connections)
         visitor.opening = self._loop.create_task(self._open(visitor, accepted, client))
         self._opening.add(visitor.opening)

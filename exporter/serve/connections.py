@@ -16,7 +16,7 @@ class Phase(Enum):
     CLOSING = "closing"  # all is said
 
 
-PATIENCE = {Phase.HANDSHAKE: 10.0, Phase.HEAD: 10.0, Phase.ANSWER: 120.0, Phase.IDLE: 75.0, Phase.CLOSING: 5.0}
+PATIENCE = {Phase.HANDSHAKE: 10.0, Phase.HEAD: 10.0, Phase.ANSWER: 120.0, Phase.IDLE: 75.0, Phase.CLOSING: 2.0}
 
 
 class Peer(Protocol):

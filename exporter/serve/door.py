@@ -57,7 +57,7 @@ class Door:
         rules = self._rules()
         answer = Answer.BUSY if not rules.bucket.take(self._clock()) else Answer.WELCOME
         if answer is Answer.WELCOME and rules.users:
-            answer = await self._passwords.ask(rules.users, _authorization(scope))
+            answer = await self._passwords.ask(rules.users, _authorization(scope), (scope.get("client") or ("",))[0])
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start" and rules.headers:

@@ -22,7 +22,7 @@ from exporter.serve.protocol import MOST_UNASKED
 from exporter.serve.refusals import Refusals
 
 MOST_CONNECTIONS = 512
-_BACKLOG = 128
+_BACKLOG = 1024
 _GRACE = 1  # seconds for requests under way when the exporter stops
 _SWEEP = 5  # of uvicorn's ticks, ten of which are a second
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,15 +87,20 @@ def _choose(made: ssl.SSLContext, tls: TlsServer) -> None:
 
 def _load_pair(made: ssl.SSLContext, material: Material, place: str) -> None:
     """From memory, so that what was checked is what is used; OpenSSL takes them from files only."""
-    descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
     try:
-        with os.fdopen(os.dup(descriptor), "wb") as file:
-            file.write(material.key + b"\n" + material.certificate)
-        made.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
+        with _as_file(material.certificate) as certificate, _as_file(material.key) as key:
+            made.load_cert_chain(certificate, key, password=_no_password)
     except (ssl.SSLError, ValueError) as error:
         raise ConfigurationError(Mistake(place, _pair_problem(material, error))) from None
-    finally:
-        os.close(descriptor)
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """A path that reads ``content`` and stands on no disk."""
+    with os.fdopen(os.memfd_create("pem", os.MFD_CLOEXEC), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
 
 
 def _no_password() -> str:

@@ -9,14 +9,16 @@ import hmac
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from enum import Enum
 
 import bcrypt
 
 _THREAD = "passwords"
 _MOST_WAITING = 16
+_MOST_OF_ONE = 8  # of one address: a flood from there leaves places for others
 _MOST_REMEMBERED = 100
 _LONGEST_PASSWORD = 72  # bytes: bcrypt knows no more of a password
 
@@ -51,20 +53,26 @@ class Users:
         return self._nobody[chosen], False
 
 
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    result: asyncio.Future[bool]
+    client: str
+
+
 class Passwords:
-    """Compares, remembers what it found, and lets no more than :data:`_MOST_WAITING` comparisons wait."""
+    """Compares, remembers what it found, and lets no more than ``_MOST_WAITING`` comparisons wait."""
 
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix=_THREAD)
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._wrong: OrderedDict[bytes, None] = OrderedDict()  # of its own: a flood of these forgets no right one
-        self._waiting: dict[bytes, asyncio.Future[bool]] = {}
+        self._waiting: dict[bytes, _Comparison] = {}
 
     def forget_waiting(self) -> None:
         """Nobody waits for a comparison any more; called in the loop before it ends."""
-        for comparing in list(self._waiting.values()):
-            comparing.cancel()
+        for comparison in list(self._waiting.values()):
+            comparison.result.cancel()
 
     def stop(self, within: float) -> bool:
         """True once the thread has ended; a comparison under way cannot be interrupted."""
@@ -74,8 +82,8 @@ class Passwords:
             thread.join(within)
         return not any(thread.is_alive() for thread in threads)
 
-    async def ask(self, users: Users, authorization: str) -> Answer:
-        """Whether an Authorization header is that of a user."""
+    async def ask(self, users: Users, authorization: str, client: str) -> Answer:
+        """Whether an Authorization header, sent from the address ``client``, is that of a user."""
         given = _credentials(authorization)
         if given is None:
             return Answer.REFUSED
@@ -86,27 +94,33 @@ class Passwords:
             return Answer.WELCOME
         if _recall(self._wrong, known):
             return Answer.REFUSED
-        comparing = self._waiting.get(known)
-        if comparing is None:
-            if len(self._waiting) > _MOST_WAITING:  # one of them is being compared
+        comparison = self._waiting.get(known)
+        if comparison is None:
+            if self._is_full(client):
                 return Answer.BUSY
-            comparing = self._begin(known, password, hashed, is_user)
-        # a client that leaves must not take the result from others
-        return Answer.WELCOME if await asyncio.shield(comparing) else Answer.REFUSED
 
-    def _begin(self, known: bytes, password: bytes, hashed: bytes, is_user: bool) -> asyncio.Future[bool]:  # noqa: FBT001
+            def compare() -> bool:
+                return bcrypt.checkpw(password, hashed) and is_user
+
+            comparison = self._begin(known, compare, client)
+        # a client that leaves must not take the result from others
+        return Answer.WELCOME if await asyncio.shield(comparison.result) else Answer.REFUSED
+
+    def _is_full(self, client: str) -> bool:
+        """One more than may wait is being compared."""
+        of_client = sum(comparison.client == client for comparison in self._waiting.values())
+        return len(self._waiting) > _MOST_WAITING or of_client > _MOST_OF_ONE
+
+    def _begin(self, known: bytes, compare: Callable[[], bool], client: str) -> _Comparison:
         def remember(done: asyncio.Future[bool]) -> None:
             self._waiting.pop(known, None)
             if not done.cancelled() and done.exception() is None:
                 _keep(self._right if done.result() else self._wrong, known)
 
-        def compare() -> bool:
-            return bcrypt.checkpw(password, hashed) and is_user
-
-        comparing = asyncio.get_running_loop().run_in_executor(self._worker, compare)
-        self._waiting[known] = comparing
-        comparing.add_done_callback(remember)
-        return comparing
+        result = asyncio.get_running_loop().run_in_executor(self._worker, compare)
+        comparison = self._waiting[known] = _Comparison(result, client)
+        result.add_done_callback(remember)
+        return comparison
 
     def _digest(self, *parts: bytes) -> bytes:
         """What is remembered in place of a password; worth nothing outside this process."""
