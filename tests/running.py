@@ -52,13 +52,17 @@ def reasons(text: str) -> dict[str, str]:
     return {dict(labels)["node"]: dict(labels)["reason"] for labels in found}
 
 
-class Running:
-    """``kubelet-cert-exporter run`` on a port of its own. Use as a context manager."""
+_WITHOUT = "import sys; sys.modules.update(dict.fromkeys({})); from exporter.cli.main import main; sys.exit(main())"
 
-    def __init__(self, config: Path, *flags: str, command: str = "run") -> None:
+
+class Running:
+    """``kubelet-cert-exporter run`` on a port of its own, as if ``without`` were not installed. A context manager."""
+
+    def __init__(self, config: Path, *flags: str, command: str = "run", without: tuple[str, ...] = ()) -> None:
         where = [f"--config.file={config}"] if command == "run" else []
+        how = ["-c", _WITHOUT.format(without)] if without else ["-m", "exporter"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "exporter", command, *where, "--web.listen-address=127.0.0.1:0", *flags],
+            [sys.executable, *how, command, *where, "--web.listen-address=127.0.0.1:0", *flags],
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,

@@ -16,7 +16,7 @@ from exporter.rounds.daemon import Daemon
 from exporter.rounds.keeper import Keeper, Kept
 from exporter.rounds.state import FleetState
 from exporter.serve.door import Door, Rules
-from exporter.serve.listener import Entrance, Listener
+from exporter.serve.listener import Entrance, Listener, url
 from exporter.serve.users import Passwords
 from exporter.serve.web import Backend, Endpoints
 
@@ -59,7 +59,8 @@ class Service:
         self._keeper.start()
         if self._web.doorkeeper:
             self._web.doorkeeper.start()
-        log.info("serving", extra={"version": __version__, "addresses": ",".join(self._web.urls)})
+        probes = {"probes": ",".join(map(url, self._web.health_sockets))} if self._web.health_sockets else {}
+        log.info("serving", extra={"version": __version__, "addresses": ",".join(self._web.urls), **probes})
 
         def on_loop(loop: asyncio.AbstractEventLoop) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
