@@ -2,7 +2,7 @@
 # The real parts that the tests talk to, from Debian: installed where we may, named where we may not.
 # No service is started by it.
 set -eu
-PACKAGES='bash busybox-static dash openssh-client openssh-server prometheus shellcheck'
+PACKAGES='bash busybox-static dash openssh-client openssh-server openssl prometheus shellcheck'
 
 missing=''
 for package in $PACKAGES; do

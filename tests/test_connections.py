@@ -95,7 +95,7 @@ def test_refusals_are_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> No
     """However many are refused: one line a minute for each reason, with the number of those untold."""
     now = [0.0]
     refusals = Refusals(lambda: now[0])
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         for _ in range(1000):
             refusals.tell("TLS: HTTP_REQUEST", "192.0.2.1")
         refusals.tell("other words")
@@ -111,7 +111,7 @@ def test_refusals_are_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> No
 def test_reasons_without_end_are_one(caplog: pytest.LogCaptureFixture) -> None:
     """Many different reasons do not become as many lines."""
     refusals = Refusals(lambda: 0.0)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         for turn in range(1000):
             refusals.tell(f"reason {turn}")
     assert len(caplog.records) == 65

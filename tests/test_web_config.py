@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from exporter.config import web_config
 from exporter.config.ciphers import CURVES, TLS12_SUITES, TLS13_SUITES
 from exporter.config.duration import parse_go_duration
 from exporter.config.web_config import load_web_config
@@ -82,6 +83,9 @@ CASES = {
     "versions_crossed": Case(f"{TLS}  min_version: TLS13\n  max_version: TLS12\n", "above max_version", STRICTER),
     "ciphers": Case(f"{TLS}  cipher_suites: [{', '.join([*TLS12_SUITES, *TLS13_SUITES])}]\n"),
     "cipher_of_13_alone": Case(f"{TLS}  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"),
+    "cipher_of_none": Case(
+        f"{TLS}  cipher_suites: [TLS_AES_128_GCM_SHA256]\n  max_version: TLS12\n", "none of them is one of", STRICTER
+    ),
     "cipher_rsa": Case(f"{TLS}  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]\n", "no forward secrecy", STRICTER),
     "cipher_unknown": Case(f"{TLS}  cipher_suites: [TLS_NULL]\n", "unknown cipher 'TLS_NULL'"),
     "client_prefers": Case(f"{TLS}  prefer_server_cipher_suites: false\n"),
@@ -207,6 +211,23 @@ def test_no_secret_is_ever_shown(files: Files) -> None:
     assert told
     assert HASH[7:] not in told
     assert line not in told
+
+
+def test_the_page_is_true() -> None:
+    """docs/web.md names every setting, and its example is one that loads."""
+    page = (Path(__file__).parent.parent / "docs/web.md").read_text()
+    sections = (web_config.WebConfig, web_config.TlsServer, web_config.HttpServer, web_config.RateLimit)
+    assert [key for section in sections for key in section.model_fields if f"`{key}`" not in page] == []
+
+
+def test_the_example_of_the_page(files: Files) -> None:
+    """The file in docs/web.md is taken by us, and by promtool."""
+    page = (Path(__file__).parent.parent / "docs/web.md").read_text()
+    path = write(files, page.split("```")[1].removeprefix("yaml\n"))
+    (files.here / "ca.crt").rename(files.here / "clients-ca.crt")
+    assert mistakes(path) == ""
+    if shutil.which("promtool"):
+        subprocess.run(["promtool", "check", "web-config", path], check=True, capture_output=True)
 
 
 def test_suites_and_curves_are_openssls() -> None:

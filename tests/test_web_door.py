@@ -170,7 +170,7 @@ def test_prometheus_scrapes_on_while_the_certificate_is_replaced(tmp_path: Path)
         looping = threading.Thread(target=loop)
         looping.start()
         try:
-            for in_place in (False, True, False, True):
+            for in_place in (False, True):
                 pair = house.authority.server()
                 replace(house, pair, in_place=in_place)
                 until(lambda pair=pair: served(house) == pair.serial)  # type: ignore[misc]
@@ -179,7 +179,7 @@ def test_prometheus_scrapes_on_while_the_certificate_is_replaced(tmp_path: Path)
             stop.set()
             looping.join()
         assert failures == []
-        assert scrapes[0] > 50
+        assert scrapes[0] > 30
         assert set(ask(url, "min_over_time(up[1m])").values()) == {1.0}
         assert set(ask(url, f"min_over_time({GAUGE}[1m])").values()) == {0.0}  # it told of the second in between
         assert set(ask(url, "count_over_time(up[1m]) > 3").values())
@@ -215,6 +215,8 @@ def test_another_client_ca(tmp_path: Path) -> None:
         assert house.get(context=old)[0] == 200
         with pytest.raises(OSError, match=r"(?i)alert|closed|reset|eof|pipe"):
             house.get(context=new)
+        with pytest.raises(OSError, match=r"(?i)alert|closed|reset|eof|pipe"):
+            house.get(context=house.context(None))
         (tmp_path / "ca.crt").write_bytes(other.certificate)
 
         def is_let_in() -> bool:
@@ -470,6 +472,11 @@ def test_what_the_log_says(house: House) -> None:
     with pytest.raises(OSError, match=r"(?i)alert|closed|reset|eof|pipe"):
         house.get(context=house.context(None))
     house.get(authorization=basic(password="a wrong one"))
+    for _ in range(60):
+        plain = socket.create_connection(("localhost", house.port), timeout=20)
+        with house.context().wrap_socket(plain, server_hostname="localhost") as secure:
+            secure.sendall(b"not a request\r\n\r\n")
+            assert secure.recv(12) == b"HTTP/1.1 400"
     until(lambda: any("connection refused" in line for line in house.exporter.log))
     log = "".join(house.exporter.log)
     assert len(house.exporter.log) < 60

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBool, StrictInt, model_validator
 
-from exporter.config.ciphers import cipher_suite, curve
+from exporter.config.ciphers import TLS13_SUITES, cipher_suite, curve
 from exporter.config.document import Document, Place, parse_yaml
 from exporter.config.duration import parse_go_duration
 from exporter.config.loading import read_text, validated
@@ -180,5 +180,7 @@ def _unmet_by_tls(tls: TlsServer) -> Iterator[tuple[Place, str]]:
         yield (TLS, "client_allowed_sans"), f"needs client_auth_type: {ClientAuth.REQUIRED}"
     if tls.min_version > tls.max_version:
         yield (TLS, "min_version"), "above max_version"
+    if tls.cipher_suites and TLS13_SUITES.issuperset(tls.cipher_suites) and tls.max_version is TlsVersion.TLS12:
+        yield (TLS, "cipher_suites"), "none of them is one of TLS 1.2, and max_version allows no other"
     if len(tls.curve_preferences) > 1:
         yield (TLS, "curve_preferences"), "one curve at most: Python's ssl takes no list"

@@ -29,4 +29,4 @@ class Refusals:
             self._told[reason] = (last, untold + 1)
             return
         self._told[reason] = (now, 0)
-        log.warning("connection refused", extra={"reason": reason, "client": peer, "untold_before": untold})
+        log.info("connection refused", extra={"reason": reason, "client": peer, "untold_before": untold})

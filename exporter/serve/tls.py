@@ -25,16 +25,13 @@ _VERIFY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Material:
     """What the files say, or the configuration itself. Its repr shows none of it."""
 
     certificate: bytes
     key: bytes
     client_ca: bytes
-
-    def __repr__(self) -> str:
-        return "Material()"
 
 
 def read_material(tls: TlsServer, document: Document) -> Material:
