@@ -442,6 +442,24 @@ def test_a_request_of_a_gigabyte_is_cut(start: bytes, house: House) -> None:
     assert max(took) < 1
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_requests_that_do_not_wait_for_their_turn(stack: str, tmp_path: Path) -> None:
+    """A few requests at once are answered in order; forty megabytes of them are cut and not kept in memory."""
+    house = build(tmp_path, stack, "")
+    one = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+    with house.exporter:
+        with socket.create_connection(("127.0.0.1", house.port), timeout=20) as client:
+            client.sendall(one * 50)
+            answered = b""
+            while answered.count(b"is healthy") < 50:
+                answered += client.recv(65536)
+            before = house.memory()
+            with pytest.raises(ConnectionError):
+                client.sendall(one * 1_000_000)
+        assert house.memory() - before < 50
+        assert house.exporter.get("/-/healthy")[0] == 200
+
+
 def test_two_thousand_idle_connections(house: House) -> None:
     """While 2,000 connections come and say nothing, scrapes are in time and the daemon has no more than it may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -449,7 +467,7 @@ def test_two_thousand_idle_connections(house: House) -> None:
         pytest.skip("this machine allows too few open files")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2600), hard))
     idle: list[socket.socket] = []
-    took, most = [], 0
+    took, most, before = [], 0, house.memory()
     try:
         for turn in range(2000):
             idle.append(socket.create_connection(("127.0.0.1", house.port), timeout=20))
@@ -463,7 +481,51 @@ def test_two_thousand_idle_connections(house: House) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert max(took) < 2
     assert most < MOST + 40
+    assert house.memory() - before < 100
     until(lambda: house.descriptors() < 40)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stack", STACKS)
+def test_who_does_not_read_is_cut(stack: str, tmp_path: Path) -> None:
+    """A client that asks and does not read keeps its place for two minutes and no longer; nor does an idle one."""
+    house = build(tmp_path, stack, "")
+    with house.exporter:
+        assert house.exporter.get("/")[0] == 200
+        time.sleep(0.5)  # that connection is gone
+        before = house.descriptors()
+        with (
+            socket.create_connection(("127.0.0.1", house.port)) as slow,
+            contextlib.closing(http.client.HTTPConnection("127.0.0.1", house.port)) as idle,
+        ):
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.settimeout(2)
+            with contextlib.suppress(TimeoutError):
+                slow.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 800)
+            idle.request("GET", "/")
+            assert idle.getresponse().read()
+            assert house.descriptors() == before + 2
+            until(lambda: house.descriptors() == before + 1, 90)
+            until(lambda: house.descriptors() == before, 90)
+        assert house.memory() < 200
+        assert house.exporter.get("/")[0] == 200
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_one_place_is_enough(stack: str, tmp_path: Path) -> None:
+    """With a single place, a crowd that comes at once ends each other; a scrape passes, and none is left open."""
+    house = build(tmp_path, stack, HOUSE.format(sans=""), "--web.max-connections=1")
+    with house.exporter:
+        house.scrape()
+        time.sleep(0.5)  # that connection is gone
+        before = house.descriptors()
+        for _ in range(3):
+            crowd = [socket.create_connection(("localhost", house.port), timeout=20) for _ in range(60)]
+            house.scrape()
+            assert house.descriptors() <= before + 4
+            for one in crowd:
+                one.close()
+        assert "Traceback" not in "".join(house.exporter.log)
 
 
 def test_what_the_log_says(house: House) -> None:

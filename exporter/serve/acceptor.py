@@ -91,8 +91,15 @@ class Acceptor:
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does not for a socket made elsewhere
         visitor = Visitor(self._new(), self._connections)
         visitor.opening = self._loop.create_task(self._open(visitor, accepted, client))
+
+        def opened(task: asyncio.Task[None]) -> None:
+            self._opening.discard(task)
+            if visitor.opening is not None:  # given up before it began
+                visitor.opening = None
+                accepted.close()
+
         self._opening.add(visitor.opening)
-        visitor.opening.add_done_callback(self._opening.discard)
+        visitor.opening.add_done_callback(opened)
 
     async def _open(self, visitor: Visitor, accepted: socket.socket, client: str) -> None:
         try:
@@ -108,6 +115,7 @@ class Acceptor:
         except Exception:
             log.exception("a connection could not be begun in a way nobody foresaw")
         finally:
+            visitor.opening = None  # else they would keep each other, and a TLS buffer, until the next collection
             if visitor.phase is Phase.HANDSHAKE:  # it never was a connection
                 self._connections.discard(visitor)
 

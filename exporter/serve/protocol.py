@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from exporter.serve.connections import Connections, Phase
 
-MOST_UNASKED = 32 * 1024  # bytes of a request's line and headers, or of a body, which no endpoint reads
+MOST_UNASKED = 32 * 1024  # bytes of a line and headers, or of what follows them while they are answered
 _BITE = 16 * 1024
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -71,13 +71,13 @@ class Visitor(asyncio.Protocol):
         self.look(now)
         before = self._inner.cycle
         self._inner.data_received(data)
-        if self._inner.cycle is not before:  # line and headers are complete
+        if self._inner.cycle is not before and self.phase is not Phase.ANSWER:  # line and headers are complete
             self._unasked = 0
             self._enter(Phase.ANSWER, now)
             return
         if self.phase is Phase.IDLE:
             self._enter(Phase.HEAD, now)
-        self._unasked += len(data)
+        self._unasked += len(data)  # a body, a part of a head, or requests that do not wait for their turn
         if self._unasked > MOST_UNASKED:
             self._refuse(now)
 
