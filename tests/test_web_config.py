@@ -314,9 +314,14 @@ def test_a_mistake_is_logged_once_and_tried_again(files: Files, caplog: pytest.L
             f"{TLS}  client_auth_type: VerifyClientCertIfGiven\n{CA}",
             "a weaker client_auth_type",
         ),
+        (
+            f"{TLS}{REQUIRED}{CA}  client_allowed_sans: [prometheus]\n",
+            f"{TLS}{REQUIRED}{CA}",
+            "client_allowed_sans away",
+        ),
         ("", TLS, "TLS switched on or off"),
     ],
-    ids=["emptied", "users", "client_auth", "tls"],
+    ids=["emptied", "users", "client_auth", "sans", "tls"],
 )
 def test_a_reload_never_opens_the_door(before: str, after: str, what: str, files: Files) -> None:
     """A file that is emptied, or asks for less than before, is refused until a restart."""

@@ -72,12 +72,12 @@ def _other_name(authority: Authority) -> Pair:
     return authority.client(x509.DNSName("grafana"), x509.RFC822Name("prometheus@example.org"))
 
 
-REFUSED: dict[str, Callable[[Authority], Pair | None]] = {
-    "none": lambda _: None,
-    "stranger": _stranger,
-    "expired": lambda authority: authority.client(days_ago=5),
-    "server": lambda authority: authority.server(),
-    "other_name": _other_name,
+REFUSED: dict[str, tuple[Callable[[Authority], Pair | None], str]] = {
+    "none": (lambda _: None, "TLS: PEER_DID_NOT_RETURN_A_CERTIFICATE"),
+    "stranger": (_stranger, "client certificate: unable to get local issuer certificate"),
+    "expired": (lambda authority: authority.client(days_ago=5), "client certificate: certificate has expired"),
+    "server": (lambda authority: authority.server(), "client certificate: unsuitable certificate purpose"),
+    "other_name": (_other_name, "client_allowed_sans names none"),
 }
 
 
@@ -85,11 +85,13 @@ REFUSED: dict[str, Callable[[Authority], Pair | None]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_certificates_that_are_refused(name: str, version: ssl.TLSVersion, house: House) -> None:
     """No certificate, another CA's, an expired one, a server's, one without an allowed name: nothing is answered."""
-    pair = REFUSED[name](house.authority)
+    make, reason = REFUSED[name]
+    pair = make(house.authority)
     if pair:
         pair.write(house.here, name)
     with pytest.raises(OSError, match=r"(?i)alert|closed|reset|eof|pipe"):
         house.get(context=house.context(name if pair else None, maximum_version=version))
+    until(lambda: any(reason in line for line in house.exporter.log))
     assert house.get()[0] == 200
 
 
@@ -393,8 +395,8 @@ def _stay(house: House, name: str, key: str, ended: dict[str, float], stop: thre
         finally:
             ended[key] = time.monotonic() - began
             closed.set()
+            speaking.join()  # before the descriptor is another's
             connection.close()
-            speaking.join()
 
 
 @pytest.mark.parametrize(

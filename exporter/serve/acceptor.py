@@ -77,10 +77,9 @@ class Acceptor:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                if error.errno not in _NO_DESCRIPTORS:
-                    raise
-                self._connections.end_one(now)
-                self._pause("no file descriptor left")
+                if error.errno in _NO_DESCRIPTORS:
+                    self._connections.end_one(now)
+                self._pause(f"not accepted: {error.strerror}")
                 return
             if self._connections.make_room(now):
                 self._refusals.tell("as many connections as may be, an idle one ended")
@@ -125,5 +124,5 @@ def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"client certificate: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error.args[0]}"
+        return f"TLS: {getattr(error, 'reason', None) or error.args[0]}"
     return "gone, or too slow, within the TLS handshake"

@@ -138,4 +138,6 @@ def _weaker(old: WebConfig, new: WebConfig) -> list[str]:
     before, after = (_RANK.index(config.tls_server_config.client_auth_type) for config in (old, new))
     if after < before:
         found.append("a weaker client_auth_type")
+    if old.tls_server_config.client_allowed_sans and not new.tls_server_config.client_allowed_sans:
+        found.append("taking client_allowed_sans away")
     return found

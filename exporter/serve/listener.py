@@ -98,14 +98,14 @@ class _Server(uvicorn.Server):
         self._entrances = [(entrance, Connections(entrance.most_connections)) for entrance in entrances]
         self._refusals = Refusals()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - it has its own
         await self.lifespan.startup()
         self.servers = cast(
             Any,
             [
                 Acceptor(bound, self._protocols(entrance.application), entrance.tls, connections, self._refusals)
                 for entrance, connections in self._entrances
-                for bound in (*entrance.sockets, *(sockets or ()))
+                for bound in entrance.sockets
             ],
         )
         self.started = True

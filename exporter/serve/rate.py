@@ -16,8 +16,9 @@ class TokenBucket:
         """Whether there was a token for one more request; without an interval there always is."""
         if not self._interval:
             return True
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) / self._interval)
-        self._at = now
+        passed = max(0.0, now - self._at)
+        self._tokens = min(self._burst, self._tokens + passed / self._interval)
+        self._at += passed
         if self._tokens < 1:
             return False
         self._tokens -= 1
