@@ -58,6 +58,16 @@ def test_who_goes_for_a_newcomer() -> None:
     assert len(connections) == 1
 
 
+def test_fewer_places() -> None:
+    """Without descriptors sixteen idle ones go, and no more than are left then may be open."""
+    peers = [Fake(Phase.HEAD, number) for number in range(40)]
+    connections = register(100, *peers)
+    connections.shrink(50)
+    assert [peer.ended for peer in peers] == [True] * 16 + [False] * 24
+    assert connections.make_room(50)
+    assert peers[16].ended
+
+
 def test_no_place_while_all_are_answered() -> None:
     """A connection that is being answered is never ended for another one."""
     busy = [Fake(Phase.ANSWER, 0), Fake(Phase.ANSWER, 0)]

@@ -300,7 +300,7 @@ def test_wrong_passwords_at_full_speed_delay_nobody(house: House) -> None:
     house.scrape()
     calm = sorted(house.scrape() for _ in range(9))[4]
     with subprocess.Popen(
-        [sys.executable, "-c", WRONG, str(house.here), str(house.port), "3"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRONG, str(house.here), str(house.port), "2"], stdout=subprocess.PIPE, text=True
     ) as guessing:
         took = []
         while guessing.poll() is None:
@@ -350,9 +350,8 @@ def test_slow_clients_are_cut(tmp_path: Path) -> None:
         houses.append(build(here, stack, HOUSE.format(sans="")))
     with houses[0].exporter, houses[1].exporter:
         ended: dict[str, float] = {}
-        stop = threading.Event()
         threads = [
-            threading.Thread(target=_stay, args=(house, name, f"{stack} {name}", ended, stop))
+            threading.Thread(target=_stay, args=(house, name, f"{stack} {name}", ended))
             for house, stack in zip(houses, STACKS, strict=True)
             for name in SLOW
         ]
@@ -371,7 +370,7 @@ def test_slow_clients_are_cut(tmp_path: Path) -> None:
     assert len(logged) < 40
 
 
-def _stay(house: House, name: str, key: str, ended: dict[str, float], stop: threading.Event) -> None:
+def _stay(house: House, name: str, key: str, ended: dict[str, float]) -> None:
     """Do as ``SLOW`` says until the server ends it, and note the seconds."""
     secure, send = SLOW[name]
     began = time.monotonic()
@@ -530,15 +529,32 @@ def test_one_place_is_enough(stack: str, tmp_path: Path) -> None:
         assert "Traceback" not in "".join(house.exporter.log)
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_without_descriptors(stack: str, tmp_path: Path) -> None:
+    """Where the process may have fewer files than connections it makes do with fewer connections."""
+    house = build(tmp_path, stack, HOUSE.format(sans=""))
+    with house.exporter:
+        house.scrape()
+        resource.prlimit(house.exporter.process.pid, resource.RLIMIT_NOFILE, (60, 60))
+        crowd = [socket.create_connection(("127.0.0.1", house.port), timeout=20) for _ in range(200)]
+        took = [house.scrape() for _ in range(10)]
+        for one in crowd:
+            one.close()
+        assert max(took) < 5
+        assert any("Too many open files" in line for line in house.exporter.log)
+        assert len(house.exporter.log) < 30
+
+
 def test_what_the_log_says(house: House) -> None:
     """After all that a few lines tell of it, and none holds a password, a hash or a key."""
     key = (house.here / "server.key").read_text().splitlines()[1]
     with pytest.raises(OSError, match=r"(?i)alert|closed|reset|eof|pipe"):
         house.get(context=house.context(None))
     house.get(authorization=basic(password="a wrong one"))
+    context = house.context()
     for _ in range(60):
         plain = socket.create_connection(("localhost", house.port), timeout=20)
-        with house.context().wrap_socket(plain, server_hostname="localhost") as secure:
+        with context.wrap_socket(plain, server_hostname="localhost") as secure:
             secure.sendall(b"not a request\r\n\r\n")
             assert secure.recv(12) == b"HTTP/1.1 400"
     until(lambda: any("connection refused" in line for line in house.exporter.log))

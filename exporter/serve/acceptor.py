@@ -78,7 +78,7 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno in _NO_DESCRIPTORS:
-                    self._connections.end_one(now)
+                    self._connections.shrink(now)
                 self._pause(f"not accepted: {error.strerror}")
                 return
             if self._connections.make_room(now):
@@ -87,7 +87,6 @@ class Acceptor:
 
     def _begin(self, accepted: socket.socket, client: str) -> None:
         accepted.settimeout(0)
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does not for a socket made elsewhere
         visitor = Visitor(self._new(), self._connections)
         visitor.opening = self._loop.create_task(self._open(visitor, accepted, client))
 
@@ -102,6 +101,8 @@ class Acceptor:
 
     async def _open(self, visitor: Visitor, accepted: socket.socket, client: str) -> None:
         try:
+            # asyncio does not for a socket that it did not make
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await self._loop.connect_accepted_socket(
                 lambda: visitor,
                 accepted,

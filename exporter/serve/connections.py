@@ -16,6 +16,7 @@ class Phase(Enum):
     CLOSING = "closing"  # all is said
 
 
+_SPARE = 16
 PATIENCE = {Phase.HANDSHAKE: 10.0, Phase.HEAD: 10.0, Phase.ANSWER: 120.0, Phase.IDLE: 75.0, Phase.CLOSING: 2.0}
 
 
@@ -59,6 +60,13 @@ class Connections:
     def make_room(self, now: float) -> bool:
         """Give a newcomer a place; True where another one had to go for it."""
         return len(self._open) >= self._most and self.end_one(now)
+
+    def shrink(self, now: float) -> None:
+        """Fewer places from now on: there are no descriptors for more, and the rest of the exporter needs some."""
+        for _ in range(_SPARE):
+            if not self.end_one(now):
+                break
+        self._most = max(1, len(self._open))
 
     def end_one(self, now: float) -> bool:
         """End the connection that is missed least; False where every one is being answered."""
