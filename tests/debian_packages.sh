@@ -2,8 +2,8 @@
 # The real parts that the tests talk to, from Debian: installed where we may, named where we may not.
 # No service is started by it.
 set -eu
-PACKAGES='bash busybox-static dash dropbear-bin fish iproute2 locales openssh-client openssh-server procps prometheus
-    shellcheck strace sudo systemd tcsh tinysshd util-linux'
+PACKAGES='bash busybox-static dash dropbear-bin fish iproute2 locales openssh-client openssh-server openssl procps
+    prometheus shellcheck strace sudo systemd tcsh tinysshd util-linux'
 
 missing=''
 for package in $PACKAGES; do

@@ -52,16 +52,27 @@ def reasons(text: str) -> dict[str, str]:
     return {dict(labels)["node"]: dict(labels)["reason"] for labels in found}
 
 
+_WITHOUT = "import sys; sys.modules.update(dict.fromkeys({})); from exporter.cli.main import main; sys.exit(main())"
+
+
 class Running:
-    """``kubelet-cert-exporter run`` on a port of its own. Use as a context manager.
+    """``kubelet-cert-exporter run`` on a port of its own, as if ``without`` were not installed. A context manager.
 
     ``wrapper`` is a command that becomes the exporter in the end: setpriv, ``strace -D``.
     """
 
-    def __init__(self, config: Path, *flags: str, command: str = "run", wrapper: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        config: Path,
+        *flags: str,
+        command: str = "run",
+        wrapper: Sequence[str] = (),
+        without: tuple[str, ...] = (),
+    ) -> None:
         where = [f"--config.file={config}"] if command == "run" else []
+        how = ["-c", _WITHOUT.format(without)] if without else ["-m", "exporter"]
         self.process = subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "exporter", command, *where, "--web.listen-address=127.0.0.1:0", *flags],
+            [*wrapper, sys.executable, *how, command, *where, "--web.listen-address=127.0.0.1:0", *flags],
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,

@@ -171,10 +171,13 @@ def test_config_check_of_the_example(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == f"{config}: no mistakes; nodes: 128\n"
 
 
-def test_web_config_file_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """--web.config.file is refused with a clear error until it is supported."""
-    assert main(["run", "--web.config.file=web.yaml"]) == 2
-    assert capsys.readouterr().err.startswith("--web.config.file: not supported yet")
+def test_a_web_config_file_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A check tells of both files, the configuration and the web configuration, in one go."""
+    assert main(["run", "--config.check", "--config.file=c.yaml", "--web.config.file=web.yaml"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "web.yaml: cannot be read: No such file or directory",
+        "c.yaml: cannot be read: No such file or directory",
+    ]
 
 
 def test_an_address_that_cannot_be_had_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

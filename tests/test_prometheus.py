@@ -24,8 +24,8 @@ pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="Debi
 
 
 @contextmanager
-def prometheus(directory: Path, target: str) -> Iterator[str]:
-    """A Prometheus on loopback that scrapes ``target`` each second; its URL."""
+def prometheus(directory: Path, target: str, **scrape: object) -> Iterator[str]:
+    """A Prometheus on loopback that scrapes ``target`` each second, ``scrape`` being how; its URL."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     config = directory / "prometheus.yml"
@@ -37,6 +37,7 @@ def prometheus(directory: Path, target: str) -> Iterator[str]:
                     {
                         "job_name": "kubelet-cert-exporter",
                         "honor_labels": True,
+                        **scrape,
                         "static_configs": [{"targets": [target], "labels": {"node": "the exporter's own"}}],
                     }
                 ],

@@ -6,6 +6,7 @@ import argparse
 
 from exporter import __version__
 from exporter.log import LogFormat, LogLevel
+from exporter.serve.listener import MOST_CONNECTIONS
 
 PROGRAM = "kubelet-cert-exporter"
 DEFAULT_ADDRESS = ":10087"
@@ -95,10 +96,36 @@ def _web(parser: argparse.ArgumentParser, address: str) -> None:
         help=f"where to serve; may be repeated; default: {address}",
     )
     parser.set_defaults(default_address=address)
-    parser.add_argument("--web.config.file", dest="web_config", metavar="FILE", help="not supported yet")
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        metavar="FILE",
+        help="TLS, client certificates, users: exporter-toolkit's format",
+    )
+    parser.add_argument(
+        "--web.health-listen-address",
+        dest="health_listen",
+        metavar="ADDRESS",
+        action="append",
+        help="serve /-/healthy and /-/ready here too, plain; may be repeated",
+    )
+    parser.add_argument(
+        "--web.max-connections",
+        dest="max_connections",
+        metavar="NUMBER",
+        type=_connections,
+        default=MOST_CONNECTIONS,
+        help="connections at once; idle ones make room for new ones; default: %(default)s",
+    )
     parser.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="let POST /-/reload reload"
     )
+
+
+def _connections(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65536:
+        raise argparse.ArgumentTypeError("a number from 1 to 65536 is needed")
+    return int(text)
 
 
 def _log(parser: argparse.ArgumentParser, level: LogLevel = LogLevel.INFO) -> None:

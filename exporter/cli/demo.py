@@ -16,9 +16,9 @@ from rich.table import Table
 
 from exporter.cli.service import Service, leave
 from exporter.cli.table import fleet_table
+from exporter.cli.web import open_web
 from exporter.demo.world import FLEET, World
 from exporter.rounds.keeper import Kept
-from exporter.serve.listener import listen, url
 
 _EVERY = 1.0
 _EVERY_WITHOUT_TERMINAL = 30.0
@@ -40,17 +40,17 @@ Your own nodes: see the README, "Your own nodes in five minutes", then
 
 def command(given: argparse.Namespace) -> int:
     """Run until a signal. Raises ConfigurationError."""
-    sockets = listen(given.listen or [given.default_address])
+    web = open_web(given)
     with tempfile.TemporaryDirectory(prefix="kubelet-cert-exporter-demo-") as temporary:
         world = World(Path(given.directory or temporary).absolute(), random.Random())  # noqa: S311 - rotation times
         world.start()
         try:
-            service = Service(str(world.config), Kept(str(world.config)), sockets, lifecycle=given.lifecycle)
+            service = Service(str(world.config), Kept(str(world.config)), web)
             console = Console()
             console.print(
                 _INTRODUCTION.format(
                     count=len(FLEET),
-                    url=url(sockets[0]),
+                    url=web.urls[0],
                     switch=world.switch("worker-01.prod"),
                     program=sys.argv[0],
                 ),

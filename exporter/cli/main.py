@@ -10,7 +10,7 @@ from collections.abc import Callable
 from exporter import log
 from exporter.cli import arguments, demo, node_script, run, visit
 from exporter.cli.output import nobody_reads
-from exporter.errors import ConfigurationError, Mistake
+from exporter.errors import ConfigurationError
 
 COULD_NOT = 2
 BROKEN_PIPE = 141  # as a shell tells SIGPIPE
@@ -29,7 +29,6 @@ def main(argv: list[str] | None = None) -> int:
     if "log_level" in given:
         log.configure(log.LogLevel(given.log_level), log.LogFormat(given.log_format))
     try:
-        _refuse_web_config(given)
         return _COMMANDS[given.command](given)
     except ConfigurationError as error:
         for mistake in error.mistakes:
@@ -46,9 +45,3 @@ def main(argv: list[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 - the last wall, told whole
         traceback.print_exc()
         return COULD_NOT  # not 1, which is a verdict
-
-
-def _refuse_web_config(given: argparse.Namespace) -> None:
-    if getattr(given, "web_config", None):
-        message = "not supported yet: put a reverse proxy with TLS before the exporter"
-        raise ConfigurationError(Mistake("--web.config.file", message))

@@ -6,22 +6,34 @@ import argparse
 import signal
 
 from exporter.cli.service import Service, leave
-from exporter.errors import ConfigurationError, Mistake
+from exporter.cli.web import doorkeeper, open_web
+from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.catalogue import Catalogue
 from exporter.rounds.keeper import Kept
-from exporter.serve.listener import listen
 
 
 def command(given: argparse.Namespace) -> int:
     """Visit the fleet and serve its metrics until a signal. Raises ConfigurationError."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
-    kept = Kept(given.config_file)
     if given.config_check:
-        _tell_problems(kept.catalogue)
-        print(f"{given.config_file}: no mistakes; nodes: {len(kept.catalogue.nodes)}")
+        _check(given)
         return 0
-    sockets = listen(given.listen or [given.default_address])
-    return leave(Service(given.config_file, kept, sockets, lifecycle=given.lifecycle).run())
+    kept = Kept(given.config_file)
+    return leave(Service(given.config_file, kept, open_web(given)).run())
+
+
+def _check(given: argparse.Namespace) -> None:
+    """Both files, and what they name."""
+    mistakes = Mistakes()
+    with mistakes.gathered():
+        doorkeeper(given)
+    nodes = 0
+    with mistakes.gathered():
+        catalogue = Kept(given.config_file).catalogue
+        _tell_problems(catalogue)
+        nodes = len(catalogue.nodes)
+    mistakes.tell()
+    print(f"{given.config_file}: no mistakes; nodes: {nodes}")
 
 
 def _tell_problems(catalogue: Catalogue) -> None:

@@ -6,15 +6,18 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable
 
 from exporter import __version__
+from exporter.cli.web import Web
+from exporter.errors import Mistake
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.keeper import Keeper, Kept
 from exporter.rounds.state import FleetState
-from exporter.serve.listener import Listener, url
+from exporter.serve.door import Door, Rules
+from exporter.serve.listener import Entrance, Listener, url
+from exporter.serve.users import Passwords
 from exporter.serve.web import Backend, Endpoints
 
 log = logging.getLogger(__name__)
@@ -32,18 +35,20 @@ def leave(left: list[str]) -> int:
 class Service:
     """One exporter. :meth:`run` returns once a signal ended it."""
 
-    def __init__(self, path: str, kept: Kept, sockets: list[socket.socket], *, lifecycle: bool) -> None:
+    def __init__(self, path: str, kept: Kept, web: Web) -> None:
         state = FleetState()
         self.daemon = Daemon(state)
         self._keeper = Keeper(path, kept, self.daemon, state)
-        self._sockets = sockets
+        self._web = web
+        self._passwords = Passwords()
         backend = Backend(
             snapshot=self.daemon.snapshot,
-            reload=self._keeper.reload if lifecycle else None,
+            reload=self._reload if web.lifecycle else None,
             is_alive=self.daemon.is_alive,
             ready_after=lambda: self._keeper.config.ready_after,
+            door=lambda: web.doorkeeper.status if web.doorkeeper else None,
         )
-        self._listener = Listener(Endpoints(backend).application(), sockets)
+        self._listener = self._listening(Endpoints(backend))
 
     def run(self, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
         """Visit and serve until SIGTERM or SIGINT; the threads that did not end in time.
@@ -52,9 +57,10 @@ class Service:
         """
         self.daemon.start()
         self._keeper.start()
-        log.info(
-            "serving", extra={"version": __version__, "addresses": ",".join(url(bound) for bound in self._sockets)}
-        )
+        if self._web.doorkeeper:
+            self._web.doorkeeper.start()
+        probes = {"probes": ",".join(map(url, self._web.health_sockets))} if self._web.health_sockets else {}
+        log.info("serving", extra={"version": __version__, "addresses": ",".join(self._web.urls), **probes})
 
         def on_loop(loop: asyncio.AbstractEventLoop) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,8 +72,27 @@ class Service:
         left = self.daemon.stop()
         if not self._keeper.stop(within=0.5):
             left.append("keeper")
+        if self._web.doorkeeper and not self._web.doorkeeper.stop(within=0.5):
+            left.append("doorkeeper")
+        if not self._passwords.stop(within=0.5):
+            left.append("passwords")
         log.info("stopped", extra={"threads_left": ",".join(left)} if left else {})
         return left
+
+    def _listening(self, endpoints: Endpoints) -> Listener:
+        """The endpoints behind their door, and the probes beside it."""
+        web, nothing = self._web, Rules()
+        door = Door(
+            endpoints.application(), lambda: web.doorkeeper.rules if web.doorkeeper else nothing, self._passwords
+        )
+        tls = web.doorkeeper.tls if web.doorkeeper else None
+        entrances = [Entrance(door, web.sockets, tls, web.most_connections)]
+        if web.health_sockets:
+            entrances.append(Entrance(endpoints.probes(), web.health_sockets))
+        return Listener(*entrances, closing=self._passwords.forget_waiting)
+
+    def _reload(self) -> tuple[Mistake, ...]:
+        return (*self._keeper.reload(), *(self._web.doorkeeper.look() if self._web.doorkeeper else ()))
 
     def _end(self) -> None:
         self._listener.stop()

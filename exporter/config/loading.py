@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +17,7 @@ from exporter.config.schema import Config, NodeEntry
 from exporter.config.value import BESIDE, from_environment
 from exporter.errors import ConfigurationError, Mistake
 
+Shape = TypeVar("Shape", bound=BaseModel)
 LARGEST_FILE = 64 * 1024 * 1024
 _IN_OUR_WORDS = {
     "missing": "needed",
@@ -60,6 +61,15 @@ def load(path: str) -> tuple[Config, Document]:
     if config is None or found:
         raise ConfigurationError(*(mistake for _, mistake in sorted(found, key=lambda pair: pair[0])))
     return config, document
+
+
+def validated(model: type[Shape], data: dict[str, Any], document: Document) -> Shape:
+    """A document's data as a section of another file. Raises ConfigurationError with every mistake."""
+    try:
+        return model.model_validate(data, context={BESIDE: document.name})
+    except ValidationError as error:
+        found = sorted(_mistakes_of(error, document, model), key=lambda pair: pair[0])
+        raise ConfigurationError(*(mistake for _, mistake in found)) from None
 
 
 def _doubled_names(document: Document) -> Iterator[tuple[int, Mistake]]:

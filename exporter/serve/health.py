@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from exporter import __version__
 from exporter.errors import Reason
 from exporter.model.report import ExporterCounters
+from exporter.serve.doorkeeper import DoorStatus
 from exporter.serve.exposition import Format
 
 PREFIX = "kubelet_cert_exporter"
@@ -95,12 +96,36 @@ def _credentials(now: ExporterCounters) -> Iterable[Metric]:
     yield ends
 
 
-class Health:
-    """Our own registry: the counters, this process and this Python."""
+class DoorCollector(Collector):
+    """How the web configuration was last read; nothing where there is none."""
 
-    def __init__(self, counters: Callable[[], ExporterCounters]) -> None:
+    def __init__(self, status: Callable[[], DoorStatus | None]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        now = self._status()
+        if now is not None:
+            yield GaugeMetricFamily(
+                f"{PREFIX}_web_config_last_reload_successful",
+                "1 if the web configuration and its certificates are used as the files have them; 0 if older ones are.",
+                int(now.successful),
+            )
+            yield GaugeMetricFamily(
+                f"{PREFIX}_web_config_last_reload_success_timestamp_seconds",
+                "When the web configuration, or a file that it names, was last taken in.",
+                now.loaded,
+            )
+
+
+class Health:
+    """Our own registry: the counters, the door, this process and this Python."""
+
+    def __init__(
+        self, counters: Callable[[], ExporterCounters], door: Callable[[], DoorStatus | None] = lambda: None
+    ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(HealthCollector(counters))
+        self._registry.register(DoorCollector(door))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 

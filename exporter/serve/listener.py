@@ -6,20 +6,28 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
 
 import uvicorn
-from starlette.applications import Starlette
 
 from exporter.errors import ConfigurationError, Mistake
+from exporter.serve.acceptor import Acceptor
+from exporter.serve.connections import PATIENCE, Connections, Phase
+from exporter.serve.door import Application
+from exporter.serve.protocol import MOST_UNASKED
+from exporter.serve.refusals import Refusals
 
-_BACKLOG = 128
-_MOST_CONNECTIONS = 512
-_KEEP_ALIVE = 75
+MOST_CONNECTIONS = 512
+_BACKLOG = 1024
 _GRACE = 1  # seconds for requests under way when the exporter stops
+_SWEEP = 5  # of uvicorn's ticks, ten of which are a second
 
 
-def listen(addresses: list[str]) -> list[socket.socket]:
+def listen(addresses: list[str], flag: str = "--web.listen-address") -> list[socket.socket]:
     """Bind every ``host:port``, ``:port`` or ``[::1]:port``. Raises ConfigurationError that names each that fails."""
     bound: list[socket.socket] = []
     mistakes: list[Mistake] = []
@@ -30,7 +38,7 @@ def listen(addresses: list[str]) -> list[socket.socket]:
             problem = str(error)
             if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
                 problem = "in use by another process; choose another port"
-            mistakes.append(Mistake(f"--web.listen-address={address}", problem))
+            mistakes.append(Mistake(f"{flag}={address}", problem))
     if mistakes:
         for one in bound:
             one.close()
@@ -38,38 +46,41 @@ def listen(addresses: list[str]) -> list[socket.socket]:
     return bound
 
 
-def url(bound: socket.socket) -> str:
+def url(bound: socket.socket, scheme: str = "http") -> str:
     """Where a person finds what is served on this socket."""
     host, port = bound.getsockname()[:2]
     if host in ("::", "0.0.0.0"):  # noqa: S104 - a comparison
         host = "localhost"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Sockets that lead to one application, and how many connections they may have, all together."""
+
+    application: Application
+    sockets: list[socket.socket]
+    tls: ssl.SSLContext | None = None
+    most_connections: int = MOST_CONNECTIONS
 
 
 class Listener:
-    """One application on bound sockets."""
+    """Entrances served by one loop. ``closing`` is called in the loop once it ends."""
 
-    def __init__(self, application: Starlette, sockets: list[socket.socket]) -> None:
-        self._sockets = sockets
-        config = uvicorn.Config(
-            application,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=_GRACE,
-        )
-        self._server = _Server(config)
-        self._loop_factory = config.get_loop_factory()
+    def __init__(self, *entrances: Entrance, closing: Callable[[], None] = lambda: None) -> None:
+        self._server = _Server(entrances)
+        self._closing = closing
+        self._loop_factory = self._server.config.get_loop_factory()
 
     def run(self, on_loop: Callable[[asyncio.AbstractEventLoop], None]) -> None:
         """Serve until :meth:`stop`; ``on_loop`` gets the running loop first, to add its signal handlers."""
 
         async def serve() -> None:
             on_loop(asyncio.get_running_loop())
-            await self._server.serve(self._sockets)
+            try:
+                await self._server.serve()
+            finally:
+                self._closing()
 
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
             runner.run(serve())
@@ -80,11 +91,63 @@ class Listener:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals alone: the command line has its own handlers."""
+    """Accepts for itself, so that handshakes and idle connections count; leaves signals to the command line."""
+
+    def __init__(self, entrances: tuple[Entrance, ...]) -> None:
+        super().__init__(_config(entrances[0].application))
+        self._entrances = [(entrance, Connections(entrance.most_connections)) for entrance in entrances]
+        self._refusals = Refusals()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - it has its own
+        await self.lifespan.startup()
+        self.servers = cast(
+            Any,
+            [
+                Acceptor(bound, self._protocols(entrance.application), entrance.tls, connections, self._refusals)
+                for entrance, connections in self._entrances
+                for bound in entrance.sockets
+            ],
+        )
+        self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        for _, connections in self._entrances if counter % _SWEEP == 0 else ():
+            for phase in connections.sweep(time.monotonic()):
+                if phase is not Phase.IDLE:
+                    self._refusals.tell(f"too slow, phase {phase.value}")
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for _, connections in self._entrances:
+            connections.end_all()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def _protocols(self, application: Application) -> Callable[[], asyncio.Protocol]:
+        """Makes uvicorn's protocol for each connection, all of them in this server's state."""
+        config = _config(application)
+        config.load()
+        made = cast(Callable[..., asyncio.Protocol], config.http_protocol_class)
+        return lambda: made(config=config, server_state=self.server_state, app_state=self.lifespan.state)
+
+
+def _config(application: Application) -> uvicorn.Config:
+    return uvicorn.Config(
+        cast(Any, application),
+        log_config=None,
+        log_level="error",  # each malformed request would be a line
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=int(PATIENCE[Phase.IDLE]),
+        timeout_graceful_shutdown=_GRACE,
+        h11_max_incomplete_event_size=MOST_UNASKED,
+    )
 
 
 def _bind(address: str) -> socket.socket:

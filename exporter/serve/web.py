@@ -17,6 +17,7 @@ from exporter import __version__
 from exporter.errors import Mistake, Reason
 from exporter.model.report import FleetSnapshot
 from exporter.serve.compression import accepts_gzip, gzip
+from exporter.serve.doorkeeper import DoorStatus
 from exporter.serve.exposition import choose_format, render
 from exporter.serve.health import Health
 
@@ -43,6 +44,7 @@ class Backend:
     reload: Callable[[], tuple[Mistake, ...]] | None
     is_alive: Callable[[], bool]  # False: the fleet is not visited any more
     ready_after: Callable[[], float]  # seconds after the start; then ready whatever is still unvisited
+    door: Callable[[], DoorStatus | None] = lambda: None  # None without --web.config.file
     clock: Callable[[], float] = time.time
 
 
@@ -52,7 +54,7 @@ class Endpoints:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._started = time.monotonic()
-        self._health = Health(lambda: backend.snapshot().counters)
+        self._health = Health(lambda: backend.snapshot().counters, backend.door)
         # one scrape renders at a time: they would only take each other's time
         self._rendering = asyncio.Lock()
         self._reloading = asyncio.Lock()
@@ -67,6 +69,10 @@ class Endpoints:
                 Route("/-/reload", self.reload, methods=["POST", "PUT"]),
             ]
         )
+
+    def probes(self) -> Starlette:
+        """What an orchestrator asks, and nothing else."""
+        return Starlette(routes=[Route("/-/healthy", self.healthy), Route("/-/ready", self.ready)])
 
     async def landing(self, _request: Request) -> Response:
         reports = self._backend.snapshot().reports
