@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +32,12 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 200:30:400
+Subsystem sftp internal-sftp
+AcceptEnv *
+PermitUserEnvironment yes
+AllowTcpForwarding yes
+AllowAgentForwarding yes
+X11Forwarding yes
 LogLevel VERBOSE
 """
 
@@ -237,3 +245,122 @@ def test_fifty_nodes_by_certificates_that_are_renewed(site: Site) -> None:
     assert sum(samples(text)["kubelet_cert_node_up"].values()) == FLEET
     assert sum(samples(text)["kubelet_cert_exporter_visit_failures_total"].values()) == 0
     assert most == {EDGE: 1}
+
+
+# What the key of a forced command is worth to a thief.
+
+MARK = "/var/log/was-here"
+FORCED = "kubelet-cert-exporter answer"
+
+
+@dataclass(frozen=True)
+class Theft:
+    """What a thief tries: flags and words of ssh(1), and what is typed."""
+
+    flags: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    text: str = ""
+    refusal: str = ""  # what sshd says, where it does not even come to the script
+
+
+THEFTS = {
+    "a command": Theft(words=(f"touch {MARK}",)),
+    "a command in the script's place": Theft(words=("/bin/sh", "-c", f"touch {MARK}")),
+    "a shell": Theft(text=f"touch {MARK}\n"),
+    "a shell with a terminal": Theft(("-tt",), text=f"touch {MARK}\nexit\n", refusal="PTY allocation request failed"),
+    "words for the script": Theft(words=(f"; touch {MARK}; $(touch {MARK}) `touch {MARK}`",)),
+    "a script on standard input": Theft(words=("sh -s",), text=f"touch {MARK}\n"),
+    "a path before all others": Theft(
+        ("-o", "SetEnv=PATH=/tmp LD_PRELOAD=/tmp/x.so BASH_ENV=/tmp/x ENV=/tmp/x"), ("true",)
+    ),
+    "a locale of its own": Theft(("-o", "SetEnv=LC_ALL=x LANG=x IFS=/"), ("true",)),
+    "an agent that is forwarded": Theft(("-A",), (f"ssh-add -l && touch {MARK}",)),
+    "a display": Theft(("-X",), (f"touch {MARK}",)),
+    "the sftp subsystem": Theft(("-s",), ("sftp",)),
+}
+
+
+def ssh_flags(site: Site, key: str) -> list[str]:
+    options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=INFO", "ConnectTimeout=10")
+    return [
+        "-F", "none", "-i", str(site.directory / key), "-o", "IdentitiesOnly=yes", "-p", str(site.port),
+        *(word for option in options for word in ("-o", option)),
+    ]  # fmt: skip
+
+
+def steal(site: Site, *words: str, text: str = "", timeout: float = 30) -> str:
+    """What a program says of it, both streams."""
+    done = subprocess.run(
+        words, input=text, capture_output=True, text=True, timeout=timeout, check=False, env=environment(DISPLAY=":0")
+    )
+    return done.stdout + done.stderr
+
+
+def is_untouched(site: Site) -> bool:
+    return site.nodes[0].run("test", "-e", MARK, check=False).returncode != 0
+
+
+@pytest.mark.parametrize("name", THEFTS)
+def test_a_stolen_key_runs_one_script(name: str, site: Site) -> None:
+    """Whatever is asked for, the script's answer comes, as nobody asked for anything, and nothing is written."""
+    theft = THEFTS[name]
+    flags = ssh_flags(site, "id_forced")
+    said = steal(site, "ssh", *flags, *theft.flags, f"{ACCOUNT}@{address(1)}", *theft.words, text=theft.text)
+    if theft.refusal:
+        assert theft.refusal in said
+    else:
+        assert re.search(rf"^{FORCED} [0-9.]+ begin$", said, re.MULTILINE)
+        assert re.search(rf"^{FORCED} [0-9.]+ end$", said, re.MULTILINE)
+    assert "PRIVATE KEY" not in said
+    assert is_untouched(site)
+
+
+def test_a_stolen_key_copies_nothing(site: Site) -> None:
+    """Neither sftp nor scp, old or new, brings a file there or away."""
+    flags = ssh_flags(site, "id_forced")
+    flags[flags.index("-p")] = "-P"
+    where = f"{ACCOUNT}@{address(1)}"
+    (site.directory / "loot").write_text("x")
+    steal(site, "sftp", "-b", "-", *flags, where, text=f"put {site.directory}/loot {MARK}\n")
+    for old in ((), ("-O",)):
+        steal(site, "scp", *old, *flags, str(site.directory / "loot"), f"{where}:{MARK}")
+        steal(site, "scp", *old, *flags, f"{where}:/etc/passwd", str(site.directory / "stolen"))
+    assert is_untouched(site)
+    assert not (site.directory / "stolen").exists()
+
+
+@pytest.mark.parametrize("direction", ["-L", "-R", "-D", "-W"])
+def test_a_stolen_key_forwards_nothing(direction: str, site: Site) -> None:
+    """No port is forwarded either way, and no socket proxied."""
+    flags = [*ssh_flags(site, "id_forced"), "-o", "ExitOnForwardFailure=yes"]
+    where = f"{ACCOUNT}@{address(1)}"
+    with socket.create_server(("127.0.0.1", 0)) as target:
+        target.settimeout(0.2)
+        goal, entry = target.getsockname()[1], free_port()
+        if direction == "-W":
+            steal(site, "ssh", *flags, "-W", f"127.0.0.1:{goal}", where, text="hello")
+        else:
+            how = {"-L": f"{entry}:127.0.0.1:{goal}", "-R": f"{entry}:127.0.0.1:{goal}", "-D": str(entry)}[direction]
+            forwarding = subprocess.Popen(
+                ["ssh", *flags, "-N", direction, how, where], stderr=subprocess.DEVNULL, env=environment()
+            )
+            try:
+                _try_entry(entry, goal, direction)
+            finally:
+                forwarding.kill()
+                forwarding.wait(10)
+        with pytest.raises(TimeoutError):
+            target.accept()
+
+
+def _try_entry(entry: int, goal: int, direction: str) -> None:
+    """Send something into the near end, as soon as there is one, and for two seconds at most."""
+    socks = bytes([5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1]) + goal.to_bytes(2, "big")
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", entry), timeout=1) as near:
+            near.sendall(socks if direction == "-D" else b"hello")
+            near.settimeout(1)
+            near.recv(64)
+            return
+        time.sleep(0.1)

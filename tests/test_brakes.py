@@ -1,0 +1,102 @@
+"""A wrong key on two hundred nodes: logins pause before accounts are locked; a reload with the right one ends it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.demo.signer import Authority
+from exporter.demo.store import FileStore
+from exporter.errors import Reason
+from exporter.rounds.brake import LAST, LEAST, PAUSE, Brake
+from tests.running import Running, reasons, samples
+from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd
+
+FLEET = 200
+NOW = 1e9
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[Sshd]:
+    """Two hundred addresses, each a node."""
+    make_key(tmp_path / "right", "ed25519")
+    make_key(tmp_path / "wrong", "ed25519")
+    FileStore(tmp_path / "pki").update(Authority().client("worker", time.time() - 60, 86400), time.time())
+    sshd = Sshd(tmp_path, [Host(address(256 + number)) for number in range(FLEET)], [tmp_path / "right"])
+    sshd.start()
+    try:
+        yield sshd
+    finally:
+        sshd.stop()
+
+
+@needs_sshd
+def test_a_wrong_key_on_two_hundred_nodes(farm: Sshd, tmp_path: Path) -> None:
+    """Fewer than sixty are tried; a gauge, a reason and one log line say so; the right key and a reload end it."""
+    for half in ("", ".pub"):
+        shutil.copy(tmp_path / f"wrong{half}", tmp_path / f"id{half}")
+    (tmp_path / "known_hosts").write_text(farm.known_hosts())
+    document = {
+        "ssh": {"known_hosts": "known_hosts", "identities": [{"file": "id"}], "logins_per_second": 100},
+        "defaults": {"user": USER, "port": farm.port, "paths": {"store": str(tmp_path / "pki")}},
+        "groups": {"all": {"nodes": [{"name": f"n{n}", "address": address(256 + n)} for n in range(FLEET)]}},
+    }
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps(document))
+    paused = "kubelet_cert_exporter_logins_paused"
+    with Running(config) as exporter:
+        exporter.wait_for(lambda: samples(exporter.scrape())[paused][()] == 1)
+        exporter.wait_for(lambda: len(reasons(exporter.scrape())) == FLEET and "not_yet_visited" not in said(exporter))
+        assert said(exporter) == {Reason.AUTH_FAILED, Reason.LOGINS_PAUSED}
+        tried = farm.log.read_text().count("method publickey")
+        assert LEAST <= tried < 60
+        assert sum("too many logins were refused" in line for line in exporter.log) == 1
+        assert not any("reason=logins_paused" in line and "visit failed" in line for line in exporter.log)
+
+        shutil.copy(tmp_path / "right", tmp_path / "id")
+        exporter.process.send_signal(signal.SIGHUP)
+        exporter.wait_for(lambda: sum(samples(exporter.scrape())["kubelet_cert_node_up"].values()) == FLEET, 60)
+        assert samples(exporter.scrape())[paused][()] == 0
+    assert farm.log.read_text().count("method publickey") == tried + FLEET
+
+
+def said(exporter: Running) -> set[str]:
+    return set(reasons(exporter.scrape()).values())
+
+
+def after(*outcomes: bool, brake: Brake | None = None) -> Brake:
+    """A brake that saw these; True is a refused login."""
+    seen = brake or Brake()
+    for refused in outcomes:
+        seen = seen.after(NOW, refused=refused)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("refused", "taken", "pauses"),
+    [(LEAST, 0, True), (LEAST - 1, 0, False), (LEAST, 79, True), (LEAST, 80, False), (LEAST + 1, 80, True)],
+)
+def test_when_a_pause_begins(refused: int, taken: int, pauses: bool) -> None:
+    """At twenty of the last hundred, where they are more than a fifth."""
+    assert after(*[False] * taken, *[True] * refused).is_on(NOW) is pauses
+
+
+def test_what_is_long_ago_does_not_count() -> None:
+    """Only the last hundred are looked at."""
+    assert not after(*[True] * (LEAST - 1), *[False] * LAST, *[True] * (LEAST - 1)).is_on(NOW)
+
+
+def test_a_pause_ends_by_itself() -> None:
+    """After a quarter of an hour, and by a clock that was set back; then it takes twenty more to begin another."""
+    brake = after(*[True] * LEAST)
+    assert brake.is_on(NOW + PAUSE - 1)
+    assert not brake.is_on(NOW + PAUSE)
+    assert not brake.is_on(NOW - 1)
+    again = brake.after(NOW + PAUSE, refused=True)
+    assert not again.is_on(NOW + PAUSE)
