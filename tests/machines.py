@@ -31,6 +31,7 @@ for one in {private}; do
 done
 rm -f /etc/nologin
 mkdir -p /var/lib/kubelet
+{before}
 {more}
 echo ready
 exec sleep infinity
@@ -43,7 +44,7 @@ def _why_not() -> str:
         return "machines of their own need root (mount namespaces, sudo)"
     if not (Path(SSHD).exists() and shutil.which("sudo")):
         return "no OpenSSH server or no sudo on this machine"
-    script = _FURNISH.format(private=" ".join(_PRIVATE), more="exit 0")
+    script = _FURNISH.format(private=" ".join(_PRIVATE), before="", more="exit 0")
     tried = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, timeout=30, check=False
     )
@@ -56,12 +57,15 @@ def needs_machines() -> pytest.MarkDecorator:
 
 
 class Machine:
-    """One such machine. ``of`` shares the accounts and files of another, with a /var/lib/kubelet of its own."""
+    """One such machine. ``of`` shares the accounts and files of another, with a /var/lib/kubelet of its own.
 
-    def __init__(self, *, of: Machine | None = None, kubelet: Path | None = None) -> None:
+    ``before`` is what a shell does there first of all.
+    """
+
+    def __init__(self, *, of: Machine | None = None, kubelet: Path | None = None, before: str = "") -> None:
         more = f"mount --bind '{kubelet}' /var/lib/kubelet" if kubelet else ""
         if of is None:
-            script = _FURNISH.format(private=" ".join(_PRIVATE), more=more)
+            script = _FURNISH.format(private=" ".join(_PRIVATE), before=before, more=more)
         else:
             script = f"set -eu\n{more}\necho ready\nexec sleep infinity\n"
         enter = of.entering if of else []
@@ -121,9 +125,9 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(*, of: Machine | None = None, kubelet: Path | None = None) -> Iterator[Machine]:
+def machine(*, of: Machine | None = None, kubelet: Path | None = None, before: str = "") -> Iterator[Machine]:
     """A machine for as long as the block lasts."""
-    made = Machine(of=of, kubelet=kubelet)
+    made = Machine(of=of, kubelet=kubelet, before=before)
     try:
         yield made
     finally:
