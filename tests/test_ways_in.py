@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter.config.settings import NODE_SCRIPT
 from exporter.demo.signer import Authority
 from tests.machines import Machine, environment, free_port, machine, needs_machines, wait_for_sshd
 from tests.running import Running, samples
@@ -245,6 +246,16 @@ def test_fifty_nodes_by_certificates_that_are_renewed(site: Site) -> None:
     assert sum(samples(text)["kubelet_cert_node_up"].values()) == FLEET
     assert sum(samples(text)["kubelet_cert_exporter_visit_failures_total"].values()) == 0
     assert most == {EDGE: 1}
+
+
+@pytest.mark.parametrize(
+    "words", [(NODE_SCRIPT, "-x"), (NODE_SCRIPT, ""), ("sh",), ("cat", "/etc/shadow"), ("-s",), ("-i",)]
+)
+def test_the_rule_of_sudo_is_for_the_script_alone(words: tuple[str, ...], site: Site) -> None:
+    """The account may run the script as root, without arguments, and nothing else."""
+    one = site.nodes[0]
+    assert FORCED in one.run("runuser", "-u", ACCOUNT, "--", "sudo", "-n", NODE_SCRIPT).stdout
+    assert one.run("runuser", "-u", ACCOUNT, "--", "sudo", "-n", *words, check=False).returncode == 1
 
 
 # What the key of a forced command is worth to a thief.
