@@ -16,7 +16,7 @@ TLS12_SUITES = {
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
-CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
+CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1"}
 
 
 def cipher_suite(name: str) -> str:
@@ -29,7 +29,9 @@ def cipher_suite(name: str) -> str:
 
 
 def curve(name: str) -> str:
-    """``name``, if it is one of exporter-toolkit's curves. Raises ValueError."""
+    """``name``, if it is one of exporter-toolkit's curves that every Python's ssl can choose. Raises ValueError."""
+    if name == "X25519":
+        raise ValueError("X25519 alone cannot be chosen; it comes first where curve_preferences is left out")
     if name not in CURVES:
         raise ValueError(f"unknown curve {name!r}; known are {', '.join(CURVES)}")
     return name
