@@ -21,6 +21,7 @@ import pytest
 from tests.sshd import IS_ROOT, SSHD
 
 _PATIENCE = 30.0
+_MARK = "/mnt/machine-of-the-tests"
 _PRIVATE = ("etc", "home", "root", "usr/lib/locale", "usr/local", "var/lib", "var/log")
 _FURNISH = """
 set -eu
@@ -63,9 +64,12 @@ class Machine:
     """
 
     def __init__(self, *, of: Machine | None = None, kubelet: Path | None = None, before: str = "") -> None:
+        self.name: str = of.name if of else f"{os.getpid()}-{id(self)}"
         more = f"mount --bind '{kubelet}' /var/lib/kubelet" if kubelet else ""
         if of is None:
-            script = _FURNISH.format(private=" ".join(_PRIVATE), before=before, more=more)
+            script = _FURNISH.format(
+                private=" ".join(_PRIVATE), before=f"printf %s {self.name} >{_MARK}\n{before}", more=more
+            )
         else:
             script = f"set -eu\n{more}\necho ready\nexec sleep infinity\n"
         enter = of.entering if of else []
@@ -75,11 +79,16 @@ class Machine:
         self._servers: list[subprocess.Popen[bytes]] = []
         assert self._keeper.stdout
         assert self._keeper.stdout.readline() == b"ready\n"
+        # before anything is written: what enters must not come out in this machine itself, as it could from a chroot
+        seen = self.run("cat", _MARK, check=False).stdout
+        if seen != self.name:
+            self._keeper.kill()
+            raise RuntimeError("a machine of its own cannot be entered here")
 
     @property
     def entering(self) -> list[str]:
         """The command that runs another within."""
-        return ["nsenter", "--mount", "--target", str(self._keeper.pid), "--"]
+        return ["nsenter", "--mount", "--root", "--target", str(self._keeper.pid), "--"]
 
     def run(self, *command: str, text: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """A command, as root, within."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import fcntl
 import logging
 import threading
 from collections.abc import Iterator
@@ -172,3 +174,41 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     """The same where the folder is missing."""
     with pytest.raises(ConfigurationError, match="cannot be written"):
         AcceptedKeys(str(tmp_path / "none" / "accepted"))
+
+
+def test_a_line_that_was_left_open(tmp_path: Path) -> None:
+    """Behind a line that a full disk or a person left open, a key still stands on a line of its own."""
+    path = tmp_path / "accepted"
+    path.write_text(f"other {ED} AAAA")
+    kept = AcceptedKeys(str(path))
+    kept.accept("worker-1", 22, ED, b"a" * 32)
+    assert len(path.read_text().splitlines()) == 2
+    with pytest.raises(CollectError, match="host_key_changed"):
+        AcceptedKeys(str(path)).accept("worker-1", 22, ED, b"b" * 32)
+
+
+def test_a_key_that_is_not_kept_is_not_taken(tmp_path: Path) -> None:
+    """A name that known_hosts would read otherwise keeps nothing, so its key is refused."""
+    kept = AcceptedKeys(str(tmp_path / "accepted"))
+    for name in ("jump host", "#1", "@edge"):
+        with pytest.raises(CollectError, match="host_key_unknown"):
+            kept.accept(name, 22, ED, b"a" * 32)
+
+
+def test_a_file_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for a moment, then the key is not taken; a scrape does not wait at all."""
+    monkeypatch.setattr("exporter.collect.ssh.accepted._PATIENCE", 0.2)
+    path = tmp_path / "accepted"
+    kept = AcceptedKeys(str(path))
+    with path.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(CollectError, match="cannot be kept"):
+            kept.accept("worker-1", 22, ED, b"a" * 32)
+    kept.accept("worker-1", 22, ED, b"a" * 32)
+    assert kept.count == 1
+
+
+def test_a_revoked_first_key(tmp_path: Path) -> None:
+    """@revoked counts in this file as well."""
+    (tmp_path / "accepted").write_text(f"@revoked * {ED} {base64.b64encode(b'a' * 32).decode()}\n")
+    assert AcceptedKeys(str(tmp_path / "accepted")).lookup("worker-1", 22).revoked == {b"a" * 32}

@@ -77,6 +77,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         make_key(directory / f"id_{privilege}", "ed25519")
     with machine(before=_OWN_DEV) as made:
         found = Place(made, directory, free_port())
+        made.write("/etc/default/locale", "LANG=C.UTF-8\n")  # pam_env complains where it is missing
         made.start("busybox", "syslogd", "-n", "-O", SYSLOG)
         (directory / "known_hosts").write_text(f"[{HOST}]:{found.port} {public(host_key)}\n")
         for privilege in Privilege:

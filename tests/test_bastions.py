@@ -25,6 +25,7 @@ from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from exporter.errors import CollectError, Reason
 from exporter.model.node import Hop, Node, SshAccess
+from exporter.model.report import NodeReport
 from exporter.rounds import cut_off
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.fleet import Fleet
@@ -351,3 +352,41 @@ def test_a_bastion_that_comes_back(site: Site, tmp_path: Path, monkeypatch: pyte
             wait(lambda: all(report.up for report in daemon.snapshot().reports), 60)
         finally:
             late.stop()
+
+
+def test_a_certificate_of_ours_that_is_renewed(site: Site, tmp_path: Path) -> None:
+    """Our own end is not held against a bastion: once there is a new certificate its nodes are read at once."""
+    make_key(tmp_path / "ca", "ed25519")
+    key = make_key(tmp_path / "id", "ed25519")
+
+    def sign(validity: str) -> None:
+        run("ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "us", "-n", USER, "-V", validity, f"{key}.pub")
+
+    authorized = site.directory / "authorized_keys"
+    before = authorized.read_text()
+    authorized.write_text(f"{before}cert-authority {public(tmp_path / 'ca')}\n")
+    sign("-2h:-1h")
+    since = site.sshd.log_size()
+    try:
+        with closing(site.transport(key=key)) as ours:
+            assert reason(ours, site.node(site.edge())) is Reason.SSH_CREDENTIAL_EXPIRED
+            assert "Connection from" not in site.sshd.log.read_bytes()[since:].decode()
+            sign("-1m:+10m")
+            assert reason(ours, site.node(site.edge())) is None
+    finally:
+        authorized.write_text(before)
+
+
+def test_what_says_that_a_bastion_is_back() -> None:
+    """A visit that was not tried says nothing of the bastion; one that reached its node does."""
+    hop = Hop(SshAccess("192.0.2.1", name="edge"))
+    nodes = [Node(f"n{number}", SshAccess("192.0.2.2", via=hop), Paths()) for number in range(3)]
+    reports = [NodeReport(node, Reason.BASTION_UNREACHABLE, last_visit=1000.0) for node in nodes]
+    seen = cut_off.CutOff()
+    assert [seen.after(report) for report in reports] == [(), (), ()]
+    assert [seen.due(report, 9999.0) for report in reports] == [1000.0 + cut_off.LONGEST_SCOUT, 9999.0, 9999.0]
+    assert seen.after(replace(reports[0], reason=Reason.SSH_CREDENTIAL_EXPIRED)) == ()
+    seen.settle(nodes[1:])
+    assert seen.due(reports[1], 9999.0) == 1000.0 + cut_off.LONGEST_SCOUT
+    assert seen.after(replace(reports[2], reason=Reason.CONNECTION_REFUSED)) == ("n1", "n2")
+    assert seen.after(replace(reports[2], reason=None)) == ()

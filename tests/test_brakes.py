@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from exporter.config.settings import Paths
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from exporter.errors import Reason
+from exporter.model.node import Node, SshAccess
+from exporter.model.report import Visit
 from exporter.rounds.brake import LAST, LEAST, PAUSE, Brake
+from exporter.rounds.state import FleetState
 from tests.running import Running, reasons, samples
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd
 
@@ -100,3 +104,13 @@ def test_a_pause_ends_by_itself() -> None:
     assert not brake.is_on(NOW - 1)
     again = brake.after(NOW + PAUSE, refused=True)
     assert not again.is_on(NOW + PAUSE)
+
+
+def test_what_began_before_a_reload_does_not_count() -> None:
+    """Visits that were under way with the old key when the right one came begin no pause."""
+    state, node = FleetState(), Node("n", SshAccess("192.0.2.1"), Paths())
+    began = state.brake_releases
+    state.release_brake()
+    refused = Visit(node, NOW, 0.0, Reason.AUTH_FAILED)
+    assert not any(state.brake(refused, began) for _ in range(LAST))
+    assert [state.brake(refused, state.brake_releases) for _ in range(LEAST)] == [*[False] * (LEAST - 1), True]

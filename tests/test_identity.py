@@ -75,7 +75,7 @@ def test_keys_are_tried_in_their_order(tmp_path: Path) -> None:
     keys = [make_key(tmp_path / f"id_{number}", "ed25519") for number in range(4)]
     keyring = Keyring()
     keyring.load(map(files, keys))
-    with keyring.keys(tuple(map(files, keys)), 1.0) as shown:
+    with keyring.keys(tuple(map(files, keys)), lambda: 1.0) as shown:
         assert [one.key.get_base64() for one in shown] == [public(key) for key in keys]
 
 

@@ -56,7 +56,7 @@ class Desk:
 
     def shown(self, *files: IdentityFile, identities_only: bool = False) -> list[str]:
         """Which certificates or keys would be shown now, as base64."""
-        with self.ring.keys(files or (self.files,), 5.0, identities_only=identities_only) as keys:
+        with self.ring.keys(files or (self.files,), lambda: 5.0, identities_only=identities_only) as keys:
             blobs = [one.key.public_blob.key_blob if one.key.public_blob else one.key.asbytes() for one in keys]
         return [base64.b64encode(blob).decode() for blob in blobs]
 
@@ -126,14 +126,30 @@ def test_a_half_written_certificate(content: bytes, desk: Desk, caplog: pytest.L
 
 
 def test_a_certificate_that_is_taken_away(desk: Desk) -> None:
-    """It stays for the time of a renewal; a key alone counts after that, as for ssh(1)."""
+    """It stays to its end; the key alone is never shown, unless it is loaded anew."""
     desk.sign(-MINUTE, 10 * MINUTE)
     desk.ring.load([desk.files])
     first = desk.current()
     desk.certificate.unlink()
+    desk.now += 9 * MINUTE
     assert desk.shown() == [first]
-    desk.now += module.RENEWAL + module._AGAIN + 1
+    desk.now += MINUTE
+    assert desk.refusal() is Reason.SSH_CREDENTIAL_EXPIRED
+    desk.ring = Keyring(clock=lambda: desk.now)
+    desk.ring.load([desk.files])
     assert desk.shown() == [public(desk.directory / "id").split()[1]]
+
+
+@pytest.mark.parametrize("validity", [(-10, -1), (1, 60)], ids=["ended", "not begun"])
+def test_a_worse_certificate_does_not_count(validity: tuple[int, int], desk: Desk) -> None:
+    """One that has ended, or that a CA's clock made too early, does not take the place of one that holds."""
+    desk.sign(-MINUTE, 10 * MINUTE)
+    desk.ring.load([desk.files])
+    first = desk.current()
+    desk.sign(validity[0] * MINUTE, validity[1] * MINUTE)
+    assert desk.shown() == [first]
+    desk.now += 2 * MINUTE
+    assert desk.shown() == [first if validity[1] < 0 else desk.current()]
 
 
 def test_an_end_is_a_reason_before_it_is_tried(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -231,7 +247,7 @@ def with_agent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 
 def names(desk: Desk, *, identities: tuple[IdentityFile, ...], only: bool) -> list[str]:
-    with desk.ring.keys(identities, 5.0, identities_only=only) as keys:
+    with desk.ring.keys(identities, lambda: 5.0, identities_only=only) as keys:
         return [one.fingerprint for one in keys]
 
 
@@ -246,6 +262,14 @@ def test_only_what_an_identity_names(with_agent: Desk) -> None:
     desk.ring.load([named], agent=True)
     assert names(desk, identities=(named,), only=True) == [of(desk, "second")]
     assert set(names(desk, identities=(named,), only=False)) >= {of(desk, "first"), of(desk, "second")}
+
+
+def test_a_certificate_file_for_an_agents_key(with_agent: Desk) -> None:
+    """Its certificate is the agent's to show: naming a file for it is a mistake."""
+    desk = with_agent
+    files = IdentityFile(str(desk.directory / "first.pub"), str(desk.directory / "first-cert.pub"))
+    with pytest.raises(ConfigurationError, match="the agent's to show"):
+        desk.ring.load([files], agent=True)
 
 
 def test_an_agents_certificate(with_agent: Desk) -> None:

@@ -119,10 +119,19 @@ def test_a_port_of_its_own_comes_first() -> None:
     assert known(text, port=2223).keys == {(RSA, key("rsa"))}
 
 
+def test_a_key_of_another_port_says_nothing_against_one() -> None:
+    """As for ssh(1): known without a port, a key that matches counts; another one is unknown, not changed."""
+    gateway = known("node {ed}", port=2222)
+    assert gateway.refusal(ED, key("ed")) is None
+    assert gateway.refusal(ED, key("other")) is Reason.HOST_KEY_UNKNOWN
+    assert known("node {ed}").refusal(ED, key("other")) is Reason.HOST_KEY_CHANGED
+    assert known("[node]:2222 {ed}", port=2222).refusal(ED, key("other")) is Reason.HOST_KEY_CHANGED
+
+
 def test_a_pattern_with_a_port() -> None:
     """Brackets and colon are letters of a pattern like others."""
     assert known("[no*]:222? {ed}", port=2222).kinds == {ED}
-    assert known("[no*]:222? {ed}", port=2232) == Known()
+    assert not known("[no*]:222? {ed}", port=2232).keys
     assert known("[*]:* {ed}", port=2222).kinds == {ED}
     assert known("[*]:* {ed}", port=22) == Known()
 

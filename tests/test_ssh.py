@@ -43,6 +43,7 @@ from tests.sshd import (
     needs_sshd,
     place_for_trees,
     public,
+    run,
     shared_busybox,
     stock,
 )
@@ -119,6 +120,7 @@ HERE = {
     "passwords_only": Host(address(209), ("PubkeyAuthentication no", "PasswordAuthentication yes")),
     "banner": Host(address(210), ("Banner /etc/passwd",)),
     "chatty_errors": Host(address(211), (shell(f"echo a warning >&2; {ORIGINAL}; echo another >&2"),)),
+    "two_tries": Host(address(213), ("MaxAuthTries 2",)),
     "two_factors": Host(address(212), ("AuthenticationMethods publickey,password", "PasswordAuthentication yes")),
 }
 
@@ -361,6 +363,14 @@ def test_more_keys_than_sshd_takes(site: Site, paths: Paths) -> None:
     assert "Too many authentication failures" not in site.sshd.log_of_next(since)
 
 
+@pytest.mark.parametrize("wrong", [1, 2, 3, 5])
+def test_a_node_that_allows_two_tries(wrong: int, site: Site, paths: Paths) -> None:
+    """sshd hangs up over the second wrong key: that is a refused login, however many there were."""
+    place = Path(tempfile.mkdtemp(dir=site.directory))
+    strangers = [make_key(place / f"id_{number}", "ed25519") for number in range(wrong)]
+    assert reason_of(site.transport(*strangers), here(site, "two_tries", paths)) is Reason.AUTH_FAILED
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -596,3 +606,24 @@ def test_many_visits_at_once(site: Site, paths: Paths) -> None:
     with ThreadPoolExecutor(8) as pool:
         reasons = list(pool.map(lambda _: reason_of(ours, here(site, "plain", paths)), range(16)))
     assert reasons == [None] * 16
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_a_certificate_that_the_agent_holds(
+    kind: str, site: Site, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user certificate in the agent logs in, of each type of key."""
+    make_key(tmp_path / "ca", "ed25519")
+    key = make_key(tmp_path / "id", kind)
+    run("ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "us", "-n", USER, "-V", "-1m:+10m", f"{key}.pub")
+    authorized = site.directory / "here/authorized_keys"
+    before = authorized.read_text()
+    authorized.write_text(f"{before}cert-authority {public(tmp_path / 'ca')}\n")
+    try:
+        with agent(tmp_path, key) as path:
+            monkeypatch.setenv("SSH_AUTH_SOCK", path)
+            key.unlink()
+            section = Ssh.model_validate({**dict(site.ssh()), "identities": (), "agent": True})
+            assert reason_of(SshTransport(section), here(site, "plain", paths)) is None
+    finally:
+        authorized.write_text(before)

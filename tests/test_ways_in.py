@@ -258,6 +258,38 @@ def test_the_rule_of_sudo_is_for_the_script_alone(words: tuple[str, ...], site: 
     assert one.run("runuser", "-u", ACCOUNT, "--", "sudo", "-n", *words, check=False).returncode == 1
 
 
+def test_a_narrower_line_takes_the_older_ones_place(site: Site) -> None:
+    """sshd takes the first line of a key, so the commands leave one of it, and every other key's as it was."""
+    file, other = f"/home/{ACCOUNT}/.ssh/authorized_keys", "ssh-ed25519 AAAAother admin"
+    config = site.config(
+        "narrower", site.known_hosts(), str(site.directory / "id_forced"), {"privilege": "forced_command"}
+    )
+    before = site.front.read(file)
+    key = public(site.directory / "id_forced")
+    kept = [line for line in before.splitlines() if key not in line]
+    site.front.run("sh", "-c", 'cat >"$1"', "sh", file, text="\n".join([key, *kept, other]))
+    install(site.front, config)
+    lines = site.front.read(file).splitlines()
+    assert [line for line in lines if key in line] == [line for line in before.splitlines() if key in line]
+    assert [line for line in lines if key not in line] == [*kept, other]
+
+
+@pytest.mark.parametrize("spoil", ["chmod 0777 /usr/local/libexec", f"chown {ACCOUNT} /usr/local/libexec"])
+def test_a_folder_that_others_may_write(spoil: str, site: Site) -> None:
+    """Nothing is installed where somebody else could put another script in its place."""
+    config = site.config(
+        "spoilt", site.known_hosts(), str(site.directory / "id_forced"), {"privilege": "forced_command"}
+    )
+    printed = command("node-script", node(1), f"--config.file={config}", "--show=commands").stdout
+    site.front.run("sh", "-c", spoil)
+    try:
+        done = site.front.run("sh", text=printed, check=False)
+    finally:
+        site.front.run("sh", "-c", "chown root /usr/local/libexec; chmod 0755 /usr/local/libexec")
+    assert done.returncode == 1
+    assert done.stderr == "/usr/local/libexec: not writable by root alone\n"
+
+
 # What the key of a forced command is worth to a thief.
 
 MARK = "/var/log/was-here"

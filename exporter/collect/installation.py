@@ -61,6 +61,10 @@ class Installation:
         return f"{','.join(options)} {self.key} {COMMENT}"
 
     @property
+    def _blob(self) -> str:
+        return self.key.split()[1]
+
+    @property
     def needs_sudo(self) -> bool:
         return self.privilege is not Privilege.LOGIN and self.user != ROOT
 
@@ -85,7 +89,7 @@ class Installation:
             )
         if self.privilege is not Privilege.LOGIN:
             steps += [
-                f"install -d -m 0755 {posixpath.dirname(path)}",
+                _TRUSTWORTHY.format(folder=posixpath.dirname(path)),
                 f"cat >{path}.new <<'{_END}'\n{self.script}{_END}",
                 f"echo '{self.checksum}  {path}.new' | sha256sum -c - >/dev/null",
                 f"chown root:root {path}.new",
@@ -108,7 +112,9 @@ class Installation:
             "umask 077",
             "mkdir -p ~/.ssh",
             "touch ~/.ssh/authorized_keys",
-            f"grep -qxF {line} ~/.ssh/authorized_keys || printf '%s\\n' {line} >>~/.ssh/authorized_keys",
+            "# sshd takes the first line of a key: an older one of ours would win",
+            f"{{ grep -vF {self._blob} ~/.ssh/authorized_keys || :; printf '%s\\n' {line}; }} >~/.ssh/keys.new",
+            "mv ~/.ssh/keys.new ~/.ssh/authorized_keys",
             "END_OF_THE_KEY",
         ]
         return "\n".join(steps) + "\n"
@@ -122,7 +128,9 @@ class Installation:
             tasks.append(_SCRIPT.format(folder=posixpath.dirname(self.path), path=self.path, script=script))
         if self.needs_sudo:
             tasks.append(_SUDOERS.format(file=SUDOERS, line=self.sudoers))
-        tasks.append(_KEY.format(user=self.user, line=self.authorized_keys))
+        line = self.authorized_keys
+        older = f"^(?!{re.escape(line)}$).*{re.escape(self._blob)}".replace("'", "''")
+        tasks.append(_KEY.format(user=self.user, line=line, older=older))
         return _BLOCK + "".join(tasks)
 
 
@@ -131,6 +139,18 @@ def sudo(path: str) -> str:
     return f"env LC_ALL=C sudo -n {shlex.quote(path)}"
 
 
+# Whoever may write a folder above the script may replace what root runs.
+_TRUSTWORTHY = """\
+[ -d {folder} ] || install -d -m 0755 {folder}
+at=$(cd {folder} && pwd -P)
+while :; do
+    case $(stat -c %u%A "$at") in
+    0d????-??-?) ;;
+    *) echo "$at: not writable by root alone" >&2; exit 1 ;;
+    esac
+    [ "$at" = / ] && break
+    at=$(dirname "$at")
+done"""
 _BLOCK = """\
 - name: kubelet-cert-exporter may read this node
   become: true
@@ -186,6 +206,11 @@ _KEY = """\
         state: directory
         owner: {user}
         mode: '0700'
+    - name: no other line of its key, as sshd takes the first
+      ansible.builtin.lineinfile:
+        path: '{{{{ kubelet_cert_exporter_account.home }}}}/.ssh/authorized_keys'
+        state: absent
+        regexp: '{older}'
     - name: its key
       ansible.builtin.lineinfile:
         path: '{{{{ kubelet_cert_exporter_account.home }}}}/.ssh/authorized_keys'

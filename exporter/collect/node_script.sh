@@ -8,6 +8,7 @@ SERVING='/var/lib/kubelet/pki/kubelet-server-current.pem
 SCRIPT=''
 
 set -u +f
+unset -f command date dd dirname echo id ls printf readlink sha256sum sleep stat tr
 unset -v CDPATH ENV BASH_ENV GLOBIGNORE POSIXLY_CORRECT BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE QUOTING_STYLE TIME_STYLE
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C

@@ -21,9 +21,11 @@ from exporter.config.value import (
     AbsolutePath,
     FilePattern,
     HostKeys,
+    HostWord,
     LabelName,
     LabelValue,
     NodeNames,
+    NodePath,
     Port,
     ScriptPath,
     Word,
@@ -34,9 +36,9 @@ from exporter.config.value import (
 class PathSettings(Section):
     """Where the kubelet's certificates are; what is not set comes from the next level."""
 
-    store: AbsolutePath | None = None
-    client_certificate: AbsolutePath | None = None
-    serving_certificate: AbsolutePath | None = None
+    store: NodePath | None = None
+    client_certificate: NodePath | None = None
+    serving_certificate: NodePath | None = None
 
 
 class NodeSettings(Section):
@@ -46,7 +48,7 @@ class NodeSettings(Section):
     user: Word | None = None
     port: Port | None = None
     host_key: HostKeys | None = None
-    host_key_alias: Word | None = None
+    host_key_alias: HostWord | None = None
     host_key_policy: HostKeyPolicy | None = None
     identities: tuple[Identity, ...] | None = None
     bastion: Word | None = None

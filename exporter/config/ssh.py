@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from exporter.config.duration import Seconds
 from exporter.config.section import Section
 from exporter.config.settings import HostKeyPolicy, IdentityFile
-from exporter.config.value import AuditTo, FilePath, HostKeys, Port, Word, as_tuple, no_boolean
+from exporter.config.value import AuditTo, FilePath, HostKeys, HostWord, Port, Word, as_tuple, no_boolean
 
 DEFAULT_PORT, DEFAULT_USER = 22, "root"  # where neither the configuration nor ssh_config says
 NO_BASTION = "none"  # as ssh_config's ProxyJump has it
@@ -48,7 +48,7 @@ class Bastion(Section):
     port: Port = DEFAULT_PORT
     user: Word = DEFAULT_USER
     host_key: HostKeys = ()
-    host_key_alias: Word | None = None
+    host_key_alias: HostWord | None = None
     host_key_policy: HostKeyPolicy = HostKeyPolicy.STRICT
     identities: tuple[Identity, ...] | None = None
     bastion: Word | None = None
@@ -68,7 +68,7 @@ class Ssh(Section):
     identities: tuple[Identity, ...] = ()
     identities_only: bool = False
     agent: bool = False
-    bastions: dict[Word, Bastion] = Field(default_factory=dict)
+    bastions: dict[HostWord, Bastion] = Field(default_factory=dict)
     config: FilePath | None = None
     logins_per_second: Rate = 20.0
     audit: AuditTo | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from typing import Annotated, Any
@@ -65,6 +66,18 @@ def _encodable(text: str) -> str:
     return text
 
 
+def _node_path(path: str) -> str:
+    if not path.isascii():
+        raise ValueError("not ASCII: a node's locale may be any")
+    return _absolute(path)
+
+
+def _host_word(name: str) -> str:
+    if not _NAME.fullmatch(name.replace("{name}", "n")):
+        raise ValueError("not a host's name: letters, digits, '.', '-', '_' and ':' only, as known_hosts has them")
+    return name
+
+
 def _absolute(path: str) -> str:
     if not path.startswith("/") or not path.isprintable():
         raise ValueError("not an absolute path")
@@ -100,6 +113,15 @@ def _file_pattern(text: str, info: ValidationInfo) -> str:
 def _host_key(text: str) -> str:
     if not _FINGERPRINT.fullmatch(text) and not _KEY.fullmatch(text):
         raise ValueError("neither a public key such as 'ssh-ed25519 AAAA…' nor a fingerprint such as 'SHA256:…'")
+    if not text.startswith("SHA256:"):
+        kind, encoded = text.split()[:2]
+        named = len(kind).to_bytes(4, "big") + kind.encode()
+        try:
+            whole = base64.b64decode(encoded, validate=True).startswith(named)
+        except ValueError:
+            whole = False
+        if not whole:
+            raise ValueError(f"a damaged public key: its base64 is not that of a key of type {kind}")
     return text
 
 
@@ -141,6 +163,8 @@ def from_environment(text: str) -> str:
 
 LabelValue = Annotated[str, AfterValidator(_encodable)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
+HostWord = Annotated[str, AfterValidator(_host_word)]
+NodePath = Annotated[str, AfterValidator(_node_path)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 FilePath = Annotated[str, AfterValidator(_file_path)]
 ScriptPath = Annotated[str, AfterValidator(_script_path)]

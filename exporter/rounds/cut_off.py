@@ -31,6 +31,8 @@ class CutOff:
         if report.reason is not None and report.reason.is_of_bastion:
             self._behind.setdefault(bastion, {})[report.node.name] = None
             return ()
+        if report.reason is not None and report.reason.is_shared:
+            return ()  # nothing was tried
         return tuple(self._behind.pop(bastion, ()))
 
     def due(self, report: NodeReport, due: float) -> float:

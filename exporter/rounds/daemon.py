@@ -126,10 +126,10 @@ class Daemon:
 
     def _settle(self, fleet: Fleet) -> None:
         anew = self._fleet is None or self._fleet.transports is not fleet.transports
-        if self._fleet and anew:
-            self._retired.append((time.monotonic(), self._fleet))
+        retired, self._fleet, before, due = self._fleet, fleet, self._nodes, self._due
+        if retired and anew:
+            self._retired.append((time.monotonic(), retired))
             self._state.release_brake()
-        self._fleet, before, due = fleet, self._nodes, self._due
         self._nodes = {node.name: node for node in fleet.nodes}
         self._due, self._sleeping = {}, []
         self._cut_off.settle(fleet.nodes)

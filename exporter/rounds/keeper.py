@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 
 from exporter.collect.local import LocalTransport
-from exporter.collect.ssh.transport import SshTransport
+from exporter.collect.ssh.transport import SshTransport, hops
 from exporter.config.loading import load
 from exporter.config.schema import Config
 from exporter.config.settings import TransportKind
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.catalogue import Catalogue
-from exporter.model.node import LocalAccess, Node, SshAccess
+from exporter.model.node import Node, SshAccess
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
@@ -61,14 +61,14 @@ class Kept:
         )
 
     def _refuse_no_identity(self, path: str) -> None:
-        without = next((node.name for node in self.catalogue.nodes if not self._has_identity(node.access)), None)
-        if without is not None:
-            needed = f"needed to log in to {without}: name a private key, or set agent: true"
-            raise ConfigurationError(Mistake(f"{path}: ssh.identities", needed))
+        for access in (node.access for node in self.catalogue.nodes):
+            on_the_way = (access, *(hop.access for hop in hops(access))) if isinstance(access, SshAccess) else ()
+            for host in on_the_way:
+                if not self._has_identity(host):
+                    needed = f"needed to log in to {host.name}: name a private key, or set agent: true"
+                    raise ConfigurationError(Mistake(f"{path}: ssh.identities", needed))
 
-    def _has_identity(self, access: SshAccess | LocalAccess) -> bool:
-        if isinstance(access, LocalAccess):
-            return True
+    def _has_identity(self, access: SshAccess) -> bool:
         own = self.config.ssh.identities if access.identities is None else access.identities
         agent = self.config.ssh.agent if access.agent is None else access.agent
         return bool(own) or agent

@@ -76,9 +76,10 @@ class Lanes:
     def __len__(self) -> int:
         return sum(len(lane.jobs) for lane in self._lanes.values())
 
-    def limit(self, logins_per_second: float) -> None:
+    def limit(self, logins_per_second: float, now: float) -> None:
         """So many logins a second from now on, by whatever way."""
         self._all_logins.per_second = logins_per_second
+        self._all_logins.ready_at = min(self._all_logins.ready_at, now + 1 / logins_per_second)
 
     def put(self, not_after: float, name: str, way: Way) -> None:
         if way not in self._lanes:

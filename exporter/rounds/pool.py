@@ -41,7 +41,7 @@ class Pool:
             return
         with self._changed:
             self._wanted = wanted
-            self._lanes.limit(logins_per_second)
+            self._lanes.limit(logins_per_second, time.monotonic())
             self._changed.notify_all()
         self.mend()
 

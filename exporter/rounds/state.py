@@ -22,6 +22,7 @@ class FleetState:
         self._pace = Pace()
         self._counters = ExporterCounters()
         self._brake = Brake()
+        self._releases = 0
 
     def snapshot(self, now: float, overdue: int = 0, ssh: SshStatus | None = None) -> FleetSnapshot:
         """All of it at this moment; ``now`` is in epoch seconds."""
@@ -65,11 +66,19 @@ class FleetState:
         with self._lock:
             return self._brake.paused_until if self._brake.is_on(now) else None
 
-    def brake(self, visit: Visit) -> bool:
-        """Count how a login ended. True where it began a pause of all logins."""
+    @property
+    def brake_releases(self) -> int:
+        """How often the brake was released: a visit that began before the last one counts for nothing."""
+        with self._lock:
+            return self._releases
+
+    def brake(self, visit: Visit, releases: int) -> bool:
+        """Count how a login ended that began after so many ``releases``. True where it began a pause of all logins."""
         if visit.node.transport is not TransportKind.SSH or visit.reason is Reason.LOGINS_PAUSED:
             return False
         with self._lock:
+            if releases != self._releases:
+                return False
             before = self._brake
             refused = visit.reason is not None and visit.reason.is_refused_login
             self._brake = before.after(visit.ended, refused=refused)
@@ -79,6 +88,7 @@ class FleetState:
         """Let everybody be logged in to: another configuration may have the right key."""
         with self._lock:
             self._brake = Brake()
+            self._releases += 1
 
     def sources(self, statuses: tuple[SourceStatus, ...]) -> None:
         """Which file_sd files count."""

@@ -36,13 +36,14 @@ class Worker:
             return self._clock() + fleet.pace.interval
 
     def _visit(self, report: NodeReport, fleet: Fleet) -> float | None:
+        releases = self._state.brake_releases
         paused_until, due = self._paused_until(report.node), None
         if paused_until is None:
             outcome = visit(report.node, report, fleet.transports, self._clock)
         else:
             outcome = Visit(report.node, self._clock(), 0.0, Reason.LOGINS_PAUSED)
             due = schedule.first_due(report.node.name, paused_until, len(fleet.nodes), fleet.pace)
-        if self._state.brake(outcome):
+        if self._state.brake(outcome, releases):
             fields = {"seconds": int(brake.PAUSE), "node": outcome.node.name, "reason": str(outcome.reason)}
             log.error("too many logins were refused: none for a while, unless a reload ends the pause", extra=fields)
         recorded = None if self._stopping.is_set() else self._state.record(outcome)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
 
 from exporter.collect.ssh.fingerprint import fingerprint
@@ -21,6 +23,7 @@ from exporter.errors import CollectError, ConfigurationError, Mistake, Reason
 log = logging.getLogger(__name__)
 
 LARGEST_FILE = 256 * 1024 * 1024
+_PATIENCE, _LOOKS_EVERY = 2.0, 0.02  # seconds for another process to let go of the file
 
 
 class AcceptedKeys:
@@ -38,8 +41,7 @@ class AcceptedKeys:
     @property
     def count(self) -> int:
         """How many keys were taken so far."""
-        with self._lock:
-            return self._count
+        return self._count  # without the lock: a scrape waits for nobody
 
     def lookup(self, name: str, port: int) -> Known:
         """What was taken from a host before."""
@@ -59,21 +61,40 @@ class AcceptedKeys:
                     if (kind, key) in before.keys:
                         return
                     raise CollectError(Reason.HOST_KEY_CHANGED, "another first key was kept a moment ago")
-                os.write(descriptor, line.encode())
-                os.fsync(descriptor)
+                self._append(descriptor, line.encode())
                 self._read()
-        except OSError as error:
+                if (kind, key) not in self._hosts.lookup((name,), port).keys:
+                    raise OSError(errno.EIO, "what was written is not read again")  # noqa: TRY301
+        except (OSError, ConfigurationError) as error:
             raise CollectError(Reason.HOST_KEY_UNKNOWN, f"{self._path}: a first key cannot be kept") from error
         log.warning("first host key accepted", extra={"node": name, "key": f"{kind} {fingerprint(key)}"})
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[int]:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            deadline = time.monotonic() + _PATIENCE
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(_LOOKS_EVERY)
             yield descriptor
         finally:
             os.close(descriptor)
+
+    @staticmethod
+    def _append(descriptor: int, line: bytes) -> None:
+        """A whole line of its own, also behind one that somebody left open."""
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        if os.write(descriptor, line) != len(line):
+            raise OSError(errno.ENOSPC, "the line was not written whole")
+        os.fsync(descriptor)
 
     def _refresh(self) -> None:
         if signature(self._path) != self._signature:

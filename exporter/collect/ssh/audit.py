@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -53,6 +54,7 @@ class Audit:
         self._path = None if destination == AUDIT_TO_LOG else destination
         self._lock = threading.Lock()
         self._failing = False
+        self._is_open_ended = False  # a line of ours was cut short
         if self._path:
             try:
                 os.close(self._open(self._path))
@@ -68,7 +70,7 @@ class Audit:
             with self._lock:
                 descriptor = self._open(self._path)  # anew, as it may have been moved
                 try:
-                    os.write(descriptor, f"{entry.line()}\n".encode())
+                    self._append(descriptor, f"{entry.line()}\n".encode())
                 finally:
                     os.close(descriptor)
             self._failing = False
@@ -76,6 +78,14 @@ class Audit:
             if not self._failing:
                 log.error("the audit cannot be written", extra={"file": self._path, "error": str(error)})  # noqa: TRY400
             self._failing = True
+
+    def _append(self, descriptor: int, line: bytes) -> None:
+        if self._is_open_ended:
+            line = b"\n" + line
+        written = os.write(descriptor, line)
+        self._is_open_ended = 0 < written < len(line)
+        if written != len(line):
+            raise OSError(errno.ENOSPC, "a line was not written whole")
 
     @staticmethod
     def _open(path: str) -> int:

@@ -26,11 +26,13 @@ FIRST_PAUSE, LONGEST_PAUSE, LONG_PAUSE = 60.0, 600.0, 3600.0
 ASKS_EVERY, PATIENCE = 15.0, 45.0  # a bastion that says nothing for so long is gone
 ANSWERS_WITHIN = 2.0  # when it is asked whether it lives
 _LOOKS_EVERY = 0.02
+_OURS = (Reason.SSH_CREDENTIAL_EXPIRED, Reason.SSH_CREDENTIAL_UNUSABLE, Reason.AGENT_FAILED)
 _CONNECT_FAILED = 2  # RFC 4254, 5.1
 _SAID = (
     ("refused", Reason.CONNECTION_REFUSED),
     ("timed out", Reason.CONNECT_TIMEOUT),
     ("resolve", Reason.NAME_NOT_RESOLVED),
+    ("resolution", Reason.NAME_NOT_RESOLVED),
     ("not known", Reason.NAME_NOT_RESOLVED),
 )
 
@@ -90,14 +92,20 @@ class Bastion:
         self._again_at = 0.0  # monotonic
         self._closed = False
 
-    def passage(self, address: str, port: int, left: Callable[[], float]) -> Passage:
-        """A way to ``address`` through this bastion, within the seconds that are ``left``. Raises CollectError."""
-        login = self._connected(left)
+    def passage(self, address: str, port: int, within: float, end: float) -> Passage:
+        """A way to ``address`` through this bastion, in ``within`` seconds once the bastion itself is connected to.
+
+        Not after ``end`` (monotonic clock). Raises CollectError.
+        """
+        login = self._connected(lambda: end - time.monotonic())
+        if time.monotonic() >= end:
+            raise CollectError(Reason.BASTION_UNREACHABLE, f"{self._hop.name}: connected to too late for this visit")
         transport = login.transport
         if transport is None:
             raise RuntimeError("a login that is open has a transport")
         try:
-            return Passage(transport.tunnel((address, port), max(0.001, left())), login)
+            timeout = max(0.001, min(within, end - time.monotonic()))
+            return Passage(transport.tunnel((address, port), timeout), login)
         except ChannelException as error:
             raise self._refused(error, address) from error
         except (SSHException, EOFError, OSError) as error:
@@ -146,22 +154,20 @@ class Bastion:
     def _connect(self) -> Login:
         """Log in to the bastion itself; it has its own time for it, whoever waits."""
         access, timeouts = self._hop.access, self._means.timeouts
+        self._means.must_have_a_credential(access)
         if self._login:
             self._login.close()
         login = self._login = Login(access, self._means, time.monotonic() + timeouts.visit)
         if self._closed:
             login.abort()
-        connect_end = login.until(access.connect_timeout or timeouts.connect)
-
-        def left() -> float:
-            return min(connect_end, login.end) - time.monotonic()
-
+        connect = access.connect_timeout or timeouts.connect
         try:
             if self._outer:
-                transport = login.open(self._outer().passage(access.address, access.port, left).stream)
+                transport = login.open(self._outer().passage(access.address, access.port, connect, login.end).stream)
             else:
                 self._dialling = Dialling()
-                transport = login.open(self._dialling.dial(access, left))
+                end = login.until(connect)
+                transport = login.open(self._dialling.dial(access, lambda: min(end, login.end) - time.monotonic()))
         except CollectError:
             login.close()
             raise
@@ -171,6 +177,8 @@ class Bastion:
         return login
 
     def _failed(self, error: CollectError) -> CollectError:
+        if error.reason in _OURS:
+            return error  # mended by us, and for every host at once: the next visit asks again
         reason = _of_bastion(error.reason)
         detail = f"{self._hop.name}: {error.reason}" + (f": {error.detail}" if error.detail else "")
         before, self._failure = self._failure, CollectError(reason, detail)
@@ -199,13 +207,13 @@ def _answers(login: Login) -> bool:
     transport = login.transport
     if transport is None:
         return False
-    received, end = login.received, time.monotonic() + ANSWERS_WITHIN
+    replies, end = transport.replies, time.monotonic() + ANSWERS_WITHIN
     with contextlib.suppress(SSHException, EOFError, OSError):  # it is gone: then it says nothing
         transport.ask_for_a_word()
-    while transport.is_active() and login.received == received and time.monotonic() < end:
+    while transport.is_active() and transport.replies == replies and time.monotonic() < end:
         time.sleep(_LOOKS_EVERY)
-    if login.received != received:
-        return transport.is_active()
+    if transport.replies != replies:
+        return True
     login.abort()
     login.close()
     return False
@@ -213,8 +221,9 @@ def _answers(login: Login) -> bool:
 
 def _of_bastion(reason: Reason) -> Reason:
     """What a bastion's own failure means to the nodes behind it."""
-    if reason.is_shared:  # an outer bastion's, or our own credential's
+    if reason.is_of_bastion:  # an outer one's
         return reason
     if reason.startswith(("host_key_", "host_certificate_")):
         return Reason.BASTION_HOST_KEY
-    return Reason.BASTION_AUTH_FAILED if reason.is_refused_login else Reason.BASTION_UNREACHABLE
+    refused = reason.is_refused_login or reason is Reason.AUTH_CLOSED
+    return Reason.BASTION_AUTH_FAILED if refused else Reason.BASTION_UNREACHABLE

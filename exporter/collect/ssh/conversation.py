@@ -59,16 +59,14 @@ class Conversation:
 
     def _connect(self) -> Stream:
         login, access = self.login, self._access
-        end = login.until(access.connect_timeout or self._means.timeouts.connect)
-
-        def left() -> float:
-            return min(end, login.end) - time.monotonic()
-
+        self._means.must_have_a_credential(access)
+        within = access.connect_timeout or self._means.timeouts.connect
         try:
             if self._bastion:
-                self._passage = self._bastion.passage(access.address, access.port, left)
+                self._passage = self._bastion.passage(access.address, access.port, within, login.end)
                 return self._passage.stream
-            return self._dialling.dial(access, left)
+            end = login.until(within)
+            return self._dialling.dial(access, lambda: min(end, login.end) - time.monotonic())
         except CollectError as error:
             raise CollectError(login.late(error.reason), error.detail) from error
 
@@ -77,11 +75,9 @@ class Conversation:
         if self._bastion is None or self._passage is None:
             return error
         peer = self.login.peer
-        if peer and peer.ending is Ending.CLOSED:
-            is_open = self._passage.stream.has_ended
-        else:
-            is_open = not error.reason.endswith("_timeout") or self._passage.is_open()
-        return error if is_open else self._bastion.lost
+        cut = peer is not None and peer.ending is Ending.CLOSED and not self._passage.stream.has_ended
+        may_be = cut or error.reason.endswith("_timeout")
+        return self._bastion.lost if may_be and not self._passage.is_open() else error
 
     def _execute(self, transport: ClientTransport, script: str) -> Output:
         login = self.login

@@ -36,11 +36,12 @@ class Dialling:
         """A connected socket; ``left`` tells how many seconds there are. Raises CollectError."""
         error: OSError = TimeoutError("no address")
         family = _FAMILIES[access.address_family]
-        for number, address in resolve(access.address, access.port, left, family):
+        found = resolve(access.address, access.port, left, family)
+        for tried, (number, address) in enumerate(found):
             if left() <= 0 or self._given_up:
                 break
-            try:
-                return self._connect(number, address, access.bind_address, left())
+            try:  # an address that swallows packets leaves the others their share
+                return self._connect(number, address, access.bind_address, left() / (len(found) - tried))
             except OSError as failed:
                 error = failed
         raise CollectError(of_connect(error), f"{access.address} port {access.port}") from error

@@ -79,12 +79,13 @@ class HostCheck:
 
     @property
     def _may_be_new(self) -> bool:
-        nothing_known = not self._known.keys and not self._kept.keys and not self._access.host_keys
+        known = self._known.keys and not self._known.of_another_port
+        nothing_known = not known and not self._kept.keys and not self._access.host_keys
         return self._access.policy is HostKeyPolicy.ACCEPT_NEW and nothing_known
 
     def _refusal(self, key: paramiko.PKey) -> Reason | None:
         blob, kind = key.asbytes(), key.get_name()
-        if blob in self._known.revoked:
+        if blob in self._known.revoked | self._kept.revoked:
             return Reason.HOST_KEY_REVOKED
         if self._access.host_keys:
             pinned = any(_is_pinned(pin, kind, blob) for pin in self._access.host_keys)

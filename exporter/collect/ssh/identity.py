@@ -60,6 +60,9 @@ def load(files: IdentityFile, *, agent: bool = False) -> Identity:
     """
     encoded = _read_secret(files.file, agent=agent)
     if encoded.startswith(_PUBLIC):
+        if files.certificate_file:
+            problem = f"{files.file} is the public half: its certificate is the agent's to show (ssh-add)"
+            raise ConfigurationError(Mistake(files.certificate_file, problem))
         return Identity(files, _public_blob(files.file, encoded))
     key = _load_key(files, encoded)
     path = certificate_path(files)

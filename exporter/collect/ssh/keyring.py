@@ -1,7 +1,8 @@
 """Every identity that logs in, read again from disk when it changes: short-lived certificates need no restart.
 
-A renewal replaces key and certificate one after the other. So a pair that does not fit is not taken: the last good one
-stays while it is valid, and what is wrong is told once it has lasted.
+A renewal replaces key and certificate one after the other. So a pair that does not fit, has ended or has not begun is
+not taken: the last good one stays while it is valid, and what is wrong is told once it has lasted. A key that had a
+certificate is never shown without one, until a reload says so.
 """
 
 from __future__ import annotations
@@ -74,42 +75,58 @@ class Keyring:
     @property
     def not_after(self) -> dict[str, float]:
         """When each certificate ends, by its identity's file."""
-        with self._lock:
-            identities = [place.identity for place in self._places.values() if place.identity]
+        # without the lock, which is held while files are read: a scrape waits for nobody
+        identities = [place.identity for place in tuple(self._places.values()) if place.identity]
         return {one.files.file: one.not_after for one in identities if one.not_after is not None}
 
     @contextmanager
     def keys(
         self,
         identities: tuple[IdentityFile, ...],
-        timeout: float,
+        left: Callable[[], float],
         *,
         agent: bool | None = None,
         identities_only: bool = False,
-    ) -> Iterator[tuple[LoginKey, ...]]:
-        """Every key to try, in order: the files', then the agent's, which has ``timeout`` seconds for each answer.
+    ) -> Iterator[Iterator[LoginKey]]:
+        """Every key to try, in order: the files', then the agent's, which is asked only once those are through.
 
-        Raises CollectError where there is none.
+        The agent has the seconds that are ``left`` for each answer. Raises CollectError where there is no key at all;
+        the iterator does where there turns out to be none.
         """
-        with_agent = self._with_agent(agent)
-        own, named, refusal = self._usable(identities, agent=with_agent)
-        if not with_agent:
-            if not own:
-                raise refusal or CollectError(Reason.SSH_CREDENTIAL_UNUSABLE, "no identity is configured")
-            yield own
-            return
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            try:
-                found = _ask_agent(connection, timeout)
-            except (SSHException, OSError, struct.error) as error:
-                if not own:
-                    raise CollectError(Reason.AGENT_FAILED, "no agent, or it does not answer") from error
-                found = ()
-            if identities_only:
-                found = tuple(one for one in found if one.fingerprint in named)
-            if not own and not found:
-                raise refusal or CollectError(Reason.AGENT_FAILED, "the agent holds no key that may be used")
-            yield (*own, *found)
+            yield self._keys(identities, connection, left, agent=self._with_agent(agent), only=identities_only)
+
+    def check(self, identities: tuple[IdentityFile, ...], *, agent: bool | None = None) -> None:
+        """Raises CollectError where no identity may be used now, and there is no agent to ask."""
+        with_agent = self._with_agent(agent)
+        own, _, refusal = self._usable(identities, agent=with_agent)
+        if not own and not with_agent:
+            raise refusal or CollectError(Reason.SSH_CREDENTIAL_UNUSABLE, "no identity is configured")
+
+    def _keys(
+        self,
+        identities: tuple[IdentityFile, ...],
+        connection: socket.socket,
+        left: Callable[[], float],
+        *,
+        agent: bool,
+        only: bool,
+    ) -> Iterator[LoginKey]:
+        self.check(identities, agent=agent)
+        own, named, refusal = self._usable(identities, agent=agent)
+        yield from own
+        if not agent:
+            return
+        try:
+            found = _ask_agent(connection, left())
+        except (SSHException, OSError, struct.error) as error:
+            if own:
+                return
+            raise CollectError(Reason.AGENT_FAILED, "no agent, or it does not answer") from error
+        usable = [one for one in found if not only or one.fingerprint in named]
+        if not own and not usable:
+            raise refusal or CollectError(Reason.AGENT_FAILED, "the agent holds no key that may be used")
+        yield from usable
 
     def _usable(
         self, identities: tuple[IdentityFile, ...], *, agent: bool
@@ -137,7 +154,7 @@ class Keyring:
             looked = _look(files)
             if place is None or place.looked != looked or (place.unfit_since and now - place.tried >= _AGAIN):
                 place = self._places[files] = self._reread(files, place, looked, now, agent=agent)
-            problem = _refusal(place, now)
+            problem = _problem(place, now)
             if problem is None and place.unfit_since is not None and now - place.unfit_since > RENEWAL:
                 self._tell(place, place.problem, "the last good pair stays while it is valid")
             elif problem is not None:
@@ -162,8 +179,10 @@ class Keyring:
             identity = load(files, agent=agent)
         except ConfigurationError as error:
             return _Place(had, looked, since, now, str(error), told)
-        if had and had.has_certificate and not identity.has_certificate and now - since <= RENEWAL:
+        if had and had.has_certificate and not identity.has_certificate:
             return _Place(had, looked, since, now, f"{files.file}: its certificate is gone", told)
+        if had and had.has_certificate and _refusal(had, now) is None and (refusal := _refusal(identity, now)):
+            return _Place(had, looked, since, now, refusal.detail, told)
         if had and before and before.looked != looked:
             log.info("identity read again", extra={"file": files.file, "fingerprint": identity.fingerprint})
         return _Place(identity, looked, tried=now, told=told)
@@ -178,11 +197,14 @@ class Keyring:
         return self._agent if agent is None else agent
 
 
-def _refusal(place: _Place, now: float) -> CollectError | None:
-    """Why an identity may not be used now."""
-    identity = place.identity
-    if identity is None:
+def _problem(place: _Place, now: float) -> CollectError | None:
+    """Why what there is of an identity may not be used now."""
+    if place.identity is None:
         return CollectError(Reason.SSH_CREDENTIAL_UNUSABLE, place.problem)
+    return _refusal(place.identity, now)
+
+
+def _refusal(identity: Identity, now: float) -> CollectError | None:
     if identity.not_after is not None and identity.not_after - MARGIN <= now:
         return CollectError(Reason.SSH_CREDENTIAL_EXPIRED, f"the certificate of {identity.files.file} has ended")
     if identity.not_before > now:
@@ -199,4 +221,4 @@ def _look(files: IdentityFile) -> tuple[Signature, Signature]:
 def _ask_agent(connection: socket.socket, timeout: float) -> tuple[LoginKey, ...]:
     connection.settimeout(timeout)
     connection.connect(os.environ.get("SSH_AUTH_SOCK", ""))
-    return tuple(LoginKey(key, f"{key.fingerprint}") for key in SocketAgent(connection).get_keys())
+    return tuple(LoginKey(key, f"{key.fingerprint}") for key in SocketAgent(connection).own_keys())

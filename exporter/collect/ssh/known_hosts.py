@@ -36,6 +36,7 @@ class Known:
     keys: frozenset[tuple[str, bytes]] = frozenset()
     revoked: frozenset[bytes] = frozenset()
     authorities: frozenset[bytes] = frozenset()
+    of_another_port: bool = False  # known without a port: a key that matches counts, another one says nothing
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -47,7 +48,7 @@ class Known:
             return Reason.HOST_KEY_REVOKED
         if (kind, key) in self.keys:
             return None
-        if kind in self.kinds:
+        if kind in self.kinds and not self.of_another_port:
             return Reason.HOST_KEY_CHANGED
         if self.authorities and not self.keys:
             return Reason.HOST_KEY_NEEDS_CA
@@ -87,7 +88,8 @@ class KnownHosts:
         if port == DEFAULT_PORT:
             return plain
         with_port = self._of([f"[{host}]:{port}" for host in hosts])
-        nearest = with_port if with_port.keys or with_port.authorities else plain
+        found = bool(with_port.keys or with_port.authorities)
+        nearest = with_port if found else replace(plain, of_another_port=True)
         return replace(nearest, revoked=with_port.revoked | plain.revoked)
 
     def _add(self, line: Line) -> None:

@@ -6,6 +6,7 @@ never beyond ``end``.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,13 @@ class Means:
     identities: tuple[IdentityFile, ...] = ()  # of hosts that have none of their own
     identities_only: bool = False
     clock: Callable[[], float] = field(default=time.time)
+
+    def identities_of(self, access: SshAccess) -> tuple[IdentityFile, ...]:
+        return self.identities if access.identities is None else access.identities
+
+    def must_have_a_credential(self, access: SshAccess) -> None:
+        """Raises CollectError where there is none to log in with now: then nothing is even connected to."""
+        self.keyring.check(self.identities_of(access), agent=access.agent)
 
 
 class Login:
@@ -140,13 +148,15 @@ class Login:
     def _log_in(self, transport: ClientTransport) -> None:
         access, means = self._access, self._means
         only = means.identities_only if access.identities_only is None else access.identities_only
-        identities = means.identities if access.identities is None else access.identities
+        identities = means.identities_of(access)
         transport.auth_timeout = self.left + MARGIN
-        with means.keyring.keys(identities, self.left, agent=access.agent, identities_only=only) as keys:
-            for number, key in enumerate(keys[:MOST_KEYS_TRIED]):
+        with means.keyring.keys(identities, lambda: self.left, agent=access.agent, identities_only=only) as keys:
+            for number, key in enumerate(itertools.islice(keys, MOST_KEYS_TRIED)):
                 if self._accepts(transport, key, first=number == 0):
                     self.identity = key.fingerprint
                     return
+                if not transport.is_active():  # sshd's MaxAuthTries
+                    break
         raise CollectError(Reason.AUTH_FAILED, f"user {access.user}: no key was enough to log in")
 
     def _accepts(self, transport: ClientTransport, key: LoginKey, *, first: bool) -> bool:

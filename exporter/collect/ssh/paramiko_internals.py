@@ -9,12 +9,14 @@ import errno
 import math
 import socket
 import threading
+from collections import deque
 
 import paramiko
 from paramiko.agent import AgentSSH
 from paramiko.common import MSG_CHANNEL_CLOSE, MSG_GLOBAL_REQUEST
 from paramiko.message import Message
 from paramiko.packet import Packetizer
+from paramiko.pkey import PublicBlob
 from paramiko.ssh_exception import ChannelException, SSHException
 
 NEEDED = (
@@ -24,14 +26,20 @@ NEEDED = (
     (paramiko.Transport, "_parse_channel_open_failure"),
     (paramiko.Transport, "_parse_channel_open_success"),
     (paramiko.Transport, "_parse_disconnect"),
+    (paramiko.Transport, "_parse_request_failure"),
+    (paramiko.Transport, "_parse_request_success"),
     (paramiko.Transport, "_really_parse_kex_init"),
     (paramiko.Transport, "_send_message"),
     (paramiko.Transport, "_send_user_message"),
+    (paramiko.Transport, "_unlink_channel"),
     (paramiko.Transport, "preferred_keys"),
     (Packetizer, "set_keepalive"),
     (Packetizer, "readline"),
     (Packetizer, "start_handshake"),
 )
+
+
+_ENDED_KEPT = 1000
 
 
 class SocketPacketizer(Packetizer):
@@ -51,6 +59,14 @@ class SocketAgent(AgentSSH):
         super().__init__()
         self._connect(connection)  # type: ignore[attr-defined]  # what paramiko's own agents call
 
+    def own_keys(self) -> list[paramiko.PKey]:
+        """What it holds. A certificate is shown whole, or sshd refuses an RSA one ("key type mismatch")."""
+        keys: list[paramiko.PKey] = list(self.get_keys())
+        for key in keys:
+            if key.get_name().endswith("-cert-v01@openssh.com"):
+                key.public_blob = PublicBlob(key.get_name(), key.asbytes())
+        return keys
+
     def _send_message(self, msg: bytes) -> object:
         try:
             return super()._send_message(msg)  # type: ignore[misc]  # paramiko's, not in its types
@@ -69,6 +85,8 @@ class ClientTransport(paramiko.Transport):
         self._opening = threading.local()
         self._sending = threading.local()
         self.offered: dict[str, list[str]] = {}  # the peer's algorithms
+        self.replies = 0  # to requests that were about the whole connection
+        self._ended: deque[int] = deque()
         self.has_had_enough = False  # the peer ended it over keys that it does not take
         self._refusals: dict[int, ChannelException] = {}
         self._abandoned: set[int] = set()
@@ -151,6 +169,21 @@ class ClientTransport(paramiko.Transport):
         message.rewind()
         super()._parse_disconnect(message)  # type: ignore[misc]
 
+    def _parse_request_success(self, message: Message) -> None:
+        self.replies += 1
+        super()._parse_request_success(message)  # type: ignore[misc]
+
+    def _parse_request_failure(self, message: Message) -> None:
+        self.replies += 1
+        super()._parse_request_failure(message)  # type: ignore[misc]
+
+    def _unlink_channel(self, number: int) -> None:
+        """paramiko remembers every channel there ever was; late messages come for the last ones alone."""
+        super()._unlink_channel(number)  # type: ignore[misc]
+        self._ended.append(number)
+        while len(self._ended) > _ENDED_KEPT:
+            self.channels_seen.pop(self._ended.popleft(), None)
+
     def _next_channel(self) -> int:
         number: int = super()._next_channel()  # type: ignore[misc]
         self._opening.number = number
@@ -194,5 +227,5 @@ class Tunnel:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the far end has, and told so; else it was cut off with the whole connection."""
+        """Whether the far end has told that it ended; else it may have been cut off with the whole connection."""
         return bool(self._channel.eof_received)
