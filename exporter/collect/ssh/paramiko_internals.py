@@ -61,11 +61,11 @@ class SocketAgent(AgentSSH):
 
     def own_keys(self) -> list[paramiko.PKey]:
         """What it holds. A certificate is shown whole, or sshd refuses an RSA one ("key type mismatch")."""
-        keys: list[paramiko.PKey] = list(self.get_keys())
+        keys = list(self.get_keys())
         for key in keys:
             if key.get_name().endswith("-cert-v01@openssh.com"):
-                key.public_blob = PublicBlob(key.get_name(), key.asbytes())
-        return keys
+                key.public_blob = PublicBlob(key.get_name(), key.blob)  # type: ignore[assignment]  # None in the stubs
+        return [*keys]
 
     def _send_message(self, msg: bytes) -> object:
         try:
