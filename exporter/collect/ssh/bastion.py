@@ -143,6 +143,8 @@ class Bastion:
             try:
                 self._login = self._connect()
             except CollectError as error:
+                if error.reason in _OURS:
+                    raise  # mended by us, and for every host at once: the next visit asks again
                 raise self._failed(error) from error
             if self._failure:
                 log.info("bastion can be used again", extra={"bastion": self._hop.name})
@@ -177,8 +179,6 @@ class Bastion:
         return login
 
     def _failed(self, error: CollectError) -> CollectError:
-        if error.reason in _OURS:
-            return error  # mended by us, and for every host at once: the next visit asks again
         reason = _of_bastion(error.reason)
         detail = f"{self._hop.name}: {error.reason}" + (f": {error.detail}" if error.detail else "")
         before, self._failure = self._failure, CollectError(reason, detail)
@@ -225,5 +225,4 @@ def _of_bastion(reason: Reason) -> Reason:
         return reason
     if reason.startswith(("host_key_", "host_certificate_")):
         return Reason.BASTION_HOST_KEY
-    refused = reason.is_refused_login or reason is Reason.AUTH_CLOSED
-    return Reason.BASTION_AUTH_FAILED if refused else Reason.BASTION_UNREACHABLE
+    return Reason.BASTION_AUTH_FAILED if reason.is_refused_login else Reason.BASTION_UNREACHABLE
