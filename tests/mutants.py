@@ -265,18 +265,20 @@ def main() -> int:
     chosen = [one for one in MUTANTS if not sys.argv[1:] or any(word in one.rule for word in sys.argv[1:])]
     for tests in sorted({mutant.tests for mutant in chosen}):
         with tempfile.TemporaryDirectory() as directory:
-            if _notices(Mutant("none", "setup.cfg", "[metadata]", "[metadata]", tests), Path(directory) / "tree"):
-                raise SystemExit(f"fails without any mutant: {' '.join(tests)}")
+            done = _tested(Mutant("none", "setup.cfg", "[metadata]", "[metadata]", tests), Path(directory) / "tree")
+            if done.returncode:
+                raise SystemExit(f"fails without any mutant: {' '.join(tests)}\n{done.stdout[-4000:]}")
     for mutant in chosen:
         with tempfile.TemporaryDirectory() as directory:
-            notices = _notices(mutant, Path(directory) / "tree")
+            notices = _tested(mutant, Path(directory) / "tree").returncode == 1
         print(f"{'noticed ' if notices else 'SURVIVED'}  {mutant.rule}", flush=True)
         survivors += [] if notices else [mutant]
     print(f"{len(chosen) - len(survivors)} passed, {len(survivors)} failed")
     return len(survivors)
 
 
-def _notices(mutant: Mutant, tree: Path) -> bool:
+def _tested(mutant: Mutant, tree: Path) -> subprocess.CompletedProcess[str]:
+    """The mutant's tests, in a copy of the tree that has it."""
     ignored = shutil.ignore_patterns(".git", ".venv", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
     shutil.copytree(ROOT, tree, ignore=ignored)
     tree.parent.chmod(0o755)
@@ -290,11 +292,12 @@ def _notices(mutant: Mutant, tree: Path) -> bool:
         cwd=tree,
         env={"PYTHONPATH": str(tree), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         capture_output=True,
+        text=True,
         check=False,
     )
     if done.returncode not in (0, 1):
-        raise SystemExit(done.stdout.decode() + done.stderr.decode())
-    return done.returncode == 1
+        raise SystemExit(done.stdout + done.stderr)
+    return done
 
 
 if __name__ == "__main__":
