@@ -30,7 +30,7 @@ for one in {private}; do
     mkdir -p "/mnt/upper/$one" "/mnt/work/$one"
     mount -t overlay -o "lowerdir=/$one,upperdir=/mnt/upper/$one,workdir=/mnt/work/$one" private "/$one"
 done
-rm -f /etc/nologin
+rm -f /etc/nologin /root/.bash* /root/.profile
 mkdir -p /var/lib/kubelet
 {before}
 {more}

@@ -239,6 +239,7 @@ class Sshd:
             "KbdInteractiveAuthentication no",
             "PrintMotd no",
             "UseDNS no",
+            "SetEnv HOME=/nonexistent",  # what this machine's user has in a profile is none of the tests' business
             *self._options,
         ]
         for host in hosts:
