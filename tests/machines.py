@@ -27,8 +27,8 @@ _FURNISH = """
 set -eu
 mount -t tmpfs -o mode=755 private /mnt
 for one in {private}; do
-    mkdir -p "/mnt/upper/$one" "/mnt/work/$one"
-    mount -t overlay -o "lowerdir=/$one,upperdir=/mnt/upper/$one,workdir=/mnt/work/$one" private "/$one"
+    mkdir -p "/mnt/upper/$one" "/mnt/scratch/$one"
+    mount -t overlay -o "lowerdir=/$one,upperdir=/mnt/upper/$one,workdir=/mnt/scratch/$one" private "/$one"
 done
 rm -f /etc/nologin /root/.bash* /root/.profile
 mkdir -p /var/lib/kubelet

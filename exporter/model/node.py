@@ -50,8 +50,13 @@ class SshAccess:
         return (self.host_key_alias,) if self.host_key_alias else tuple(filter(None, (self.name, self.address)))
 
     @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The bastions on the way, the first that is connected to first."""
+        return (*self.via.access.hops, self.via) if self.via else ()
+
+    @property
     def is_unverified(self) -> bool:
-        return self.policy is HostKeyPolicy.INSECURE or (self.via is not None and self.via.access.is_unverified)
+        return any(one.policy is HostKeyPolicy.INSECURE for one in (self, *(hop.access for hop in self.hops)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from exporter.collect.local import LocalTransport
-from exporter.collect.ssh.transport import SshTransport, hops
+from exporter.collect.ssh.transport import SshTransport
 from exporter.config.loading import load
 from exporter.config.schema import Config
 from exporter.config.settings import TransportKind
@@ -62,7 +62,7 @@ class Kept:
 
     def _refuse_no_identity(self, path: str) -> None:
         for access in (node.access for node in self.catalogue.nodes):
-            on_the_way = (access, *(hop.access for hop in hops(access))) if isinstance(access, SshAccess) else ()
+            on_the_way = (access, *(hop.access for hop in access.hops)) if isinstance(access, SshAccess) else ()
             for host in on_the_way:
                 if not self._has_identity(host):
                     needed = f"needed to log in to {host.name}: name a private key, or set agent: true"

@@ -64,7 +64,7 @@ class AcceptedKeys:
                 self._append(descriptor, line.encode())
                 self._read()
                 if (kind, key) not in self._hosts.lookup((name,), port).keys:
-                    raise OSError(errno.EIO, "what was written is not read again")  # noqa: TRY301
+                    raise OSError(errno.EIO, "what was written is not read again")  # noqa: TRY301 - as a failed write
         except (OSError, ConfigurationError) as error:
             raise CollectError(Reason.HOST_KEY_UNKNOWN, f"{self._path}: a first key cannot be kept") from error
         log.warning("first host key accepted", extra={"node": name, "key": f"{kind} {fingerprint(key)}"})
@@ -101,7 +101,7 @@ class AcceptedKeys:
             try:
                 self._read()
             except ConfigurationError as error:  # the last good one stays: nobody becomes new by a broken file
-                log.error("accepted host keys cannot be read", extra={"mistakes": str(error)})  # noqa: TRY400
+                log.error("accepted host keys cannot be read", extra={"mistakes": str(error)})  # noqa: TRY400 - told in words
 
     def _read(self) -> None:
         self._signature = signature(self._path)

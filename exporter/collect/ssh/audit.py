@@ -76,7 +76,7 @@ class Audit:
             self._failing = False
         except OSError as error:
             if not self._failing:
-                log.error("the audit cannot be written", extra={"file": self._path, "error": str(error)})  # noqa: TRY400
+                log.error("the audit cannot be written", extra={"file": self._path, "error": str(error)})  # noqa: TRY400 - in words
             self._failing = True
 
     def _append(self, descriptor: int, line: bytes) -> None:

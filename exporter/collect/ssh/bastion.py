@@ -118,11 +118,6 @@ class Bastion:
         """What a node is told whose visit the bastion's end cut short."""
         return CollectError(Reason.BASTION_UNREACHABLE, f"{self._hop.name}: the connection to it died")
 
-    @property
-    def is_up(self) -> bool:
-        login = self._login
-        return login is not None and login.transport is not None and login.transport.is_active()
-
     def close(self) -> None:
         """End the connection, and any that is in the making."""
         self._closed = True
@@ -136,7 +131,7 @@ class Bastion:
         if not self._lock.acquire(timeout=max(0.001, left())):
             raise CollectError(Reason.BASTION_UNREACHABLE, f"{self._hop.name}: still being connected to")
         try:
-            if self._login and self.is_up:
+            if self._login and self._login.transport and self._login.transport.is_active():
                 return self._login
             if self._failure and time.monotonic() < self._again_at:
                 raise CollectError(self._failure.reason, self._failure.detail)
@@ -182,11 +177,11 @@ class Bastion:
         reason = _of_bastion(error.reason)
         detail = f"{self._hop.name}: {error.reason}" + (f": {error.detail}" if error.detail else "")
         before, self._failure = self._failure, CollectError(reason, detail)
-        longest = (
+        pause = (
             LONG_PAUSE if reason.backs_off_long else min(FIRST_PAUSE * 2.0 ** min(self._failures, 30), LONGEST_PAUSE)
         )
         self._failures += 1
-        self._again_at = time.monotonic() + longest
+        self._again_at = time.monotonic() + pause
         if not self._closed and (before is None or before.reason is not reason):
             log.warning(
                 "bastion cannot be used", extra={"bastion": self._hop.name, "reason": str(reason), "detail": detail}

@@ -23,7 +23,6 @@ from exporter.model.node import SshAccess
 
 _BITE = 32 * 1024
 _WAITS_FOR_STATUS = 1.0
-_LOOKS_EVERY = 0.02
 
 
 class Conversation:
@@ -122,9 +121,8 @@ class Conversation:
 
     def _refuse(self, channel: paramiko.Channel, text: bytes) -> None:
         """Raises CollectError where the command itself said why it gives no answer."""
-        end = min(time.monotonic() + _WAITS_FOR_STATUS, self.login.live.deadline)
-        while not channel.exit_status_ready() and time.monotonic() < end:
-            time.sleep(_LOOKS_EVERY)
+        left = self.login.live.deadline - time.monotonic()
+        channel.status_event.wait(max(0.0, min(_WAITS_FOR_STATUS, left)))
         status = channel.recv_exit_status() if channel.exit_status_ready() else None
         error = channel.recv_stderr(refusals.LARGEST_ERROR) if channel.recv_stderr_ready() else b""
         reason = refusals.reason(text, error, status, self._access.privilege)

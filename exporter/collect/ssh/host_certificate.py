@@ -67,7 +67,7 @@ def principals(blob: bytes) -> str:
     return ", ".join(repr(name.decode("utf-8", "replace")) for name in names[:8])
 
 
-def _names(principal: str, name: str, wildcards: bool) -> bool:  # noqa: FBT001
+def _names(principal: str, name: str, wildcards: bool) -> bool:  # noqa: FBT001 - of this module alone
     if wildcards and "*" in principal:
         return fnmatch.fnmatchcase(name, principal.replace("[", "[[]"))
     return principal == name

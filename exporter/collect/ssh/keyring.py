@@ -98,10 +98,7 @@ class Keyring:
 
     def check(self, identities: tuple[IdentityFile, ...], *, agent: bool | None = None) -> None:
         """Raises CollectError where no identity may be used now, and there is no agent to ask."""
-        with_agent = self._with_agent(agent)
-        own, _, refusal = self._usable(identities, agent=with_agent)
-        if not own and not with_agent:
-            raise refusal or CollectError(Reason.SSH_CREDENTIAL_UNUSABLE, "no identity is configured")
+        self._usable(identities, agent=self._with_agent(agent))
 
     def _keys(
         self,
@@ -112,7 +109,6 @@ class Keyring:
         agent: bool,
         only: bool,
     ) -> Iterator[LoginKey]:
-        self.check(identities, agent=agent)
         own, named, refusal = self._usable(identities, agent=agent)
         yield from own
         if not agent:
@@ -131,7 +127,10 @@ class Keyring:
     def _usable(
         self, identities: tuple[IdentityFile, ...], *, agent: bool
     ) -> tuple[tuple[LoginKey, ...], frozenset[str], CollectError | None]:
-        """The keys that may log in now, the fingerprints that the identities name, and why the last one may not."""
+        """The keys that may log in now, the fingerprints that the identities name, and why the last one may not.
+
+        Raises CollectError where there is no such key, and no agent to ask.
+        """
         keys: list[LoginKey] = []
         names: set[str] = set()
         refusal: CollectError | None = None
@@ -144,6 +143,8 @@ class Keyring:
             names.add(identity.fingerprint)
             if identity.key is not None:
                 keys.append(LoginKey(identity.key, identity.fingerprint))
+        if not keys and not agent:
+            raise refusal or CollectError(Reason.SSH_CREDENTIAL_UNUSABLE, "no identity is configured")
         return tuple(keys), frozenset(names), refusal
 
     def _current(self, files: IdentityFile, *, agent: bool) -> Identity:

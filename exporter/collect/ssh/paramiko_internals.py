@@ -110,10 +110,11 @@ class ClientTransport(paramiko.Transport):
 
     def open(self, kind: str, timeout: float, destination: tuple[str, int] | None = None) -> paramiko.Channel:
         """A channel. Raises ChannelException with the peer's own code where it refuses, else SSHException."""
+        self._opening.number = None  # none was given out yet
         try:
             return self.open_channel(kind, destination, ("127.0.0.1", 0), timeout=timeout)
         except SSHException as error:
-            number: int | None = getattr(self._opening, "number", None)
+            number: int | None = self._opening.number
             if number is None:
                 raise
             refusal = self._refusals.pop(number, None)
@@ -143,7 +144,7 @@ class ClientTransport(paramiko.Transport):
         channel: paramiko.Channel | None = getattr(self._sending, "channel", None)
         if channel is not None and channel.closed:
             raise OSError(errno.EPIPE, "the channel is closed")
-        super()._send_message(data)  # type: ignore[misc]
+        super()._send_message(data)  # type: ignore[misc]  # not in the types
 
     def ask_for_life(self, every: float) -> None:
         """Have the peer say something each ``every`` seconds: it must answer a request that it does not know."""
@@ -155,10 +156,10 @@ class ClientTransport(paramiko.Transport):
         question.add_byte(bytes([MSG_GLOBAL_REQUEST]))
         question.add_string("keepalive@openssh.com")
         question.add_boolean(True)  # noqa: FBT003 - paramiko's way
-        self._send_user_message(question)  # type: ignore[attr-defined]
+        self._send_user_message(question)  # type: ignore[attr-defined]  # not in the types
 
-    def _really_parse_kex_init(self, message: Message, ignore_first_byte: bool = False) -> dict[str, list[str]]:  # noqa: FBT001, FBT002
-        parsed: dict[str, list[str]] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]
+    def _really_parse_kex_init(self, message: Message, ignore_first_byte: bool = False) -> dict[str, list[str]]:  # noqa: FBT001, FBT002 - paramiko's own
+        parsed: dict[str, list[str]] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]  # not in the types
         if not ignore_first_byte:  # else it is our own that is looked at
             self.offered = parsed
         return parsed
@@ -167,25 +168,25 @@ class ClientTransport(paramiko.Transport):
         message.get_int()  # its code
         self.has_had_enough = message.get_text().startswith("Too many authentication failures")  # sshd's auth.c
         message.rewind()
-        super()._parse_disconnect(message)  # type: ignore[misc]
+        super()._parse_disconnect(message)  # type: ignore[misc]  # not in the types
 
     def _parse_request_success(self, message: Message) -> None:
         self.replies += 1
-        super()._parse_request_success(message)  # type: ignore[misc]
+        super()._parse_request_success(message)  # type: ignore[misc]  # not in the types
 
     def _parse_request_failure(self, message: Message) -> None:
         self.replies += 1
-        super()._parse_request_failure(message)  # type: ignore[misc]
+        super()._parse_request_failure(message)  # type: ignore[misc]  # not in the types
 
     def _unlink_channel(self, number: int) -> None:
         """paramiko remembers every channel there ever was; late messages come for the last ones alone."""
-        super()._unlink_channel(number)  # type: ignore[misc]
+        super()._unlink_channel(number)  # type: ignore[misc]  # not in the types
         self._ended.append(number)
         while len(self._ended) > _ENDED_KEPT:
             self.channels_seen.pop(self._ended.popleft(), None)
 
     def _next_channel(self) -> int:
-        number: int = super()._next_channel()  # type: ignore[misc]
+        number: int = super()._next_channel()  # type: ignore[misc]  # not in the types
         self._opening.number = number
         return number
 
@@ -193,7 +194,7 @@ class ClientTransport(paramiko.Transport):
         number, code = message.get_int(), message.get_int()
         self._refusals[number] = ChannelException(code, message.get_text())
         message.rewind()
-        super()._parse_channel_open_failure(message)  # type: ignore[misc]
+        super()._parse_channel_open_failure(message)  # type: ignore[misc]  # not in the types
 
     def _parse_channel_open_success(self, message: Message) -> None:
         number, theirs = message.get_int(), message.get_int()
@@ -202,10 +203,10 @@ class ClientTransport(paramiko.Transport):
             farewell = Message()
             farewell.add_byte(bytes([MSG_CHANNEL_CLOSE]))
             farewell.add_int(theirs)
-            self._send_user_message(farewell)  # type: ignore[attr-defined]
+            self._send_user_message(farewell)  # type: ignore[attr-defined]  # not in the types
             return
         message.rewind()
-        super()._parse_channel_open_success(message)  # type: ignore[misc]
+        super()._parse_channel_open_success(message)  # type: ignore[misc]  # not in the types
 
 
 class Tunnel:

@@ -22,7 +22,7 @@ from exporter.config.settings import Privilege
 from exporter.config.ssh import Ssh
 from exporter.errors import CollectError, ConfigurationError, Mistakes, Reason
 from exporter.model.facts import NodeFacts
-from exporter.model.node import Hop, Node, SshAccess
+from exporter.model.node import Node, SshAccess
 from exporter.model.report import SshStatus
 
 _LARGEST_KNOWN_HOSTS = 256 * 1024 * 1024
@@ -89,7 +89,7 @@ class SshTransport:
                         node=node.name,
                         address=access.address,
                         port=access.port,
-                        hops=tuple(hop.name for hop in hops(access)),
+                        hops=tuple(hop.name for hop in access.hops),
                         user=access.user,
                         privilege=access.privilege,
                         identity=trace.identity,
@@ -144,15 +144,10 @@ def _script_that_ran(access: SshAccess, script: str, facts: NodeFacts | None) ->
     return "" if facts is None else facts.script_sha256
 
 
-def hops(access: SshAccess) -> list[Hop]:
-    """The bastions on the way, the first that is connected to first."""
-    return [*hops(access.via.access), access.via] if access.via else []
-
-
 def _accesses(nodes: Iterable[Node]) -> set[SshAccess]:
     """Every access whose files are its own: nodes' and their bastions'."""
     direct = [node.access for node in nodes if isinstance(node.access, SshAccess)]
-    bastions = {hop.access for access in direct for hop in hops(access)}
+    bastions = {hop.access for access in direct for hop in access.hops}
     return {access for access in (*direct, *bastions) if access.identities or access.known_hosts is not None}
 
 
