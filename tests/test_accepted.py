@@ -16,12 +16,12 @@ import pytest
 from exporter.collect.ssh.accepted import AcceptedKeys
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.settings import HostKeyPolicy, Paths
-from exporter.config.ssh import Identity, Ssh, Timeouts
+from exporter.config.ssh import Identity, Ssh
 from exporter.errors import CollectError, ConfigurationError, Reason
 from exporter.model.node import Node, SshAccess
 from tests.sshd import IS_ROOT, USER, Host, Sshd, address, fingerprint, make_key, needs_sshd, public, run
+from tests.visits import PATIENT, reason_of
 
-TIMEOUTS = Timeouts().model_copy(update=dict.fromkeys(Timeouts.model_fields, 60.0))
 NODE = address(180)
 ED = "ssh-ed25519"
 
@@ -43,7 +43,7 @@ class Site:
                 known_hosts=(str(self.directory / "known_hosts"),),
                 accepted_host_keys=str(self.file),
                 identities=(Identity(file=str(self.key)),),
-                timeouts=TIMEOUTS,
+                timeouts=PATIENT,
             )
         )
 
@@ -64,20 +64,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
         sshd.stop()
 
 
-def reason(ours: SshTransport, node: Node) -> Reason | None:
-    try:
-        ours.read(node)
-    except CollectError as error:
-        return error.reason
-    return None
-
-
 @needs_sshd
 def test_the_first_key_is_kept(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """It is written as known_hosts has it, told in the log and counted; the second visit keeps nothing more."""
     ours = site.transport()
     assert ours.status.accepted_host_keys == 0
-    assert reason(ours, site.node()) is None
+    assert reason_of(ours, site.node()) is None
     line = f"[worker-1]:{site.sshd.port} {public(site.sshd.host_keys['ed25519'])}\n"
     assert site.file.read_text() == line
     assert site.file.stat().st_mode & 0o777 == 0o600
@@ -86,7 +78,7 @@ def test_the_first_key_is_kept(site: Site, caplog: pytest.LogCaptureFixture) -> 
     assert [(one["node"], one["key"]) for one in logged] == [
         ("worker-1", f"{ED} {fingerprint(site.sshd.host_keys['ed25519'])}")
     ]
-    assert reason(ours, site.node()) is None
+    assert reason_of(ours, site.node()) is None
     assert site.file.read_text() == line
 
 
@@ -96,9 +88,9 @@ def test_another_key_later_is_refused(site: Site) -> None:
     other = make_key(site.directory / "other", "ed25519")
     site.file.write_text(f"[worker-1]:{site.sshd.port} {public(other)}\n")
     ours = site.transport()
-    assert reason(ours, site.node()) is Reason.HOST_KEY_CHANGED
+    assert reason_of(ours, site.node()) is Reason.HOST_KEY_CHANGED
     run("ssh-keygen", "-R", f"[worker-1]:{site.sshd.port}", "-f", str(site.file))
-    assert reason(ours, site.node()) is None
+    assert reason_of(ours, site.node()) is None
     assert public(site.sshd.host_keys["ed25519"]) in site.file.read_text()
 
 
@@ -108,7 +100,8 @@ def test_a_key_of_another_type_is_no_new_one(kind: str, site: Site) -> None:
     """A host of which one type is known is not new with another; what it has of that type must be the known one."""
     other = make_key(site.directory / "other", kind)
     assert (
-        reason(site.transport(f"[worker-1]:{site.sshd.port} {public(other)}\n"), site.node()) is Reason.HOST_KEY_CHANGED
+        reason_of(site.transport(f"[worker-1]:{site.sshd.port} {public(other)}\n"), site.node())
+        is Reason.HOST_KEY_CHANGED
     )
     assert not site.file.exists() or site.file.read_text() == ""
 
@@ -118,10 +111,10 @@ def test_what_known_hosts_says_comes_first(site: Site) -> None:
     """A known key is not kept again; a revoked one is refused though it is new; a pinned one that differs, too."""
     own = public(site.sshd.host_keys["ed25519"])
     name = f"[worker-1]:{site.sshd.port}"
-    assert reason(site.transport(f"{name} {own}\n"), site.node()) is None
-    assert reason(site.transport(f"@revoked * {own}\n"), site.node()) is Reason.HOST_KEY_REVOKED
+    assert reason_of(site.transport(f"{name} {own}\n"), site.node()) is None
+    assert reason_of(site.transport(f"@revoked * {own}\n"), site.node()) is Reason.HOST_KEY_REVOKED
     pin = fingerprint(make_key(site.directory / "other", "ed25519"))
-    assert reason(site.transport(), site.node(host_keys=(pin,))) is Reason.HOST_KEY_CHANGED
+    assert reason_of(site.transport(), site.node(host_keys=(pin,))) is Reason.HOST_KEY_CHANGED
     assert not site.file.exists()
 
 

@@ -13,7 +13,7 @@ from exporter.collect.installation import Installation
 from exporter.collect.script import node_script
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.settings import NODE_SCRIPT, HostKeyPolicy, Paths, Privilege, Rotation
-from exporter.config.ssh import Identity, Ssh, Timeouts
+from exporter.config.ssh import Identity, Ssh
 from exporter.demo.signer import Authority
 from exporter.errors import CollectError, Reason
 from exporter.judge.assess import assess
@@ -21,6 +21,7 @@ from exporter.model.facts import NodeFacts
 from exporter.model.node import Node, SshAccess
 from tests.machines import Machine, free_port, machine, needs_machines, wait_for_sshd
 from tests.sshd import make_key, public, run, stock
+from tests.visits import PATIENT
 
 pytestmark = needs_machines()
 
@@ -40,7 +41,6 @@ STARTUP = {
     "in-tcsh": ".tcshrc",
     "in-sh": ".profile",
 }
-TIMEOUTS = Timeouts().model_copy(update=dict.fromkeys(Timeouts.model_fields, 60.0))
 SSHD_CONFIG = """\
 UsePAM yes
 PasswordAuthentication no
@@ -71,7 +71,7 @@ class Place:
     def read(self, user: str, privilege: Privilege, *, port: int | None = None, script: str = NODE_SCRIPT) -> NodeFacts:
         """One visit as ``user``."""
         files = (Identity(file=str(self.key(privilege))),)
-        ours = SshTransport(Ssh(known_hosts=(), identities=files, timeouts=TIMEOUTS))
+        ours = SshTransport(Ssh(known_hosts=(), identities=files, timeouts=PATIENT))
         access = SshAccess(
             HOST, port or self.port, user, policy=HostKeyPolicy.INSECURE, privilege=privilege, script=script
         )

@@ -19,16 +19,16 @@ from exporter.collect.script import checksum, node_script
 from exporter.collect.ssh.audit import Audit, Entry
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.settings import NODE_SCRIPT, Paths, Privilege
-from exporter.config.ssh import Ssh, Timeouts
+from exporter.config.ssh import Ssh
 from exporter.errors import CollectError, ConfigurationError
 from exporter.model.node import Hop, Node, SshAccess
 from tests.machines import Machine, free_port, machine, needs_machines, wait_for_sshd
 from tests.sshd import fingerprint, make_key, public
+from tests.visits import PATIENT
 
 ROOT = Path(__file__).parent.parent
 HOST = "127.0.0.1"
 ACCOUNT = "kubelet-cert"
-TIMEOUTS = Timeouts().model_copy(update=dict.fromkeys(Timeouts.model_fields, 60.0))
 SYSLOG = "/var/log/syslog"
 _OWN_DEV = """
 mkdir -p /mnt/dev/pts
@@ -58,7 +58,7 @@ class Place:
             {
                 "known_hosts": str(self.directory / "known_hosts"),
                 "identities": [{"file": str(self.directory / f"id_{privilege}")}],
-                "timeouts": TIMEOUTS,
+                "timeouts": PATIENT,
                 **others,
             }
         )

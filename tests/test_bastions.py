@@ -23,7 +23,7 @@ from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.config.ssh import Identity, Ssh, Timeouts
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
-from exporter.errors import CollectError, Reason
+from exporter.errors import Reason
 from exporter.model.node import Hop, Node, SshAccess
 from exporter.model.report import NodeReport
 from exporter.rounds import cut_off
@@ -32,11 +32,11 @@ from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
 from tests.hostile import RawPeer, ServerPeer, Session
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd, public, run
+from tests.visits import PATIENT, failure, reason_of
 
 pytestmark = needs_sshd
 
 NODE, OTHER_NODE, EDGE, OTHER_EDGE, CLOSED_EDGE = (address(number) for number in (151, 152, 161, 162, 163))
-TIMEOUTS = Timeouts().model_copy(update=dict.fromkeys(Timeouts.model_fields, 60.0))
 QUICK = Timeouts().model_copy(update={**dict.fromkeys(Timeouts.model_fields, 20.0), "banner": 1.0, "connect": 1.0})
 
 
@@ -49,7 +49,7 @@ class Site:
     key: Path
 
     def transport(
-        self, *, hosts: str | None = None, key: Path | None = None, timeouts: Timeouts = TIMEOUTS
+        self, *, hosts: str | None = None, key: Path | None = None, timeouts: Timeouts = PATIENT
     ) -> SshTransport:
         known = self.directory / f"known-{time.monotonic_ns()}"
         known.write_text(self.sshd.known_hosts() if hosts is None else hosts)
@@ -90,26 +90,13 @@ def closing(ours: SshTransport) -> Iterator[SshTransport]:
         ours.close()
 
 
-def failure(ours: SshTransport, node: Node) -> CollectError | None:
-    try:
-        ours.read(node)
-    except CollectError as error:
-        return error
-    return None
-
-
-def reason(ours: SshTransport, node: Node) -> Reason | None:
-    error = failure(ours, node)
-    return error.reason if error else None
-
-
 def test_through_one_and_through_two(site: Site) -> None:
     """A node is read through a bastion, and through one behind another."""
     with closing(site.transport()) as ours:
         edge = site.edge()
-        assert reason(ours, site.node(edge)) is None
+        assert reason_of(ours, site.node(edge)) is None
         inner = site.edge(OTHER_EDGE, name="inner", via=edge)
-        assert reason(ours, site.node(inner)) is None
+        assert reason_of(ours, site.node(inner)) is None
 
 
 def test_one_connection_for_all(site: Site) -> None:
@@ -117,7 +104,7 @@ def test_one_connection_for_all(site: Site) -> None:
     since = site.sshd.log_size()
     with closing(site.transport()) as ours, ThreadPoolExecutor(10) as pool:
         node = site.node(site.edge())
-        assert list(pool.map(lambda _: reason(ours, node), range(30))) == [None] * 30
+        assert list(pool.map(lambda _: reason_of(ours, node), range(30))) == [None] * 30
     log = site.sshd.log_of_next(since)
     assert log.count("Accepted publickey") == 31
 
@@ -151,7 +138,7 @@ def test_a_bastion_that_does_not_take_our_key(site: Site) -> None:
     since = site.sshd.log_size()
     with closing(site.transport(key=stranger)) as ours:
         nodes = [site.node(site.edge(), where) for where in (NODE, OTHER_NODE)] * 5
-        assert {reason(ours, node) for node in nodes} == {Reason.BASTION_AUTH_FAILED}
+        assert {reason_of(ours, node) for node in nodes} == {Reason.BASTION_AUTH_FAILED}
     assert site.sshd.log_of_next(since).count("Connection from") == 1
 
 
@@ -167,9 +154,9 @@ def test_a_node_that_its_bastion_does_not_reach(site: Site) -> None:
     """That is the node's own reason: the bastion and its other nodes are well."""
     with closing(site.transport()) as ours:
         edge = site.edge()
-        assert reason(ours, site.node(edge, port=1)) is Reason.CONNECTION_REFUSED
-        assert reason(ours, site.node(edge, "no-such-name.invalid")) is Reason.NAME_NOT_RESOLVED
-        assert reason(ours, site.node(edge)) is None
+        assert reason_of(ours, site.node(edge, port=1)) is Reason.CONNECTION_REFUSED
+        assert reason_of(ours, site.node(edge, "no-such-name.invalid")) is Reason.NAME_NOT_RESOLVED
+        assert reason_of(ours, site.node(edge)) is None
 
 
 @pytest.mark.parametrize("behaviour", ["closes_at_once", "http_and_closes", "closes_after_kexinit"])
@@ -178,7 +165,7 @@ def test_a_bastion_that_is_down_is_tried_once_for_all(behaviour: str, site: Site
     with RawPeer(behaviour) as peer, closing(site.transport()) as ours, ThreadPoolExecutor(10) as pool:
         node = site.node(site.edge("127.0.0.1", peer.port, "down"))
         errors = list(pool.map(lambda _: failure(ours, node), range(30)))
-        assert reason(ours, site.node(site.edge())) is None
+        assert reason_of(ours, site.node(site.edge())) is None
     assert {error.reason for error in errors if error} == {Reason.BASTION_UNREACHABLE}
     assert len([error for error in errors if error]) == 30
     assert peer.record.connections == 1
@@ -257,9 +244,9 @@ def test_a_bastion_that_leads_elsewhere(site: Site) -> None:
         known += f"[{OTHER_NODE}]:{site.sshd.port} {public(key)}\n{site.sshd.known_hosts().splitlines()[0]}\n"
         with closing(site.transport(hosts=known)) as ours:
             edge = site.edge("127.0.0.1", peer.port)
-            assert reason(ours, site.node(edge)) is None
+            assert reason_of(ours, site.node(edge)) is None
             since = site.sshd.log_size()
-            assert reason(ours, site.node(edge, OTHER_NODE, "worker-2")) is Reason.HOST_KEY_CHANGED
+            assert reason_of(ours, site.node(edge, OTHER_NODE, "worker-2")) is Reason.HOST_KEY_CHANGED
             assert "userauth-request" not in site.sshd.log_of_next(since)
 
 
@@ -315,7 +302,7 @@ def test_a_bastion_that_is_gone_amid_a_visit(sign: signal.Signals, site: Site, m
     monkeypatch.setattr(bastion, "ANSWERS_WITHIN", 0.5)
     with RawPeer("silent") as silent, closing(site.transport(timeouts=QUICK)) as ours, ThreadPoolExecutor(1) as pool:
         edge = site.edge()
-        assert reason(ours, site.node(edge)) is None
+        assert reason_of(ours, site.node(edge)) is None
         at_work = serving(EDGE, site.sshd.port)
         assert at_work
         visit = pool.submit(failure, ours, site.node(edge, "127.0.0.1", port=silent.port))
@@ -324,7 +311,7 @@ def test_a_bastion_that_is_gone_amid_a_visit(sign: signal.Signals, site: Site, m
         error = visit.result(timeout=20)
         assert error
         assert error.reason is Reason.BASTION_UNREACHABLE
-        assert reason(ours, site.node(edge)) is None
+        assert reason_of(ours, site.node(edge)) is None
         if sign is signal.SIGSTOP:
             run("kill", f"-{signal.SIGKILL.value}", *map(str, at_work))
 
@@ -332,7 +319,7 @@ def test_a_bastion_that_is_gone_amid_a_visit(sign: signal.Signals, site: Site, m
 def test_a_silent_node_behind_a_bastion_that_is_well(site: Site) -> None:
     """A node that says nothing has its own reason: its bastion was asked, and answers."""
     with RawPeer("silent") as silent, closing(site.transport(timeouts=QUICK)) as ours:
-        assert reason(ours, site.node(site.edge(), "127.0.0.1", port=silent.port)) is Reason.BANNER_TIMEOUT
+        assert reason_of(ours, site.node(site.edge(), "127.0.0.1", port=silent.port)) is Reason.BANNER_TIMEOUT
 
 
 def test_a_bastion_that_comes_back(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,10 +356,10 @@ def test_a_certificate_of_ours_that_is_renewed(site: Site, tmp_path: Path) -> No
     since = site.sshd.log_size()
     try:
         with closing(site.transport(key=key)) as ours:
-            assert reason(ours, site.node(site.edge())) is Reason.SSH_CREDENTIAL_EXPIRED
+            assert reason_of(ours, site.node(site.edge())) is Reason.SSH_CREDENTIAL_EXPIRED
             assert "Connection from" not in site.sshd.log.read_bytes()[since:].decode()
             sign("-1m:+10m")
-            assert reason(ours, site.node(site.edge())) is None
+            assert reason_of(ours, site.node(site.edge())) is None
     finally:
         authorized.write_text(before)
 

@@ -11,12 +11,12 @@ import pytest
 from exporter.collect.ssh import host_certificate
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.settings import HostKeyPolicy, Paths
-from exporter.config.ssh import Identity, Ssh, Timeouts
+from exporter.config.ssh import Identity, Ssh
 from exporter.errors import CollectError, Reason
 from exporter.model.node import Node, SshAccess
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd, public, run
+from tests.visits import PATIENT
 
-TIMEOUTS = Timeouts().model_copy(update=dict.fromkeys(Timeouts.model_fields, 60.0))
 NAME = "worker-1"
 
 
@@ -92,7 +92,7 @@ def _visit(directory: Path, port: int, case: Case) -> Reason | None:
             known_hosts=(str(directory / "known_hosts"),),
             host_ca_wildcards=case.wildcards,
             identities=(Identity(file=str(directory / "id")),),
-            timeouts=TIMEOUTS,
+            timeouts=PATIENT,
         )
     )
     access = SshAccess(address(250), port, USER, name=case.name, host_key_alias=case.alias)
@@ -125,7 +125,7 @@ def test_a_plain_key_where_an_authority_is_known(
             known_hosts=(str(tmp_path / "known_hosts"),),
             accepted_host_keys=str(tmp_path / "accepted"),
             identities=(Identity(file=str(key)),),
-            timeouts=TIMEOUTS,
+            timeouts=PATIENT,
         )
     )
     sshd.start()

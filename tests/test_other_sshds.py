@@ -14,20 +14,19 @@ import pytest
 
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.settings import Paths
-from exporter.config.ssh import Identity, Ssh, Timeouts
+from exporter.config.ssh import Identity, Ssh
 from exporter.errors import CollectError, Reason
 from exporter.model.node import Node, SshAccess
 from tests.machines import free_port, machine, needs_machines, wait_for_sshd
 from tests.sshd import SSHD, USER, Host, Sshd, address, make_key, public, run
-
-TIMEOUTS = Timeouts().model_copy(update=dict.fromkeys(Timeouts.model_fields, 60.0))
+from tests.visits import PATIENT
 
 
 def transport(key: Path, known_hosts: str, directory: Path) -> SshTransport:
     hosts = directory / "known_hosts"
     hosts.write_text(known_hosts)
     identities = (Identity(file=str(key)),)
-    return SshTransport(Ssh(known_hosts=(str(hosts),), identities=identities, timeouts=TIMEOUTS))
+    return SshTransport(Ssh(known_hosts=(str(hosts),), identities=identities, timeouts=PATIENT))
 
 
 def refusal(ours: SshTransport, access: SshAccess) -> CollectError:

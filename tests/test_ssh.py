@@ -19,10 +19,10 @@ import pytest
 
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.settings import HostKeyPolicy, Paths, TransportKind
-from exporter.config.ssh import Identity, Ssh, Timeouts
+from exporter.config.ssh import Identity, Ssh
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
-from exporter.errors import CollectError, ConfigurationError, Reason
+from exporter.errors import ConfigurationError, Reason
 from exporter.model.facts import Condition, NodeFacts
 from exporter.model.node import Node, SshAccess
 from exporter.model.report import NodeReport
@@ -47,6 +47,7 @@ from tests.sshd import (
     shared_busybox,
     stock,
 )
+from tests.visits import PATIENT, reason_of
 
 FLEET = 50
 PASSPHRASE = "correct horse battery staple"
@@ -70,16 +71,13 @@ class Site:
         settings: dict[str, object] = {
             "known_hosts": str(path),
             "identities": identities,
-            "timeouts": _PATIENT,
+            "timeouts": PATIENT,
             **others,
         }
         return Ssh.model_validate(settings)
 
     def transport(self, *keys: Path, hosts: str | None = None) -> SshTransport:
         return SshTransport(self.ssh(*keys, hosts=hosts))
-
-
-_PATIENT = Timeouts().model_copy(update=dict.fromkeys(Timeouts.model_fields, 60.0))
 
 
 @pytest.fixture(scope="module")
@@ -151,15 +149,6 @@ def here(site: Site, name: str, paths: Paths, **access: object) -> Node:
     """A node of :data:`HERE`."""
     reached = SshAccess(HERE[name].address, site.sshd.port, USER, name="worker-1")
     return Node("worker-1", replace(reached, **access), paths)  # type: ignore[arg-type]  # a test's own settings
-
-
-def reason_of(ours: SshTransport, node: Node) -> Reason | None:
-    """The reason of one visit, None where it brought facts."""
-    try:
-        ours.read(node)
-    except CollectError as error:
-        return error.reason
-    return None
 
 
 def is_healthy(facts: NodeFacts) -> bool:
@@ -511,7 +500,7 @@ def test_the_default_known_hosts_files_may_be_missing(site: Site, monkeypatch: p
     """Without a word about known_hosts, files that are not there are empty ones."""
     monkeypatch.chdir(site.directory)
     section = site.ssh()
-    defaults = Ssh.model_validate({"identities": section.identities, "timeouts": _PATIENT})
+    defaults = Ssh.model_validate({"identities": section.identities, "timeouts": PATIENT})
     SshTransport(defaults)
 
 

@@ -25,6 +25,7 @@ from exporter.errors import CollectError, Reason
 from exporter.model.node import Node, SshAccess
 from tests.hostile import COMMANDS, RAW, SESSIONS, FrozenAgent, GreetingPeer, Peer, RawPeer, ServerPeer
 from tests.trees import CASES, NOW, Mint
+from tests.visits import reason_of
 
 QUICK = 0.6
 SLACK = 3.0
@@ -178,15 +179,6 @@ def at(port: int, address: str = "127.0.0.1", paths: Paths | None = None) -> Nod
     return Node("worker-1", access, paths or Paths(store="/nonexistent/pki"))
 
 
-def outcome(ours: SshTransport, node: Node) -> Reason | None:
-    """The reason of one visit, None where it brought facts. Anything but a CollectError fails the test."""
-    try:
-        ours.read(node)
-    except CollectError as error:
-        return error.reason
-    return None
-
-
 @pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
     """No test here leaves a thread behind, its own or the exporter's."""
@@ -240,7 +232,7 @@ def check(peer: Peer, reason: Reason | None) -> None:
     with peer:
         before = set(threading.enumerate())
         started = time.monotonic()
-        assert outcome(transport(quick_to(reason)), at(peer.port)) == reason
+        assert reason_of(transport(quick_to(reason)), at(peer.port)) == reason
         assert time.monotonic() - started < QUICK + SLACK
         assert no_thread_of_a_visit(before)
 
@@ -283,41 +275,41 @@ def test_a_frozen_peer_has_one_reason_however_the_race_ends(session: str) -> Non
     """Whichever of our threads sees the deadline first, the reason is the phase's own."""
     with ServerPeer(SESSIONS[session], key=HOST_KEY) as peer, ThreadPoolExecutor(8) as pool:
         ours = [transport(timeouts(auth=0.4 + number * 0.013, command=0.4 + number * 0.013)) for number in range(8)]
-        reasons = {*pool.map(lambda one: outcome(one, at(peer.port)), ours)}
+        reasons = {*pool.map(lambda one: reason_of(one, at(peer.port)), ours)}
     assert reasons == {AFTER_THE_KEY_EXCHANGE[session]}
 
 
 def test_an_identification_late_after_a_greeting() -> None:
     """Lines before the identification are read through, as slow as the banner's time allows."""
     with GreetingPeer(command=COMMANDS["the_true_answer"], key=HOST_KEY) as peer:
-        assert outcome(transport(), at(peer.port)) is None
+        assert reason_of(transport(), at(peer.port)) is None
 
 
 def test_a_closed_port() -> None:
     """A port where nobody listens refuses the connection."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        assert outcome(transport(), at(bound.getsockname()[1])) is Reason.CONNECTION_REFUSED
+        assert reason_of(transport(), at(bound.getsockname()[1])) is Reason.CONNECTION_REFUSED
 
 
 def test_a_host_that_swallows_packets() -> None:
     """A connection that nobody answers ends after its time."""
     with full_backlog() as port:
         started = time.monotonic()
-        assert outcome(transport(timeouts(connect=QUICK)), at(port)) is Reason.CONNECT_TIMEOUT
+        assert reason_of(transport(timeouts(connect=QUICK)), at(port)) is Reason.CONNECT_TIMEOUT
         assert QUICK * 0.9 < time.monotonic() - started < QUICK + SLACK
 
 
 @pytest.mark.parametrize("name", ["two..dots", "x" * 64 + ".example.org", "tür\udcff"])
 def test_a_name_that_is_none(name: str) -> None:
     """A name that no resolver takes is not resolved."""
-    assert outcome(transport(), at(22, name)) is Reason.NAME_NOT_RESOLVED
+    assert reason_of(transport(), at(22, name)) is Reason.NAME_NOT_RESOLVED
 
 
 def test_a_name_that_nobody_has() -> None:
     """A name without an address is not resolved, or the resolver gave no answer in time."""
     unknown = (Reason.NAME_NOT_RESOLVED, Reason.NAME_TIMEOUT)
-    assert outcome(transport(timeouts()), at(22, "something.invalid")) in unknown
+    assert reason_of(transport(timeouts()), at(22, "something.invalid")) in unknown
 
 
 def test_a_busy_resolver() -> None:
@@ -327,7 +319,7 @@ def test_a_busy_resolver() -> None:
             resolving._places.acquire()
             taken.callback(resolving._places.release)
         started = time.monotonic()
-        assert outcome(transport(timeouts(connect=QUICK)), at(22, "localhost")) is Reason.NAME_TIMEOUT
+        assert reason_of(transport(timeouts(connect=QUICK)), at(22, "localhost")) is Reason.NAME_TIMEOUT
         assert time.monotonic() - started < QUICK + SLACK
 
 
@@ -345,27 +337,27 @@ def test_details_tell_nothing_that_the_peer_sent() -> None:
 def test_the_visits_deadline_before_a_login(behaviour: str) -> None:
     """A visit that takes too long as a whole says so, whichever phase before the login it was in."""
     with RawPeer(behaviour) as peer:
-        assert outcome(transport(timeouts(visit=0.6)), at(peer.port)) is Reason.VISIT_TIMEOUT
+        assert reason_of(transport(timeouts(visit=0.6)), at(peer.port)) is Reason.VISIT_TIMEOUT
 
 
 @pytest.mark.parametrize("session", ["FrozenInAuth", "FrozenAtChannel", "FrozenAtExec"])
 def test_the_visits_deadline_before_the_command(session: str) -> None:
     """A visit that takes too long as a whole says so in the login and at the command's start."""
     with ServerPeer(SESSIONS[session], key=HOST_KEY) as peer:
-        assert outcome(transport(timeouts(visit=1.0)), at(peer.port)) is Reason.VISIT_TIMEOUT
+        assert reason_of(transport(timeouts(visit=1.0)), at(peer.port)) is Reason.VISIT_TIMEOUT
 
 
 @pytest.mark.parametrize("command", ["silent_command", "half_a_line", "drips_lines"])
 def test_the_visits_deadline_while_the_command_runs(command: str) -> None:
     """A visit that takes too long as a whole says so while an answer arrives."""
     with ServerPeer(command=COMMANDS[command], key=HOST_KEY) as peer:
-        assert outcome(transport(timeouts(visit=1.0)), at(peer.port)) is Reason.VISIT_TIMEOUT
+        assert reason_of(transport(timeouts(visit=1.0)), at(peer.port)) is Reason.VISIT_TIMEOUT
 
 
 def test_the_visits_deadline_while_it_connects() -> None:
     """A visit that takes too long as a whole says so where the connection is not even made."""
     with full_backlog() as port:
-        assert outcome(transport(timeouts(visit=0.5)), at(port)) is Reason.VISIT_TIMEOUT
+        assert reason_of(transport(timeouts(visit=0.5)), at(port)) is Reason.VISIT_TIMEOUT
 
 
 # Ended from another thread.
@@ -374,7 +366,7 @@ def test_the_visits_deadline_while_it_connects() -> None:
 def ended_from_outside(ours: SshTransport, node: Node, hangs: Callable[[], bool]) -> tuple[Reason | None, float]:
     """The reason of a visit that another thread ends while it hangs, and how long that took."""
     with ThreadPoolExecutor(1) as pool:
-        visit = pool.submit(outcome, ours, node)
+        visit = pool.submit(reason_of, ours, node)
         deadline = time.monotonic() + LONG
         while not hangs():
             assert time.monotonic() < deadline
@@ -438,7 +430,7 @@ def test_close_ends_many_visits_at_once() -> None:
     """Closing the transport ends all visits, not one after another."""
     with RawPeer("silent") as peer, ThreadPoolExecutor(30) as pool:
         ours = transport(timeouts())
-        visits = [pool.submit(outcome, ours, at(peer.port)) for _ in range(30)]
+        visits = [pool.submit(reason_of, ours, at(peer.port)) for _ in range(30)]
         while peer.record.connections < 30:
             time.sleep(0.02)
         started = time.monotonic()
@@ -468,7 +460,7 @@ def test_no_credential_for_a_stranger(line: str, reason: Reason) -> None:
         name = f"[127.0.0.1]:{peer.port}"
         own, wrong = (f"{key.get_name()} {key.get_base64()}" for key in (HOST_KEY, other))
         ours = transport(hosts=line.format(name=name, own=own, other=wrong))
-        assert outcome(ours, Node("worker-1", SshAccess("127.0.0.1", peer.port, "root"), Paths())) is reason
+        assert reason_of(ours, Node("worker-1", SshAccess("127.0.0.1", peer.port, "root"), Paths())) is reason
     assert peer.record.connections == 1
     assert not peer.record.saw_credentials
 
@@ -478,7 +470,7 @@ def test_a_friend_is_shown_one_key() -> None:
     with ServerPeer(command=COMMANDS["the_true_answer"], key=HOST_KEY) as peer:
         hosts = f"[127.0.0.1]:{peer.port} {HOST_KEY.get_name()} {HOST_KEY.get_base64()}"
         node = Node("worker-1", SshAccess("127.0.0.1", peer.port, "reader"), Paths(store="/nonexistent/pki"))
-        assert outcome(transport(hosts=hosts), node) is None
+        assert reason_of(transport(hosts=hosts), node) is None
     assert peer.record.saw_credentials
     assert set(peer.record.attempts) == {("reader", KEY.get_base64())}
     assert peer.record.commands == [b"sh -s"]
@@ -489,7 +481,7 @@ def test_no_more_keys_are_tried_than_sshd_allows() -> None:
     keys = tuple(paramiko.ECDSAKey.generate() for _ in range(8))
     with ServerPeer(SESSIONS["RefusesKeys"], key=HOST_KEY) as peer:
         ours = transport(keys=keys)
-        assert outcome(ours, at(peer.port)) is Reason.AUTH_FAILED
+        assert reason_of(ours, at(peer.port)) is Reason.AUTH_FAILED
     shown = [key for _, key in peer.record.attempts]
     assert list(dict.fromkeys(shown)) == [key.get_base64() for key in keys[:5]]
 
@@ -504,7 +496,7 @@ def test_a_frozen_agent(listed: paramiko.PKey | None, tmp_path: Path, monkeypatc
     ours = transport(timeouts(auth=QUICK), keys=(), agent=True)
     with ThreadPoolExecutor(1) as pool, ServerPeer(key=HOST_KEY) as peer, FrozenAgent(str(tmp_path / "agent"), listed):
         before = set(threading.enumerate())
-        visit = pool.submit(outcome, ours, at(peer.port))
+        visit = pool.submit(reason_of, ours, at(peer.port))
         assert visit.result(timeout=QUICK + SLACK) in (Reason.AGENT_FAILED, Reason.AUTH_TIMEOUT)
         assert no_thread_of_a_visit(
             before | {one for one in threading.enumerate() if one.name.startswith("ThreadPool")}
@@ -532,7 +524,7 @@ def test_no_byte_of_a_key_on_the_wire(name: str, tmp_path: Path) -> None:
     CASES[name](tmp_path / "pki", mint, NOW)
     on_disk = b"".join(path.read_bytes() for path in (tmp_path / "pki").iterdir() if path.is_file())
     with ServerPeer(command=COMMANDS["the_true_answer"], key=HOST_KEY) as peer:
-        read = outcome(transport(timeouts()), at(peer.port, paths=Paths(store=str(tmp_path / "pki"))))
+        read = reason_of(transport(timeouts()), at(peer.port, paths=Paths(store=str(tmp_path / "pki"))))
     sent = bytes(peer.record.sent)
     assert read is None
     assert sent.endswith(b" end\n")
