@@ -20,7 +20,8 @@ from exporter.collect.key_material import holds_key_material
 from exporter.config.settings import Paths
 from exporter.demo.signer import PrivateKey
 from exporter.errors import CollectError, Reason
-from exporter.model.facts import Condition, DirectoryCondition, FileKind, NodeFacts, StoreEntry
+from exporter.model.facts import DirectoryCondition, NodeFacts, StoreEntry
+from exporter.model.files import Condition, FileKind
 from tests.trees import NOW, YEAR, Mint, unarmour
 
 MINT = Mint()

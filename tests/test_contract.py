@@ -23,7 +23,8 @@ from exporter.collect.script import node_script
 from exporter.config.settings import Paths, Rotation
 from exporter.errors import Reason
 from exporter.judge.assess import assess
-from exporter.model.facts import Condition, DirectoryCondition, FileKind, NodeFacts
+from exporter.model.facts import DirectoryCondition, NodeFacts
+from exporter.model.files import Condition, FileKind
 from exporter.model.node import LocalAccess, Node
 from tests.trees import CASES, CURRENT, NOW, Mint, plain, rotate, unarmour
 

@@ -17,7 +17,8 @@ from exporter.collect.rooted import OutsideRootError, RootedTree
 from exporter.config.settings import HostKeyPolicy, Paths
 from exporter.demo.signer import PrivateKey
 from exporter.errors import CollectError, Reason
-from exporter.model.facts import Condition, DirectoryCondition, NodeFacts
+from exporter.model.facts import DirectoryCondition, NodeFacts
+from exporter.model.files import Condition
 from exporter.model.node import LocalAccess, Node, SshAccess
 from tests.trees import CURRENT, END, NOW, YEAR, Mint, healthy, linked, plain, rotate, unarmour
 

@@ -22,7 +22,8 @@ from exporter.model.assessment import (
     Severity,
     StoreHistory,
 )
-from exporter.model.facts import Condition, DirectoryCondition, NodeClock, NodeFacts, PemFile, StoreFacts
+from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
+from exporter.model.files import Condition, PemFile
 from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, Visit
 from exporter.rounds.state import FleetState

@@ -17,7 +17,8 @@ from exporter.config.settings import Pace, Paths
 from exporter.errors import Reason
 from exporter.judge import rotation
 from exporter.model.assessment import Assessment, Certificate, Reading, State, StoreHistory
-from exporter.model.facts import Condition, DirectoryCondition, NodeClock, NodeFacts, PemFile, StoreFacts
+from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
+from exporter.model.files import Condition, PemFile
 from exporter.model.node import LocalAccess, Node
 from exporter.model.report import NodeReport, Visit
 from exporter.rounds import schedule

@@ -23,7 +23,8 @@ from exporter.config.ssh import Identity, Ssh
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from exporter.errors import ConfigurationError, Reason
-from exporter.model.facts import Condition, NodeFacts
+from exporter.model.facts import NodeFacts
+from exporter.model.files import Condition
 from exporter.model.node import Node, SshAccess
 from exporter.model.report import NodeReport
 from exporter.rounds.visit import visit

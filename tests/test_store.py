@@ -8,7 +8,8 @@ import pytest
 
 from exporter.judge.store import entry, history, is_dated_client
 from exporter.model.assessment import OrphanCondition, StoreHistory
-from exporter.model.facts import Condition, DirectoryCondition, FileKind, PemFile, StoreEntry, StoreFacts
+from exporter.model.facts import DirectoryCondition, StoreEntry, StoreFacts
+from exporter.model.files import Condition, FileKind, PemFile
 from tests.trees import Mint, unarmour
 
 PKI = "/var/lib/kubelet/pki"

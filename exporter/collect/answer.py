@@ -14,16 +14,8 @@ from exporter.collect import pem
 from exporter.collect.key_material import holds_key_material
 from exporter.config.settings import Paths
 from exporter.errors import CollectError, Reason
-from exporter.model.facts import (
-    Condition,
-    DirectoryCondition,
-    FileKind,
-    NodeClock,
-    NodeFacts,
-    PemFile,
-    StoreEntry,
-    StoreFacts,
-)
+from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreEntry, StoreFacts
+from exporter.model.files import Condition, FileKind, PemFile
 
 MAJORS_READ = (1,)
 LARGEST_ANSWER = 256 * 1024

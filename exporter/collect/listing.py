@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED, is_dated
-from exporter.model.facts import FileKind, StoreFacts
+from exporter.model.facts import StoreFacts
+from exporter.model.files import FileKind
 
 MOST_DATED = 64  # of each kind, the newest by name
 NEWEST_READ = 4

@@ -17,15 +17,8 @@ from exporter.collect import listing
 from exporter.collect.pem import LARGEST_FILE, PemScanner
 from exporter.collect.rooted import NotRegularError, OutsideRootError, RootedTree
 from exporter.errors import CollectError, Reason
-from exporter.model.facts import (
-    Condition,
-    DirectoryCondition,
-    FileKind,
-    NodeFacts,
-    PemFile,
-    StoreEntry,
-    StoreFacts,
-)
+from exporter.model.facts import DirectoryCondition, NodeFacts, StoreEntry, StoreFacts
+from exporter.model.files import Condition, FileKind, PemFile
 from exporter.model.node import LocalAccess, Node
 
 _BITE = 16

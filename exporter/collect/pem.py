@@ -12,7 +12,7 @@ import base64
 import binascii
 import re
 
-from exporter.model.facts import Condition
+from exporter.model.files import Condition
 
 BEGIN = b"-----BEGIN CERTIFICATE-----"
 END = b"-----END CERTIFICATE-----"

@@ -9,7 +9,8 @@ from exporter.errors import Reason
 from exporter.judge import diagnosis, rotation, store
 from exporter.judge.certificate import leaf
 from exporter.model.assessment import Assessment, Certificate, Reading
-from exporter.model.facts import Condition, DirectoryCondition, NodeFacts, PemFile
+from exporter.model.facts import DirectoryCondition, NodeFacts
+from exporter.model.files import Condition, PemFile
 
 _OF_FILE = {
     Condition.EMPTY: Reason.FILE_EMPTY,

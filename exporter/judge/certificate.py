@@ -10,7 +10,7 @@ from cryptography import x509
 
 from exporter.judge import der
 from exporter.model.assessment import Certificate
-from exporter.model.facts import PemFile
+from exporter.model.files import PemFile
 
 LONGEST_NAME = 256
 _REMEMBERED = 16384

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED
 from exporter.judge import store
 from exporter.model.assessment import Cause, Finding, OrphanCondition, Severity, StoreHistory
-from exporter.model.facts import Condition, FileKind, NodeFacts
+from exporter.model.facts import NodeFacts
+from exporter.model.files import Condition, FileKind
 
 
 @dataclass(frozen=True, slots=True)

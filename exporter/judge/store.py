@@ -13,7 +13,8 @@ from collections import Counter
 from exporter.config.settings import is_dated
 from exporter.judge.certificate import leaf
 from exporter.model.assessment import OrphanCondition, StoreHistory
-from exporter.model.facts import Condition, DirectoryCondition, FileKind, PemFile, StoreEntry, StoreFacts
+from exporter.model.facts import DirectoryCondition, StoreEntry, StoreFacts
+from exporter.model.files import Condition, FileKind, PemFile
 
 
 def is_dated_client(name: str) -> bool:

@@ -5,35 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class FileKind(StrEnum):
-    """The type of a file, as ``lstat`` tells it."""
-
-    REGULAR = "regular"
-    LINK = "link"
-    DIRECTORY = "directory"
-    FIFO = "fifo"
-    SOCKET = "socket"
-    CHARACTER = "character"
-    BLOCK = "block"
-
-
-class Condition(StrEnum):
-    """What reading a PEM file for certificates brought. The words are those of the node's answer."""
-
-    READ = "read"  # one whole certificate block or more, the leaf first
-    EMPTY = "empty"
-    TRUNCATED = "truncated"  # a certificate block lost its END line
-    MALFORMED = "malformed"  # a certificate block holds something else
-    KEY_ONLY = "key_only"
-    NO_CERTIFICATE = "no_certificate"
-    MISSING = "missing"
-    DANGLING = "dangling"  # a link whose target is not there
-    DENIED = "denied"
-    NOT_REGULAR = "not_regular"
-    TOO_LARGE = "too_large"
-    OUTSIDE_ROOT = "outside_root"  # leads out of the mounted root, or in circles
-    UNREADABLE = "unreadable"  # an input/output error
+from exporter.model.files import FileKind, PemFile
+from exporter.model.host import Host, JournalLine, Process, Service
+from exporter.model.kubelet_files import ConfigFile, Kubeconfig
 
 
 class DirectoryCondition(StrEnum):
@@ -60,13 +34,18 @@ class StoreEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class PemFile:
-    """A PEM file as read: its certificates in DER, never anything else of it."""
+class Folder:
+    """The certificate directory itself. None is "not seen"."""
 
-    path: str
-    condition: Condition
-    certificates: tuple[bytes, ...] = ()
-    link: str | None = None  # the link's text where the path itself is a symbolic link
+    mode: int | None = None  # permission bits
+    uid: int | None = None
+    gid: int | None = None
+    writable: bool | None = None  # for root: neither a read-only mount nor immutable; only root knows
+    bytes_free: int | None = None
+    files_free: int | None = None
+    filesystem: str = ""  # ext4, tmpfs, ...
+    read_only: bool | None = None  # mounted so
+    label: str = ""  # its security context
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +63,7 @@ class StoreFacts:
     dated_server: int = 0
     hidden: int = 0
     newest: tuple[PemFile, ...] = ()  # the newest dated client files, read
+    folder: Folder | None = None  # None: not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +86,34 @@ class NodeClock:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """All that one visit saw. ``taken`` is the exporter's clock just before the files were read."""
+    """All that one visit saw. ``taken`` is the exporter's clock just before the files were read.
+
+    From ``host`` on, None is "not looked at": an installed script of version 1.1 tells nothing of it.
+    """
 
     taken: float
     store: StoreFacts
-    client: PemFile
+    client: PemFile  # what the configured path, or the store's link, leads to
     serving: PemFile | None  # None: the node has no serving certificate file
     clock: NodeClock | None = None  # None over a mount: there is no node clock to see
     script_version: str = ""
     script_sha256: str = ""  # of an installed script, as it says itself
     uid: int | None = None  # who read; None over a mount
+    host: Host | None = None
+    process: Process | None = None
+    service: Service | None = None
+    kubeconfig: Kubeconfig | None = None
+    bootstrap: Kubeconfig | None = None  # the bootstrap kubeconfig
+    config: tuple[ConfigFile, ...] | None = None  # KubeletConfiguration, then its drop-ins in their order
+    files: tuple[PemFile, ...] = ()  # every other PEM file that the kubelet would open, by its path
+    pairs: tuple[tuple[str, str, bool], ...] = ()  # paths of certificate and key, and whether they are of one key
+    journal: tuple[JournalLine, ...] | None = None
+
+    def pem(self, path: str) -> PemFile | None:
+        """What was read at ``path``; None where nobody looked."""
+        read = (self.client, *([self.serving] if self.serving else []), *self.store.newest, *self.files)
+        return next((file for file in read if file.path == path), None)
+
+    def is_pair(self, certificate: str, key: str) -> bool | None:
+        """Whether two paths hold the halves of one key; None where that was not compared."""
+        return next((same for *paths, same in self.pairs if paths == [certificate, key]), None)
