@@ -8,9 +8,9 @@ import pytest
 
 from exporter.judge import store
 from exporter.judge.diagnosis import TABLE, findings
-from exporter.model.assessment import Cause, Finding, Severity
 from exporter.model.facts import DirectoryCondition, NodeFacts, StoreEntry, StoreFacts
 from exporter.model.files import Condition, FileKind, PemFile
+from exporter.model.finding import Cause, Finding, Severity
 
 PKI = "/var/lib/kubelet/pki"
 CURRENT, UPDATED = "kubelet-client-current.pem", "kubelet-client-updated.pem"

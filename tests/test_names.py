@@ -9,7 +9,8 @@ from exporter.config import schema, ssh
 from exporter.config.settings import NODE_SCRIPT
 from exporter.errors import Reason
 from exporter.judge.diagnosis import TABLE
-from exporter.model.assessment import Cause, OrphanCondition
+from exporter.model.assessment import OrphanCondition
+from exporter.model.finding import Cause
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,18 +12,10 @@ import pytest
 
 from exporter.config.settings import Pace, Paths, Rotation
 from exporter.errors import Reason
-from exporter.model.assessment import (
-    Assessment,
-    Cause,
-    Certificate,
-    Finding,
-    OrphanCondition,
-    Reading,
-    Severity,
-    StoreHistory,
-)
+from exporter.model.assessment import Assessment, Certificate, OrphanCondition, Reading, StoreHistory
 from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
 from exporter.model.files import Condition, PemFile
+from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, Visit
 from exporter.rounds.state import FleetState

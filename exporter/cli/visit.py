@@ -24,7 +24,8 @@ from exporter.collect.local import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.errors import ConfigurationError, Mistake
 from exporter.judge import rotation
-from exporter.model.assessment import Reading, Severity, State
+from exporter.model.assessment import Reading, State
+from exporter.model.finding import Severity
 from exporter.model.node import LocalAccess, Node
 from exporter.model.report import FleetSnapshot
 from exporter.rounds.daemon import STOPS_WITHIN

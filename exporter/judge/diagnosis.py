@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED
 from exporter.judge import store
-from exporter.model.assessment import Cause, Finding, OrphanCondition, Severity, StoreHistory
+from exporter.model.assessment import OrphanCondition, StoreHistory
 from exporter.model.facts import NodeFacts
 from exporter.model.files import Condition, FileKind
+from exporter.model.finding import Cause, Finding, Severity
 
 
 @dataclass(frozen=True, slots=True)

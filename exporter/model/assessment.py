@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter.errors import Reason
+from exporter.model.finding import Finding
+from exporter.model.host import Process
+from exporter.model.kubelet import Kubelet
+from exporter.model.restart import Restart
 
 
 class CertificateRole(StrEnum):
     """The ``cert`` label."""
 
-    CLIENT = "client"
-    SERVING = "serving"
+    CLIENT = "client"  # the store's link target; where there is no store, what kubelet.conf holds
+    SERVING = "serving"  # the file that the kubelet serves with
+    SERVING_LIVE = "serving_live"  # seen in a handshake
+    KUBECONFIG = "kubeconfig"  # what kubelet.conf names or embeds, where it is another than the store's
+    CA = "ca"  # the issuer of the client certificate
 
 
 class State(StrEnum):
@@ -32,21 +39,6 @@ class State(StrEnum):
         return self in (State.LATE, State.STALLED, State.EXPIRED)
 
 
-class Severity(StrEnum):
-    """How much a finding matters."""
-
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
-class Cause(StrEnum):
-    """What can be found on a node, as stable identifiers: the ``cause`` label."""
-
-    STORE_LINK_REGULAR_FILE = "store-link-regular-file"
-    STORE_UPDATED_LEFTOVER = "store-updated-leftover"
-    ORPHAN_EMPTY = "orphan-empty"
-
-
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """The fields of one X.509 certificate that matter here. Dates are seconds since the epoch, UTC."""
@@ -57,6 +49,9 @@ class Certificate:
     issuer: str  # RFC 4514, printable, at most 256 characters
     subject: str  # the same
     fingerprint: str  # SHA-256 of the DER, lower-case hexadecimal
+    key_identifier: str = ""  # SKI, lower-case hexadecimal; empty where it has none
+    authority_identifier: str = ""  # AKI: its issuer's
+    is_self_signed: bool = False  # its issuer is its subject
 
     @property
     def lifetime(self) -> int:
@@ -108,19 +103,28 @@ class StoreHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A cause that holds on a node."""
+class Memory:
+    """What earlier visits of a node knew, as far as the next one is judged by it.
 
-    cause: Cause
-    severity: Severity
+    ``starts`` are the kubelet's start times (epoch seconds, node's clock) at the last visits that looked, oldest
+    first, at most four; None where it was down. ``newest`` is the latest notBefore ever read from this node.
+    """
+
+    client: Reading | None = None
+    serving: Reading | None = None
+    starts: tuple[float | None, ...] = ()
+    process: Process | None = None  # the last that was seen
+    newest: int | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What one visit's facts mean. ``reason`` is set where the visit brought no reading of the client certificate.
 
+    ``client`` is None without a reason where this node has no client certificate by design (EKS, token, exec).
     ``serving`` is None both where there is no serving certificate (``serving_absent``) and where it was not seen.
-    ``history`` is None where the store was not seen.
+    ``history`` is None where the store was not seen, ``kubelet`` and ``restart`` where nothing beside it was.
     """
 
     reason: Reason | None
@@ -129,3 +133,13 @@ class Assessment:
     serving_absent: bool
     history: StoreHistory | None
     findings: tuple[Finding, ...]
+    kubelet: Kubelet | None = None
+    restart: Restart | None = None
+    kubeconfig: Certificate | None = None  # only where it is another than the client certificate
+    authority: Certificate | None = None  # the issuer of the client certificate
+    serving_live: Certificate | None = None
+    unseen: tuple[str, ...] = ()  # what could not be seen and why, in words
+
+    @property
+    def has_no_certificate_by_design(self) -> bool:
+        return self.reason is None and self.client is None

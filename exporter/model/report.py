@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from exporter.config.settings import Pace
 from exporter.errors import Reason
-from exporter.model.assessment import Assessment, Finding, Reading, StoreHistory
+from exporter.model.assessment import Assessment, Reading, StoreHistory
 from exporter.model.facts import NodeFacts
+from exporter.model.finding import Finding
 from exporter.model.node import Node
 
 
