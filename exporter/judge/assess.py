@@ -34,18 +34,54 @@ _OF_STORE = {
 }
 
 
-def assess(facts: NodeFacts, owner: Rotation, client: Reading | None, serving: Reading | None) -> Assessment:
-    """What ``facts`` mean; ``client`` and ``serving`` are the readings that the node had before this visit."""
-    reason, certificate = _client(facts)
-    history = store.history(facts.store, facts.client)
+def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
+    """What ``facts`` mean; ``memory`` is what earlier visits of the node knew."""
+    kubelet = understand(facts, memory) if _is_seen_beside_the_store(facts) else None
+    file = roles.client(facts, kubelet)
+    reason, certificate = _client(facts, file) if file else (None, None)
+    served = roles.serving(facts, kubelet)
+    excused = excuse.until(facts, certificate, memory)
+    client = _reading(facts, certificate, memory.client, managed=_is_managed(owner, kubelet), excused=excused)
+    serving = _reading(facts, leaf(served), memory.serving, managed=roles.is_serving_rotated(served, kubelet))
+    case = Case(
+        facts=facts,
+        kubelet=kubelet or Kubelet(),
+        restart=verdict(facts, kubelet, _node_now(facts)) if kubelet else None,
+        history=store.history(facts.store, facts.client),
+        client=client,
+        serving=serving,
+        memory=memory,
+        now=facts.taken,
+    )
     return Assessment(
         reason=reason,
-        client=_reading(facts, certificate, client, managed=owner is Rotation.KUBELET),
-        serving=_reading(facts, leaf(facts.serving), serving, managed=_kubelet_rotates(facts.serving)),
-        serving_absent=facts.serving is None and facts.store.condition is DirectoryCondition.OK,
-        history=history,
-        findings=diagnosis.findings(facts, history),
+        client=client,
+        serving=serving,
+        serving_absent=served is None and facts.store.condition is DirectoryCondition.OK,
+        history=case.history,
+        findings=diagnosis.findings(case),
+        kubelet=kubelet,
+        restart=case.restart,
+        kubeconfig=roles.kubeconfig(facts, certificate),
+        authority=roles.authority(facts, kubelet, certificate),
+        unseen=unseen(facts),
     )
+
+
+def _is_seen_beside_the_store(facts: NodeFacts) -> bool:
+    """A script of version 1.1 tells of the store alone."""
+    return facts.process is not None or facts.kubeconfig is not None or facts.config is not None
+
+
+def _is_managed(owner: Rotation, kubelet: Kubelet | None) -> bool:
+    """Whether the kubelet rotates its client certificate; where nothing tells, the configuration's word counts."""
+    if owner is not Rotation.KUBELET:
+        return False
+    return kubelet is None or not (kubelet.rotates is False or kubelet.distribution.renews_itself)
+
+
+def _node_now(facts: NodeFacts) -> float:
+    return facts.clock.shown if facts.clock else facts.taken
 
 
 def _client(facts: NodeFacts) -> tuple[Reason | None, Certificate | None]:
