@@ -59,7 +59,7 @@ class NodeTree:
         authority = f"certificate-authority-data: {words.encoded(self.authority.certificate)}"
         self.write(path, words.kubeconfig(words.BOOTSTRAPPED, authority, user), now - _JOINED, 0o600)
 
-    def kubeadm(self, now: float, *, rotates: bool = True, serving_age: float = _JOINED) -> None:
+    def kubeadm(self, now: float, *, rotates: bool = True, serving_age: float = _JOINED, runs: bool = True) -> None:
         """All but the store of a worker that kubeadm joined: configuration, CA, serving pair, a running kubelet."""
         self.write(CA, self.authority.certificate, now - _JOINED)
         self.write(CONFIG, words.configuration(CA, rotateCertificates=rotates), now - _JOINED)
@@ -67,7 +67,8 @@ class NodeTree:
         pair = self_signed(self.name, now - serving_age)
         self.write(f"{PKI}/kubelet.crt", pair.certificate, now - serving_age)
         self.write(f"{PKI}/kubelet.key", pair.key, now - serving_age, 0o600)
-        self.machine(now, Process("kubelet", ("/usr/bin/kubelet", *_KUBEADM_FLAGS), _RUNS_FOR))
+        processes = [Process("kubelet", ("/usr/bin/kubelet", *_KUBEADM_FLAGS), _RUNS_FOR)] if runs else []
+        self.machine(now, *processes)
 
     def machine(self, now: float, *processes: Process) -> None:
         """The machine's names, and its /proc with these processes."""
@@ -77,7 +78,6 @@ class NodeTree:
         self.write("/etc/os-release", "ID=debian\n", now - _UP_FOR)
         proc.write(self.path("/proc"), int(now), self.name, Machine(_UP_FOR), list(processes))
 
-    def kubelet_starts(self, now: float, up: float = 1.0) -> None:
-        """Its kubelet is a new process, ``up`` seconds old."""
-        kubelet = Process("kubelet", ("/usr/bin/kubelet", *_KUBEADM_FLAGS), up)
-        proc.write(self.path("/proc"), int(now), self.name, Machine(_UP_FOR), [kubelet])
+    def kubelet_starts(self, now: float) -> None:
+        """Its kubelet is a new process."""
+        proc.start_again(self.path("/proc"), now, up=1.0)

@@ -53,12 +53,26 @@ def write(proc: Path, now: int, name: str, machine: Machine, processes: list[Pro
     _put(proc / "self/mountinfo", f"{_ROOT_MOUNT}\n{_RUN_MOUNT}\n")
 
 
-def _process(folder: Path, pid: int, process: Process, booted: int, now: int) -> None:
-    started = int((now - process.age - booted) * HERTZ)
+def start_again(proc: Path, now: float, up: float) -> None:
+    """The first process after init is a new one, ``up`` seconds old."""
+    folder = proc / str(_FIRST)
+    booted = float((proc / "stat").read_text().partition("btime ")[2].split()[0])
+    name = (folder / "comm").read_text().rstrip()
+    new = folder / "stat.new"
+    _put(new, _stat(_FIRST, name, now - up - booted))
+    new.rename(folder / "stat")
+
+
+def _stat(pid: int, name: str, since_boot: float) -> str:
+    """proc_pid_stat(5): field 22 is the start, in ticks since the boot."""
     parent = 0 if pid == _INIT else _INIT
-    # proc_pid_stat(5): field 22 is the start, in ticks since the boot
-    before = f"{pid} ({process.name}) S {parent} {pid} {pid} 0 -1 4194560 2101 0 12 0 911 402 0 0 20 0 14 0"
-    _put(folder / "stat", f"{before} {started} 1935273984 25571 18446744073709551615 {' '.join(['0'] * 27)}\n")
+    before = f"{pid} ({name}) S {parent} {pid} {pid} 0 -1 4194560 2101 0 12 0 911 402 0 0 20 0 14 0"
+    return f"{before} {int(since_boot * HERTZ)} 1935273984 25571 18446744073709551615 {' '.join(['0'] * 27)}\n"
+
+
+def _process(folder: Path, pid: int, process: Process, booted: int, now: int) -> None:
+    parent = 0 if pid == _INIT else _INIT
+    _put(folder / "stat", _stat(pid, process.name, now - process.age - booted))
     _put(folder / "comm", f"{process.name}\n")
     _put(folder / "cmdline", "".join(f"{word}\0" for word in process.command))
     _put(

@@ -38,8 +38,7 @@ def _stalled(tree: NodeTree, now: float) -> None:
 
 
 def _kubelet_down(tree: NodeTree, now: float) -> None:
-    tree.kubeadm(now)
-    tree.machine(now)
+    tree.kubeadm(now, runs=False)
     _stored(tree, now - 4200, 3600)
 
 
