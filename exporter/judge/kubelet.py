@@ -26,6 +26,7 @@ _UNTOLD = "?"
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")  # strconv.ParseBool
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 _GATE = "RotateKubeletServerCertificate"
+_DEFAULTS = KubeletSettings(rotate_certificates=False, server_tls_bootstrap=False, serving_gate=True)
 
 
 def understand(facts: NodeFacts, memory: Memory) -> Kubelet:
@@ -33,8 +34,8 @@ def understand(facts: NodeFacts, memory: Memory) -> Kubelet:
     process = _process(facts, memory)
     known = process is not None and _are_plain(process)
     path = _path_reader(process if known else None)
-    settings = _settings(facts, path)
-    config_known = known and _config_is_known(facts, path("config"))
+    config_known = known and _config_is_understood(facts, path("config"))
+    settings = _settings(facts, path, _DEFAULTS if config_known else KubeletSettings())
     store = posixpath.normpath((path("cert-dir") or Paths().store) if known else facts.store.path)
     return Kubelet(
         distribution=recognise(facts),
@@ -45,9 +46,9 @@ def understand(facts: NodeFacts, memory: Memory) -> Kubelet:
         kubeconfig=path("kubeconfig") if known else _place(facts.kubeconfig),
         bootstrap=path("bootstrap-kubeconfig") if known else _place(facts.bootstrap),
         credential=credential(facts.kubeconfig, store),
-        rotates=_flag(process, "rotate-certificates", default(settings.rotate_certificates, False)),
-        server_tls_bootstrap=_flag(process, "rotate-server-certificates", default(settings.server_tls_bootstrap, False)),
-        serving_gate=_gate(process, default(settings.serving_gate, True)),
+        rotates=_flag(process, "rotate-certificates", otherwise=settings.rotate_certificates),
+        server_tls_bootstrap=_flag(process, "rotate-server-certificates", otherwise=settings.server_tls_bootstrap),
+        serving_gate=_gate(process, otherwise=settings.serving_gate),
         tls_cert_file=settings.tls_cert_file,
         tls_private_key_file=settings.tls_private_key_file,
         client_ca_file=settings.client_ca_file,
@@ -117,22 +118,22 @@ def _place(kubeconfig: Kubeconfig | None) -> str | None:
     return kubeconfig.document.path if kubeconfig else None
 
 
-def _config_is_known(facts: NodeFacts, path: str | None) -> bool:
-    """Whether every configuration file was understood; the drop-ins' folder tells by itself what is in it."""
+def _config_is_understood(facts: NodeFacts, path: str | None) -> bool:
+    """Whether every configuration file was understood; ``path`` is the one that a flag names."""
     files = facts.config or ()
-    if path is not None and path not in [file.document.path for file in files]:
-        return False
-    return all(file.document.condition is DocumentCondition.READ for file in files)
+    is_there = path is None or path in [file.document.path for file in files]
+    return is_there and all(file.document.condition is DocumentCondition.READ for file in files)
 
 
-def _settings(facts: NodeFacts, path: Callable[[str], str | None]) -> KubeletSettings:
-    """Configuration and drop-ins merged, and the paths that flags set over them.
+def _settings(facts: NodeFacts, path: Callable[[str], str | None], merged: KubeletSettings) -> KubeletSettings:
+    """Configuration and drop-ins over what is ``merged`` already, and the paths that flags set over them.
 
-    Where only the certificate's flag is told, the key's is unknown: not every script tells it.
+    Where only the certificate's flag is told, the key's is unknown: not every script tells it. A file that was not
+    understood may have overruled any other.
     """
-    merged = KubeletSettings()
-    for file in facts.config or ():
-        merged = _over(merged, file.settings)
+    if _config_is_understood(facts, path("config")):
+        for file in facts.config or ():
+            merged = _over(merged, file.settings)
     certificate, key = path("tls-cert-file"), path("tls-private-key-file")
     if certificate and not key and merged.tls_private_key_file is None:
         key = _UNTOLD
@@ -146,7 +147,7 @@ def _over(below: KubeletSettings, above: KubeletSettings) -> KubeletSettings:
     return replace(below, **{name: value for name, value in values.items() if value is not None})
 
 
-def _flag(process: Process | None, name: str, otherwise: bool | None) -> bool | None:
+def _flag(process: Process | None, name: str, *, otherwise: bool | None) -> bool | None:
     """A switch's flag where it is given; None where its value is neither on nor off."""
     value = process.flag(name) if process else None
     if value is None:
@@ -154,7 +155,7 @@ def _flag(process: Process | None, name: str, otherwise: bool | None) -> bool | 
     return True if value in _TRUE else False if value in _FALSE else None
 
 
-def _gate(process: Process | None, otherwise: bool | None) -> bool | None:
+def _gate(process: Process | None, *, otherwise: bool | None) -> bool | None:
     """The feature gate that serving rotation needs."""
     for name, value in reversed(process.flags if process else ()):
         for gate, _, state in (word.partition("=") for word in value.split(",")):
