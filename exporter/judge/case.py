@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from exporter.config.settings import Rotation
 from exporter.model.assessment import Certificate, Memory, Reading, State, StoreHistory
@@ -18,7 +19,9 @@ class Unseen(Enum):
     UNSEEN = "unseen"
 
 
-UNSEEN = Unseen.UNSEEN  # whether a cause holds cannot be told: what it rests on was not to be seen
+UNSEEN: Final = Unseen.UNSEEN  # whether a cause holds cannot be told: what it rests on was not to be seen
+
+UNDER_WAY = 120.0  # seconds: longer no store, and no `kubeadm init`, is left half done
 
 # What a predicate answers: evidence (it holds), None (it does not), or UNSEEN.
 Answer = str | None | Unseen
@@ -54,6 +57,20 @@ class Case:
     def certainly(self) -> float:
         """The earlier of the two clocks: what this says is past, is past by both."""
         return min(self.by_the_node, self.facts.taken)
+
+    def certificate(self) -> Certificate | None | Unseen:
+        """The client certificate of this visit; None where its file is known to hold none."""
+        if self.client:
+            return self.client.certificate
+        return None if self.facts.client.condition.is_seen else UNSEEN
+
+    def has_ended(self, certificate: Certificate) -> bool:
+        """Past notAfter by both clocks."""
+        return certificate.not_after < self.certainly
+
+    def is_settled(self, modified: int | None) -> bool:
+        """Whether a file is too old to belong to a rotation that is under way; also where its age is not known."""
+        return modified is None or abs(self.by_the_node - modified) > UNDER_WAY
 
     def process_age(self) -> float | None:
         """Seconds that the kubelet runs, by the node's clock; None where that is not known or there is none."""

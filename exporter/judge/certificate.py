@@ -50,6 +50,12 @@ def leaf(file: PemFile | None) -> Certificate | None:
         return None
 
 
+def bundle(file: PemFile | None) -> tuple[Certificate, ...]:
+    """Every certificate of a file; a block that holds none is left out."""
+    found = (leaf(PemFile(file.path, file.condition, (one,))) for one in file.certificates) if file else ()
+    return tuple(certificate for certificate in found if certificate)
+
+
 def _strictly(encoded: bytes) -> der.Fields | None:
     try:
         certificate = x509.load_der_x509_certificate(encoded)
