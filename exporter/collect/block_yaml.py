@@ -6,6 +6,7 @@ document are ``intricate``; what no YAML parser takes is ``broken``.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ def pairs(text: str) -> Iterator[Pair]:
     """Each line's, in order. Raises ShapeError at the first that has another shape."""
     lines = text.split("\n")
     is_first = True
+    deeper: float = math.inf  # from this column on, a line without a colon goes on with the plain scalar before it
     for number, line in enumerate(lines):
         content = line.removesuffix("\r").rstrip(" \t")
         if _CONTROL.search(content):
@@ -53,14 +55,20 @@ def pairs(text: str) -> Iterator[Pair]:
         if is_first and (content == "---" or re.match(r"---[ \t]+#", content)):
             is_first = False
             continue
+        column = len(content) - len(content.lstrip(" "))
+        if column >= deeper and not _COLON.search(_COMMENT.split(bare)[0]):
+            raise ShapeError(DocumentCondition.INTRICATE)
         try:
-            yield _pair(content, is_first=is_first)
+            pair = _pair(content, is_first=is_first)
         except _UnclosedError as error:
             rest = "\n".join(lines[number:])
             raise ShapeError(
                 DocumentCondition.INTRICATE if error.closing in rest else DocumentCondition.BROKEN
             ) from None
+        yield pair
         is_first = False
+        is_plain = pair.value and not pair.is_quoted
+        deeper = (column if pair.key is None else pair.indent) + 1 if is_plain else math.inf
 
 
 class _UnclosedError(Exception):
@@ -90,7 +98,10 @@ def _pair(content: str, *, is_first: bool) -> Pair:
     if not is_item:  # a scalar of several lines; alone, it is no mapping
         is_plain = is_first and not rest.startswith(tuple("\"'"))
         raise ShapeError(DocumentCondition.BROKEN if is_plain else DocumentCondition.INTRICATE)
-    return Pair(indent, is_item, None, *_value_of(rest))
+    value, is_quoted = _value_of(rest)
+    if not value:  # an outline could not tell it from an item whose content follows
+        raise ShapeError(DocumentCondition.INTRICATE)
+    return Pair(indent, is_item, None, value, is_quoted)
 
 
 def _key_of(rest: str) -> tuple[str | None, str]:
@@ -101,6 +112,8 @@ def _key_of(rest: str) -> tuple[str | None, str]:
         if not _COLON.match(behind):
             return None, ""
         return text, behind[1:]
+    if _EMPTY_FLOW.fullmatch(rest):
+        return None, ""
     _refuse_indicator(rest)
     colon, comment = _COLON.search(rest), _COMMENT.search(rest)
     if colon is None or (comment and comment.start() < colon.start()):
