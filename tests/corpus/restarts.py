@@ -94,14 +94,6 @@ def flag_conf_missing_bootstrap_broken(tree: Tree) -> None:
 
 
 @scenario
-def flag_conf_missing_other_server(tree: Tree) -> None:
-    """The bootstrap file leads to another server: whether that is still the cluster's cannot be known."""
-    worker(tree)
-    tree.remove(KUBELET_CONF)
-    tree.bootstrap(server=OTHER_SERVER)
-
-
-@scenario
 def flag_conf_expired_other_server(tree: Tree) -> None:
     """kubelet.conf embeds what has ended, and the bootstrap file leads to another server than it."""
     worker(tree)
@@ -173,7 +165,8 @@ def flag_store_expired_bootstrap_there(tree: Tree) -> None:
 @scenario
 def flag_store_expired_bootstrap_there_read_only(tree: Tree) -> None:
     """The same, and nothing could be stored."""
-    flag_store_expired_bootstrap_there(tree)
+    worker(tree, share=1.2)
+    tree.bootstrap()
     tree.read_only.append(PKI)
 
 
