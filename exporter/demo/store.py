@@ -19,11 +19,15 @@ class StoreError(OSError):
 
 
 class FileStore:
-    """One prefix of a certificate directory: ``kubelet-client`` or ``kubelet-server``."""
+    """One prefix of a certificate directory: ``kubelet-client`` or ``kubelet-server``.
 
-    def __init__(self, directory: Path, prefix: str = "kubelet-client") -> None:
+    ``root`` is the node's own root, where its tree lies below a folder here: links are written as the node sees them.
+    """
+
+    def __init__(self, directory: Path, prefix: str = "kubelet-client", root: Path = Path("/")) -> None:
         self.directory = directory
         self.prefix = prefix
+        self.root = root
         directory.mkdir(parents=True, exist_ok=True, mode=0o755)
         self.recover()
 
@@ -41,7 +45,7 @@ class FileStore:
 
     def recover(self) -> None:
         """Mend a death between unlink and rename, as the store does when it is opened."""
-        if self.current.exists() or not os.path.lexists(self.updated):
+        if self._leads_somewhere(self.current) or not os.path.lexists(self.updated):
             return
         if not self.updated.is_symlink():
             raise StoreError(f'expected "{self.updated}" to be a symlink but it is a file')
@@ -56,17 +60,25 @@ class FileStore:
                 os.write(descriptor, line)
             os.fsync(descriptor)
             os.utime(descriptor, (now, now))
-            self._switch(path)
+            self._switch(path, now)
         finally:
             os.close(descriptor)
         return path
 
-    def _switch(self, path: Path) -> None:
+    def _leads_somewhere(self, link: Path) -> bool:
+        """``stat`` as the node would call it: it follows an absolute link from the node's own root."""
+        if not link.is_symlink():
+            return link.exists()
+        target = os.readlink(link)
+        return (self.root / target.lstrip("/") if target.startswith("/") else link).exists()
+
+    def _switch(self, path: Path, now: float) -> None:
         for link in (self.current, self.updated):
             if link.exists() and not link.is_symlink():
                 raise StoreError(f'expected "{link}" to be a symlink but it is a file')
         if self.updated.is_symlink():
             self.updated.unlink()
-        self.updated.symlink_to(path.absolute())
+        self.updated.symlink_to("/" / path.absolute().relative_to(self.root))
+        os.utime(self.updated, (now, now), follow_symlinks=False)
         self.current.unlink(missing_ok=True)
         self.updated.rename(self.current)

@@ -1,0 +1,227 @@
+"""Modes 1, 6, 8, 9, 10 and 14: what kubelet.conf names, whether rotation is on, where the store lies."""
+
+from __future__ import annotations
+
+from tests.corpus import kubeconfig as words
+from tests.corpus.kubeadm import flags, worker
+from tests.corpus.scenario import scenario
+from tests.corpus.tree import CURRENT, JOINED, LIFE, PKI, YEAR, Tree
+
+DROP_INS = "/etc/kubernetes/kubelet.conf.d"
+
+
+def embedded(tree: Tree, share: float, life: float = YEAR) -> None:
+    """kubelet.conf as ``kubeadm init`` writes it: the certificate of that day within."""
+    tree.kubeconfig(words.by_data(tree.issued(share, life)), names=words.kubeadm(tree.name))
+
+
+def first_of_the_store(tree: Tree, nth: int) -> str:
+    """The nth dated file, the oldest first, as the node sees it."""
+    return f"{PKI}/{sorted(path.name for path in tree.path(PKI).glob('kubelet-client-2*.pem'))[nth]}"
+
+
+@scenario
+def embedded_and_valid(tree: Tree) -> None:
+    """8: kubelet.conf embeds the certificate of the join; the store rotates and it does not."""
+    worker(tree)
+    embedded(tree, JOINED / YEAR)
+
+
+@scenario
+def embedded_and_expired(tree: Tree) -> None:
+    """8: the embedded certificate ended on its day, the store is valid, the bootstrap file is gone."""
+    worker(tree)
+    embedded(tree, 1.01)
+
+
+@scenario
+def embedded_and_mended(tree: Tree) -> None:
+    """The neighbour: the same node after kubelet.conf was pointed at the link."""
+    worker(tree)
+    embedded(tree, 1.01)
+    tree.kubeconfig(words.by_file(CURRENT), names=words.kubeadm(tree.name))
+
+
+@scenario
+def embedded_mended_rotation_off(tree: Tree) -> None:
+    """The same again with rotateCertificates false: kubelet.conf alone decides."""
+    embedded_and_mended(tree)
+    tree.config(rotateCertificates=False)
+
+
+@scenario
+def embedded_and_expired_rotation_off(tree: Tree) -> None:
+    """Embedded, expired, and rotation off: the valid store does not count."""
+    embedded_and_expired(tree)
+    tree.config(rotateCertificates=False)
+
+
+@scenario
+def embedded_and_expired_past_the_window(tree: Tree) -> None:
+    """8, second phase: each request is made with the embedded certificate and gets 401."""
+    worker(tree, share=0.95)
+    embedded(tree, 1.01)
+    tree.real = False
+
+
+@scenario
+def dated_file_named(tree: Tree) -> None:
+    """9: kubelet.conf names the last file but one of the store, which is still valid."""
+    worker(tree, share=0.1)
+    tree.kubeconfig(words.by_file(first_of_the_store(tree, 1)))
+
+
+@scenario
+def dated_file_named_and_expired(tree: Tree) -> None:
+    """9: kubelet.conf names the first file of the store."""
+    worker(tree)
+    tree.kubeconfig(words.by_file(first_of_the_store(tree, 0)))
+
+
+@scenario
+def legacy_pair_named(tree: Tree) -> None:
+    """9: kubelet.conf names the pair that a bootstrap before 1.11 wrote."""
+    worker(tree)
+    legacy(tree, JOINED / YEAR)
+    tree.kubeconfig(words.by_file(f"{PKI}/kubelet-client.crt", f"{PKI}/kubelet-client.key"))
+
+
+def legacy(tree: Tree, share: float) -> None:
+    """kubelet-client.crt and kubelet-client.key."""
+    pair = tree.issued(share, YEAR)
+    tree.write(f"{PKI}/kubelet-client.crt", pair.certificate, 0o644)
+    tree.write(f"{PKI}/kubelet-client.key", pair.key, 0o600)
+
+
+@scenario
+def legacy_pair_beside_the_store(tree: Tree) -> None:
+    """The neighbour: the old pair lies there, and kubelet.conf names the link."""
+    worker(tree)
+    legacy(tree, 1.5)
+
+
+@scenario
+def store_elsewhere(tree: Tree) -> None:
+    """10, k0s#675: the kubelet rotates below its root-dir, kubelet.conf names the old folder's link."""
+    data, pki = "/var/lib/k0s", "/var/lib/k0s/kubelet/pki"
+    tree.rotated(folder=pki)
+    tree.rotated(0.9, times=1)
+    tree.serving_self_signed(certificate=f"{pki}/kubelet.crt")
+    tree.kubelet = f"{data}/bin/kubelet"
+    config, kubeconfig = f"{data}/kubelet-config.yaml", f"{data}/kubelet.conf"
+    tree.flags = {"root-dir": f"{data}/kubelet", "config": config, "kubeconfig": kubeconfig}
+    tree.kubeconfig(words.by_file(CURRENT), kubeconfig)
+    tree.config(config, f"{data}/pki/ca.crt", rotateCertificates=True)
+
+
+@scenario
+def store_on_tmpfs(tree: Tree) -> None:
+    """10, k/k#53288: the default folder of 1.8.0 lies below /var/run, which a reboot empties."""
+    folder = "/var/run/kubernetes"
+    flags(tree)
+    tree.flags["cert-dir"] = folder
+    tree.path("/run/kubernetes").mkdir(parents=True)
+    tree.path("/var").mkdir(exist_ok=True)
+    tree.link("/var/run", "../run")
+    tree.rotated(folder=folder)
+    tree.serving_self_signed(certificate=f"{folder}/kubelet.crt")
+    tree.kubeconfig(words.by_file(f"{folder}/kubelet-client-current.pem"))
+    tree.config(rotateCertificates=True)
+    tree.real = False  # the mount is told in the tree's own mountinfo
+
+
+@scenario
+def name_changed(tree: Tree) -> None:
+    """14: the host has another name than its certificate."""
+    worker(tree)
+    tree.name = "worker-1-new"
+
+
+@scenario
+def name_in_capitals(tree: Tree) -> None:
+    """The neighbour: the node's name is the host's in lower case."""
+    worker(tree)
+    tree.name = "Worker-1"
+
+
+@scenario
+def name_overridden(tree: Tree) -> None:
+    """The neighbour: --hostname-override keeps the node's name."""
+    worker(tree)
+    tree.flags["hostname-override"] = "worker-1"
+    tree.name = "vm-0815"
+
+
+# Whether rotation is on.
+
+
+@scenario
+def rotation_off(tree: Tree) -> None:
+    """1: rotateCertificates is false."""
+    worker(tree, rotates=False)
+
+
+@scenario
+def rotation_not_set(tree: Tree) -> None:
+    """1: rotateCertificates is absent, which means false."""
+    worker(tree)
+    tree.config()
+
+
+@scenario
+def rotation_off_by_a_drop_in(tree: Tree) -> None:
+    """1: a drop-in of --config-dir wins over the configuration; the last by name wins over the others."""
+    worker(tree)
+    tree.flags["config-dir"] = DROP_INS
+    tree.write(f"{DROP_INS}/10-on.conf", words.drop_in(rotateCertificates=True))
+    tree.write(f"{DROP_INS}/20-off.conf", words.drop_in(rotateCertificates=False))
+    tree.write(f"{DROP_INS}/30-on.yaml.disabled", words.drop_in(rotateCertificates=True))
+
+
+@scenario
+def rotation_on_by_a_drop_in(tree: Tree) -> None:
+    """The neighbour."""
+    worker(tree, rotates=False)
+    tree.flags["config-dir"] = DROP_INS
+    tree.write(f"{DROP_INS}/10-off.conf", words.drop_in(rotateCertificates=False))
+    tree.write(f"{DROP_INS}/20-on.conf", words.drop_in(rotateCertificates=True))
+
+
+@scenario
+def rotation_off_by_the_flag(tree: Tree) -> None:
+    """1: a flag wins over the configuration."""
+    worker(tree)
+    tree.flags["rotate-certificates"] = "false"
+
+
+@scenario
+def rotation_on_by_the_flag(tree: Tree) -> None:
+    """The neighbour."""
+    worker(tree, rotates=False)
+    tree.flags["rotate-certificates"] = "true"
+
+
+# A node that was off for too long.
+
+
+@scenario
+def off_past_its_expiry(tree: Tree) -> None:
+    """6: the node was off until its certificate had ended; the kubelet dies at each start."""
+    worker(tree, share=1.1)
+    tree.earlier.flags = dict(tree.flags)
+    tree.kubelet_age = None
+
+
+@scenario
+def expired_and_no_bootstrap_file(tree: Tree) -> None:
+    """6: the certificate ended two minutes ago; in three more the kubelet exits, and will not come back."""
+    worker(tree, share=1 + 120 / LIFE)
+    tree.real = False
+
+
+@scenario
+def expired_and_a_bootstrap_file(tree: Tree) -> None:
+    """The neighbour: it can bootstrap, if its token still counts."""
+    worker(tree, share=1 + 120 / LIFE)
+    tree.bootstrap()
+    tree.real = False
