@@ -140,8 +140,8 @@ def configuration(client_ca: str | None = "/etc/kubernetes/pki/ca.crt", **more: 
     return "\n".join([*lines, "staticPodPath: /etc/kubernetes/manifests"]) + "\n"
 
 
-def _word(value: str | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else value
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def drop_in(**settings: bool) -> str:
@@ -155,7 +155,6 @@ def configuration_in_json(client_ca: str, **more: object) -> str:
     whole = {
         "kind": "KubeletConfiguration",
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        "address": "0.0.0.0",
         "authentication": {
             "anonymous": {"enabled": False},
             "webhook": {"cacheTTL": "2m0s", "enabled": True},

@@ -50,7 +50,7 @@ class Host:
     name: str
     key: paramiko.PKey
     is_up: Callable[[], bool]
-    root: Path
+    root: Path = Path("/")
     as_nobody: bool = False
 
 
@@ -182,7 +182,7 @@ def _execute(channel: paramiko.Channel, command: str, host: Host) -> None:
     done = subprocess.run(  # noqa: S603 - an authenticated client's command, on loopback
         ["/bin/sh", "-c", command],
         # a node of the demonstration is a folder: the script looks at it as at a machine's root
-        input=bytes(script).replace(_ROOT, f"ROOT={shlex.quote(str(host.root))}\n".encode(), 1),
+        input=bytes(script).replace(_ROOT, f"ROOT={shlex.quote(str(host.root).rstrip('/'))}\n".encode(), 1),
         capture_output=True,
         timeout=_TIMEOUT,
         check=False,

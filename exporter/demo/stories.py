@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from exporter.demo import kubeconfig as words
 from exporter.demo.fleet import Story
-from exporter.demo.node_tree import K3S_AGENT, KUBELET_CONF, PKI, NodeTree
+from exporter.demo.node_tree import K3S_AGENT, PKI, NodeTree
 from exporter.demo.proc import DAY, Process
 from exporter.demo.signer import Pair
 

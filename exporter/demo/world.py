@@ -1,4 +1,4 @@
-"""The demonstration as it lives: the nodes' files, their sshd, their kubelets, and the configuration that finds them."""
+"""The demonstration as it lives: the nodes' files, sshd and kubelets, and the configuration that finds them."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from exporter.model.files import Condition, PemFile
 from exporter.model.kubelet import Credential, Kubelet
 
 _SELF_SIGNED = "kubelet.crt"
+_OURS = (SERVER_CURRENT, _SELF_SIGNED)
 
 
 def client(facts: NodeFacts, kubelet: Kubelet | None) -> PemFile | None:
@@ -63,7 +64,7 @@ def authority(facts: NodeFacts, kubelet: Kubelet | None, certificate: Certificat
     """The issuer of ``certificate`` among the CAs that the node's files hold, by key identifier; the latest to end."""
     if certificate is None:
         return None
-    issuers = [found for found in _authorities(facts, kubelet) if _is_issued_by(certificate, found)]
+    issuers = [found for found in _authorities(facts, kubelet) if certificate.is_signed_by(found)]
     return max(issuers, key=lambda found: found.not_after, default=None)
 
 
@@ -73,9 +74,6 @@ def _is_store_bare(facts: NodeFacts) -> bool:
         return False
     seen = facts.store.condition in (DirectoryCondition.OK, DirectoryCondition.MISSING)
     return seen and store.entry(facts.store, CLIENT_UPDATED) is None
-
-
-_OURS = (SERVER_CURRENT, _SELF_SIGNED)
 
 
 def _serving_candidates(kubelet: Kubelet) -> Iterator[str]:
@@ -98,9 +96,3 @@ def _authorities(facts: NodeFacts, kubelet: Kubelet | None) -> Iterator[Certific
                 yield parse(encoded)
             except NotACertificate:
                 continue  # an entry of a bundle that is none signs nothing
-
-
-def _is_issued_by(certificate: Certificate, issuer: Certificate) -> bool:
-    if certificate.authority_identifier and issuer.key_identifier:
-        return certificate.authority_identifier == issuer.key_identifier
-    return certificate.issuer == issuer.subject

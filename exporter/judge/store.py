@@ -31,7 +31,6 @@ def history(store: StoreFacts, client: PemFile, serving: PemFile | None = None) 
     """The store's history; None where the store was not seen."""
     if store.condition is not DirectoryCondition.OK:
         return None
-    in_use = entry(store, posixpath.basename(client.link or client.path))
     return StoreHistory(
         last_rotation=_stored(store, client),
         rotations_on_disk=store.dated_client,

@@ -36,16 +36,16 @@ def _lines(facts: NodeFacts) -> Iterator[str]:
     if facts.store.condition is DirectoryCondition.DENIED:
         yield f"{facts.store.path}: not to be looked into{who}"
     yield from _process(facts)
-    for document in _documents(facts):
-        if document.condition is DocumentCondition.DENIED:
-            yield f"{document.path}: not to be read{who}"
-        elif document.condition in _OF_DOCUMENT:
-            yield f"{document.path}: {_OF_DOCUMENT[document.condition]}"
-    for file in (facts.client, *([facts.serving] if facts.serving else []), *facts.store.newest, *facts.files):
-        if file.condition is Condition.DENIED:
-            yield f"{file.path}: not to be read{who}"
-        elif file.condition in _OF_FILE:
-            yield f"{file.path}: {_OF_FILE[file.condition]}"
+    why: dict[Condition | DocumentCondition, str] = {
+        Condition.DENIED: f"not to be read{who}",
+        DocumentCondition.DENIED: f"not to be read{who}",
+        **_OF_FILE,
+        **_OF_DOCUMENT,
+    }
+    files = (facts.client, *([facts.serving] if facts.serving else []), *facts.store.newest, *facts.files)
+    for found in (*_documents(facts), *files):
+        if found.condition in why:
+            yield f"{found.path}: {why[found.condition]}"
     if not facts.pairs:
         yield "whether certificates and keys are of one pair (compare_keys is off, or the node has no openssl)"
     if facts.journal is None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from exporter.collect.script import node_script
 from exporter.config.settings import Paths
+from exporter.demo.fleet import Story
 from exporter.demo.node_tree import CONFIG, KUBELET_CONF, PKI, NodeTree
 from exporter.demo.signer import Authority
 from exporter.demo.stories import furnish
-from exporter.demo.fleet import Story
 from tests.trees import unarmour
 
 
@@ -54,7 +54,10 @@ def _pem_files() -> list[bytes]:
     with tempfile.TemporaryDirectory() as root:
         stores = [tree.path(PKI) for tree in _trees(Path(root))]
         return [
-            (store / name).read_bytes() for store in stores if store.is_dir() for name in sorted(os.listdir(store))
+            (store / name).read_bytes()
+            for store in stores
+            if store.is_dir()
+            for name in sorted(os.listdir(store))
             if (store / name).is_file()
         ]
 

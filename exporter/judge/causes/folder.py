@@ -45,7 +45,9 @@ def not_writable(case: Case) -> Answer:
     process, mode = case.facts.process, folder.mode
     if process and process.uid and mode is not None and folder.uid not in (None, process.uid):
         if not mode & (_OTHERS_MAY_WRITE | _GROUP_MAY_WRITE):
-            return f"{path} belongs to uid {folder.uid} and the kubelet runs as uid {process.uid}: it cannot write there"
+            return (
+                f"{path} belongs to uid {folder.uid} and the kubelet runs as uid {process.uid}: it cannot write there"
+            )
     if is_lost_by_the_journal(case) and not store.orphans(case.facts.store, case.facts.client):
         return f"the journal says that a signed certificate could not be stored, and {path} has no trace of it"
     seen = None not in (folder.read_only, folder.writable) and case.facts.journal is not None
@@ -69,7 +71,7 @@ def on_tmpfs(case: Case) -> Answer:
     return f"{path} is on {folder.filesystem}: the next boot of the node takes its certificate away"
 
 
-def _folder(case: Case) -> Folder | None | Unseen:
+def _folder(case: Case) -> Folder | Unseen | None:
     """The folder, where the kubelet rotates into it."""
     kubelet = case.kubelet
     if kubelet.distribution.renews_itself or kubelet.rotates is False:

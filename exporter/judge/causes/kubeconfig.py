@@ -44,7 +44,7 @@ def _is_intricate(kubeconfig: Kubeconfig) -> bool:
     return kubeconfig.document.condition in (DocumentCondition.INTRICATE, DocumentCondition.NOT_REGULAR)
 
 
-def _misses(kubeconfig: Kubeconfig) -> str | None | Unseen:
+def _misses(kubeconfig: Kubeconfig) -> str | Unseen | None:
     """What a kubeconfig that was read lacks; the store's link is told by the causes about the store."""
     authority, certificate = kubeconfig.authority, kubeconfig.certificate
     if authority and authority.condition.is_seen and not bundle(authority):
@@ -60,8 +60,12 @@ def _misses(kubeconfig: Kubeconfig) -> str | None | Unseen:
 
 
 def _lacks(file: PemFile) -> str:
-    return "is not there" if file.condition.is_absent else "that holds no certificate" if file.is_embedded else (
-        "holds no certificate"
+    return (
+        "is not there"
+        if file.condition.is_absent
+        else "that holds no certificate"
+        if file.is_embedded
+        else ("holds no certificate")
     )
 
 
@@ -129,7 +133,7 @@ def elsewhere(case: Case) -> Answer:
     return _frozen(case, Credential.LINK_ELSEWHERE)
 
 
-def _named(case: Case, credential: Credential) -> PemFile | None | Unseen:
+def _named(case: Case, credential: Credential) -> PemFile | Unseen | None:
     """kubelet.conf's certificate where it is of that kind and the kubelet rotates into its store."""
     kubelet, kubeconfig = case.kubelet, case.facts.kubeconfig
     if kubelet.distribution.renews_itself or kubelet.rotates is False:
@@ -220,7 +224,7 @@ def bootstrap_missing(case: Case) -> Answer:
     return f"the client certificate ended on {end} and {file}: no start of the kubelet can bring a new certificate"
 
 
-def _of_the_link(case: Case) -> Certificate | None | Unseen:
+def _of_the_link(case: Case) -> Certificate | Unseen | None:
     """The client certificate where kubelet.conf names the store's link."""
     if case.kubelet.distribution.renews_itself:
         return None

@@ -60,7 +60,9 @@ def tls_incomplete(case: Case) -> Answer:
         return UNSEEN
     if kubelet.server_tls_bootstrap or bool(kubelet.tls_cert_file) == bool(kubelet.tls_private_key_file):
         return None
-    given, lost = ("tlsCertFile", "tlsPrivateKeyFile") if kubelet.tls_cert_file else ("tlsPrivateKeyFile", "tlsCertFile")
+    given, lost = (
+        ("tlsCertFile", "tlsPrivateKeyFile") if kubelet.tls_cert_file else ("tlsPrivateKeyFile", "tlsCertFile")
+    )
     return f"{given} is set and {lost} is not: the kubelet serves with no certificate, so logs and exec fail"
 
 
@@ -148,7 +150,7 @@ def live_differs(case: Case) -> Answer:
     return f"the kubelet's port shows a certificate that ends on {live}, {here} holds one that ends on {end}"
 
 
-def _not_rotated(case: Case) -> Certificate | None | Unseen:
+def _not_rotated(case: Case) -> Certificate | Unseen | None:
     """The serving certificate where no rotation renews it."""
     if case.serving is None:
         seen = case.facts.serving is None or case.facts.serving.condition.is_seen
@@ -175,14 +177,16 @@ def _makes_its_own(case: Case) -> bool | None:
     return None if kubelet.server_tls_bootstrap is None or not kubelet.config_known else True
 
 
-def _pair_in_use(case: Case) -> Pair | None | Unseen:
+def _pair_in_use(case: Case) -> Pair | Unseen | None:
     """The pair that must load at the next start; None where there is none."""
     kubelet = case.kubelet
     if kubelet.server_tls_bootstrap is None or not kubelet.config_known:
         return UNSEEN
-    named = Pair(kubelet.tls_cert_file, kubelet.tls_private_key_file) if (
-        kubelet.tls_cert_file and kubelet.tls_private_key_file
-    ) else None
+    named = (
+        Pair(kubelet.tls_cert_file, kubelet.tls_private_key_file)
+        if (kubelet.tls_cert_file and kubelet.tls_private_key_file)
+        else None
+    )
     if not kubelet.server_tls_bootstrap:
         if named or kubelet.tls_cert_file or kubelet.tls_private_key_file:
             return named
@@ -193,7 +197,7 @@ def _pair_in_use(case: Case) -> Pair | None | Unseen:
     return _first(case, pairs)
 
 
-def _first(case: Case, pairs: list[Pair]) -> Pair | None | Unseen:
+def _first(case: Case, pairs: list[Pair]) -> Pair | Unseen | None:
     """The first pair of which both halves are there."""
     for pair in pairs:
         seen = [_is_there(case, path) for path in pair]
@@ -217,7 +221,10 @@ def _is_there(case: Case, path: str) -> bool | Unseen:
 def _fault(case: Case, pair: Pair) -> Answer:
     """Why the pair does not load."""
     certificate, key = case.facts.pem(pair.certificate), case.facts.pem(pair.key)
-    lines = [store.entry(case.facts.store, posixpath.basename((file.link or file.path) if file else "")) for file in (certificate, key)]
+    lines = [
+        store.entry(case.facts.store, posixpath.basename((file.link or file.path) if file else ""))
+        for file in (certificate, key)
+    ]
     if any(line and not case.is_settled(line.modified) for line in lines):
         return None
     if certificate is not None and certificate.condition.is_seen and leaf(certificate) is None:
