@@ -14,7 +14,7 @@ import pytest
 from exporter import __version__
 from exporter.cli import arguments
 from exporter.cli.main import main
-from exporter.cli.table import duration, moment
+from exporter.cli.words import duration, moment
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from tests.sshd import make_key
