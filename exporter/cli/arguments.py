@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _run(commands.add_parser("run", help="visit the fleet for ever and serve its metrics"))
     _visit(commands.add_parser("visit", help="visit nodes once, now, and tell what they have"))
+    _explain(commands.add_parser("explain", help="visit one node, now, and tell a person what is wrong and what to do"))
     _node_script(commands.add_parser("node-script", help="print the script that runs on a node, its paths baked in"))
     _demo(commands.add_parser("demo", help="the whole exporter over an embedded demonstration fleet"))
     return parser
@@ -51,6 +52,14 @@ def _visit(parser: argparse.ArgumentParser) -> None:
     _config_file(parser)
     parser.add_argument("--root", metavar="DIR", help="one mounted tree, without any configuration")
     parser.add_argument("--format", choices=("table", "json", "prometheus"), default="table")
+    _log(parser, LogLevel.ERROR)
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("node", metavar="NODE", nargs="?", help="a name in the inventory")
+    _config_file(parser)
+    parser.add_argument("--root", metavar="DIR", help="a mounted tree in place of a NODE, without any configuration")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     _log(parser, LogLevel.ERROR)
 
 
