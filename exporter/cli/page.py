@@ -34,6 +34,11 @@ class Page:
     def blank(self) -> None:
         self.lines.append(Text())
 
+    def text(self, *texts: str | Text) -> None:
+        """Below each other, from the margin."""
+        for text in texts:
+            self.lines += self._folded(text if isinstance(text, Text) else Text(text), self.width)
+
     def drawing(self, lines: Iterable[Text]) -> None:
         self.lines += [_at(_INDENT, line) for line in lines]
 
