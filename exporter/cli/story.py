@@ -59,7 +59,7 @@ def tell(visit: Visit, view: NodeView, now: float, page: Page, glyphs: Glyphs) -
     _others(findings, page)
     if assessment and visit.facts:
         page.paragraph("Kubelet", *kubelet_words.kubelet_words(visit.facts, assessment.kubelet))
-        page.paragraph("Not seen", *assessment.unseen)
+        page.paragraph("Not seen", *assessment.unseen, *kubelet_words.handshake_words(visit.facts))
         _store(visit.facts, page)
         _certificates(assessment, view, now, page)
     elif visit.reason:

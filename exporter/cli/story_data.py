@@ -36,6 +36,7 @@ def story(visit: Visit, view: NodeView) -> Data:
         "restart": _restart(assessment.restart) if assessment and assessment.restart else None,
         "kubelet": _kubelet(assessment.kubelet) if assessment and assessment.kubelet else None,
         "process": _process(facts.process) if facts and facts.process else None,
+        "handshake": facts.handshake if facts else None,
         "store": _store(facts) if facts else None,
         "not_seen": list(assessment.unseen) if assessment else None,
     }

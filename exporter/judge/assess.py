@@ -45,6 +45,7 @@ def assess(facts: NodeFacts, owner: Rotation, client: Reading | None, serving: R
         serving_absent=facts.serving is None and facts.store.condition is DirectoryCondition.OK,
         history=history,
         findings=diagnosis.findings(facts, history),
+        serving_live=leaf(facts.live),
     )
 
 
