@@ -58,6 +58,7 @@ def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
         memory=memory,
         now=facts.taken,
         owner=owner,
+        serving_live=leaf(facts.live),
     )
     return Assessment(
         reason=reason,
@@ -70,6 +71,7 @@ def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
         restart=case.restart,
         kubeconfig=roles.kubeconfig(facts, certificate),
         authority=roles.authority(facts, kubelet, certificate),
+        serving_live=case.serving_live,
         unseen=unseen(facts),
         ties=ties(facts, certificate),
     )

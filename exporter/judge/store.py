@@ -27,6 +27,11 @@ def entry(store: StoreFacts, name: str) -> StoreEntry | None:
     return next((line for line in store.entries if line.name == name), None)
 
 
+def in_use(store: StoreFacts, client: PemFile) -> StoreEntry | None:
+    """The listing's line for the file that the kubelet uses: the link's target, or what stands in the link's place."""
+    return entry(store, posixpath.basename(client.link or client.path))
+
+
 def history(store: StoreFacts, client: PemFile, serving: PemFile | None = None) -> StoreHistory | None:
     """The store's history; None where the store was not seen."""
     if store.condition is not DirectoryCondition.OK:
@@ -48,14 +53,14 @@ def _stored(store: StoreFacts, file: PemFile) -> int | None:
 
 def orphans(store: StoreFacts, client: PemFile) -> list[tuple[StoreEntry, OrphanCondition]]:
     """Also where a regular file stands in place of the link: there they pile up (rotation-truth 4, no. 27)."""
-    in_use = entry(store, posixpath.basename(client.link or client.path))
-    if in_use is None:
+    used = in_use(store, client)
+    if used is None:
         return []
     read = {posixpath.basename(file.path): file for file in store.newest}
     return [
         (line, _condition(line, read.get(line.name)))
         for line in store.entries
-        if is_dated_client(line.name) and line.kind is FileKind.REGULAR and _is_newer(line, in_use)
+        if is_dated_client(line.name) and line.kind is FileKind.REGULAR and _is_newer(line, used)
     ]
 
 
