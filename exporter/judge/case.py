@@ -58,7 +58,7 @@ class Case:
         """The earlier of the two clocks: what this says is past, is past by both."""
         return min(self.by_the_node, self.facts.taken)
 
-    def certificate(self) -> Certificate | None | Unseen:
+    def certificate(self) -> Certificate | Unseen | None:
         """The client certificate of this visit; None where its file is known to hold none."""
         if self.client:
             return self.client.certificate

@@ -71,7 +71,7 @@ def issuer_not_trusted(case: Case) -> Answer:
     )
 
 
-def issuer_of(case: Case) -> Certificate | None | Unseen:
+def issuer_of(case: Case) -> Certificate | Unseen | None:
     """The client certificate's issuer by key identifier; of a CA with several certificates the one that ends last."""
     certificate, authorities = case.certificate(), _authorities(case)
     if certificate is None or isinstance(certificate, Unseen):
@@ -85,7 +85,7 @@ def issuer_of(case: Case) -> Certificate | None | Unseen:
     return max(issuers, key=lambda one: one.not_after, default=None)
 
 
-def _unless_seen(*grounds: Certificate | None | Unseen) -> Answer:
+def _unless_seen(*grounds: Certificate | Unseen | None) -> Answer:
     return UNSEEN if UNSEEN in grounds else None
 
 

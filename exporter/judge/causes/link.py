@@ -116,10 +116,12 @@ def _half(case: Case) -> str | None:
         return "holds a key that is cut off"
     if client.key is KeyBlock.NONE:
         return "holds no key"
-    return "holds a key that is not the certificate's" if case.facts.is_pair(client.path, client.path) is False else None
+    return (
+        "holds a key that is not the certificate's" if case.facts.is_pair(client.path, client.path) is False else None
+    )
 
 
-def _entry(case: Case, name: str) -> StoreEntry | None | Unseen:
+def _entry(case: Case, name: str) -> StoreEntry | Unseen | None:
     """The store's line for ``name``, where the kubelet rotates into that store."""
     counts = _counts(case)
     if counts is not True:
@@ -131,7 +133,7 @@ def _is_listed(case: Case) -> bool:
     return case.facts.store.condition is DirectoryCondition.OK
 
 
-def _without_listing(case: Case) -> None | Unseen:
+def _without_listing(case: Case) -> Unseen | None:
     nothing = (DirectoryCondition.MISSING, DirectoryCondition.NOT_A_DIRECTORY)
     return None if case.facts.store.condition in nothing else UNSEEN
 

@@ -20,7 +20,9 @@ def empty(case: Case) -> Answer:
 
 def invalid(case: Case) -> Answer:
     """29, 33: the new pair was cut off, or certificate and key are not of one pair: the read-back refuses it."""
-    return _found(case, OrphanCondition.INVALID, "holds no whole pair: a rotation was signed and what was stored is bad")
+    return _found(
+        case, OrphanCondition.INVALID, "holds no whole pair: a rotation was signed and what was stored is bad"
+    )
 
 
 def valid(case: Case) -> Answer:

@@ -70,7 +70,7 @@ def _evidence(case: Case, certificate: Certificate, started: float) -> str:
     )
 
 
-def _owned(case: Case) -> Certificate | None | Unseen:
+def _owned(case: Case) -> Certificate | Unseen | None:
     """The client certificate where something else renews it."""
     distribution = case.kubelet.distribution
     if not distribution.renews_itself or distribution is Distribution.EKS:
