@@ -44,9 +44,7 @@ def write(proc: Path, now: int, name: str, machine: Machine, processes: list[Pro
     awake = int((machine.up - machine.slept) * 1e9)
     _put(proc / "stat", f"cpu  80161 211 50318 9120518 1911 0 911 0 0 0\nbtime {booted}\nprocesses 118230\n")
     _put(proc / "uptime", f"{machine.up:.2f} {machine.up * 1.9:.2f}\n")
-    _put(
-        proc / "timer_list", f"Timer List Version: v0.10\n\nnow at {awake} nsecs\n\ncpu: 0\n"
-    )
+    _put(proc / "timer_list", f"Timer List Version: v0.10\n\nnow at {awake} nsecs\n\ncpu: 0\n")
     _put(proc / "sys/kernel/hostname", f"{name}\n")
     _put(proc / "sys/kernel/random/boot_id", f"{uuid.uuid5(uuid.NAMESPACE_DNS, f'{name} {booted}')}\n")
     init = Process("systemd", ("/sbin/init",), machine.up)

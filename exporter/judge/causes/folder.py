@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporter.judge import store
 from exporter.judge.case import UNSEEN, Answer, Case, Unseen
-from exporter.judge.causes.kubeconfig import has_bootstrap
+from exporter.judge.causes.bootstrap import has_bootstrap
 from exporter.judge.causes.orphans import is_lost_by_the_journal
 from exporter.model.facts import Folder
 
@@ -42,16 +42,19 @@ def not_writable(case: Case) -> Answer:
         return f"{path} is mounted read-only: the next rotation cannot be stored"
     if folder.writable is False:
         return f"root cannot write to {path} (immutable, or read-only): the next rotation cannot be stored"
-    process, mode = case.facts.process, folder.mode
-    if process and process.uid and mode is not None and folder.uid not in (None, process.uid):
-        if not mode & (_OTHERS_MAY_WRITE | _GROUP_MAY_WRITE):
-            return (
-                f"{path} belongs to uid {folder.uid} and the kubelet runs as uid {process.uid}: it cannot write there"
-            )
+    process = case.facts.process
+    if process and process.uid and _is_barred(folder, process.uid):
+        return f"{path} belongs to uid {folder.uid} and the kubelet runs as uid {process.uid}: it cannot write there"
     if is_lost_by_the_journal(case) and not store.orphans(case.facts.store, case.facts.client):
         return f"the journal says that a signed certificate could not be stored, and {path} has no trace of it"
     seen = None not in (folder.read_only, folder.writable) and case.facts.journal is not None
     return None if seen and process and process.uid is not None else UNSEEN
+
+
+def _is_barred(folder: Folder, uid: int) -> bool:
+    """Whether only another user may write; what a group may do is not known here."""
+    is_open = folder.mode is None or folder.mode & (_OTHERS_MAY_WRITE | _GROUP_MAY_WRITE)
+    return not is_open and folder.uid not in (None, uid)
 
 
 def on_tmpfs(case: Case) -> Answer:
