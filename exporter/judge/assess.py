@@ -6,9 +6,10 @@ import posixpath
 
 from exporter.config.settings import SERVER_CURRENT, Rotation
 from exporter.errors import Reason
-from exporter.judge import diagnosis, rotation, store
+from exporter.judge import diagnosis, excuse, rotation, store
 from exporter.judge.certificate import leaf
-from exporter.model.assessment import Assessment, Certificate, Reading
+from exporter.judge.ties import ties
+from exporter.model.assessment import Assessment, Certificate, Memory, Reading
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, PemFile
 
@@ -34,18 +35,23 @@ _OF_STORE = {
 }
 
 
-def assess(facts: NodeFacts, owner: Rotation, client: Reading | None, serving: Reading | None) -> Assessment:
-    """What ``facts`` mean; ``client`` and ``serving`` are the readings that the node had before this visit."""
+def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
+    """What ``facts`` mean, given what earlier visits of the node knew."""
     reason, certificate = _client(facts)
-    history = store.history(facts.store, facts.client)
+    history = store.history(facts.store, facts.client, facts.serving)
+
+    def reading(found: Certificate | None, previous: Reading | None, *, managed: bool) -> Reading | None:
+        return _reading(facts, found, previous, memory, managed=managed) if found else None
+
     return Assessment(
         reason=reason,
-        client=_reading(facts, certificate, client, managed=owner is Rotation.KUBELET),
-        serving=_reading(facts, leaf(facts.serving), serving, managed=_kubelet_rotates(facts.serving)),
+        client=reading(certificate, memory.client, managed=owner is Rotation.KUBELET),
+        serving=reading(leaf(facts.serving), memory.serving, managed=_kubelet_rotates(facts.serving)),
         serving_absent=facts.serving is None and facts.store.condition is DirectoryCondition.OK,
         history=history,
         findings=diagnosis.findings(facts, history),
         serving_live=leaf(facts.live),
+        ties=ties(facts, certificate),
     )
 
 
@@ -64,14 +70,13 @@ def _kubelet_rotates(file: PemFile | None) -> bool:
 
 
 def _reading(
-    facts: NodeFacts, certificate: Certificate | None, previous: Reading | None, *, managed: bool
-) -> Reading | None:
-    if certificate is None:
-        return None
+    facts: NodeFacts, certificate: Certificate, previous: Reading | None, memory: Memory, *, managed: bool
+) -> Reading:
     return Reading(
         certificate=certificate,
         taken=facts.taken,
         witness=rotation.witness(certificate, facts.taken, facts.clock, previous),
         node_clock=facts.clock.shown if facts.clock else None,
         managed=managed,
+        excused_until=excuse.until(facts, certificate, memory) if managed else 0.0,
     )

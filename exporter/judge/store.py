@@ -32,16 +32,23 @@ def in_use(store: StoreFacts, client: PemFile) -> StoreEntry | None:
     return entry(store, posixpath.basename(client.link or client.path))
 
 
-def history(store: StoreFacts, client: PemFile) -> StoreHistory | None:
+def history(store: StoreFacts, client: PemFile, serving: PemFile | None = None) -> StoreHistory | None:
     """The store's history; None where the store was not seen."""
     if store.condition is not DirectoryCondition.OK:
         return None
-    used = in_use(store, client)
     return StoreHistory(
-        last_rotation=used.modified if used and client.link else None,
+        last_rotation=_stored(store, client),
         rotations_on_disk=store.dated_client,
         orphans=tuple(sorted(Counter(condition for _, condition in orphans(store, client)).items())),
+        last_serving_rotation=_stored(store, serving) if serving else None,
+        serving_rotations_on_disk=store.dated_server,
     )
+
+
+def _stored(store: StoreFacts, file: PemFile) -> int | None:
+    """When the target of a store's link was written."""
+    target = entry(store, posixpath.basename(file.link)) if file.link else None
+    return target.modified if target else None
 
 
 def orphans(store: StoreFacts, client: PemFile) -> list[tuple[StoreEntry, OrphanCondition]]:

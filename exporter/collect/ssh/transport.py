@@ -24,6 +24,7 @@ from exporter.config.ssh import Ssh
 from exporter.errors import CollectError, ConfigurationError, Mistakes, Reason
 from exporter.model.facts import NodeFacts
 from exporter.model.files import Condition, PemFile
+from exporter.model.host import Flags
 from exporter.model.node import Node, SshAccess
 from exporter.model.report import SshStatus
 
@@ -62,7 +63,7 @@ class SshTransport:
         self._open: set[Conversation] = set()
         self._closed = False
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:  # noqa: ARG002 - for a reader of processes
         """One visit. Raises CollectError."""
         access = node.access
         if not isinstance(access, SshAccess):
