@@ -42,9 +42,7 @@ def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
             lines.extend(_header(family, chosen))
             lines.extend(body)
     for fleet in FLEET_FAMILIES:
-        body = [
-            f"{fleet.name}{{{_pairs(fleet.labels, values)}}} {value!r}" for values, value in fleet.samples(whole)
-        ]
+        body = [f"{fleet.name}{{{_pairs(fleet.labels, values)}}} {value!r}" for values, value in fleet.samples(whole)]
         if body:
             lines.extend(_header(fleet, chosen))
             lines.extend(body)
