@@ -18,5 +18,5 @@ def status(nodes: tuple[NodeView, ...]) -> int:
 
 def _is_bad(view: NodeView) -> bool:
     states = [state for _, _, state in view.rotated()] + [view.client_state]
-    critical = any(finding.severity is Severity.CRITICAL for finding in view.report.findings)
+    critical = any(finding.severity is Severity.CRITICAL for finding in view.findings)
     return critical or any(state.is_accusation or state is State.NOT_YET_VALID for state in states)
