@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.cli.words import duration, minute
-from exporter.model.facts import NodeFacts
+from exporter.model.facts import Handshake, NodeFacts
 from exporter.model.host import Process, Sight
 from exporter.model.kubelet import Credential, Kubelet
 from exporter.model.restart import Ending, Restart
@@ -29,7 +29,13 @@ _ENDINGS = {
     Ending.EXITS: "It exits five minutes after each start, again and again.",
     Ending.LIVES: "It lives and never authenticates: nothing that looks at processes shows it.",
 }
-_VERDICTS = {True: "safe: ", False: "not safe: ", None: "not known: "}
+_HANDSHAKES = {
+    Handshake.REFUSED: "nothing listens there",
+    Handshake.NO_ANSWER: "no answer in time",
+    Handshake.NO_CERTIFICATE: "something there shows no certificate",
+    Handshake.UNREACHABLE: "no way there from the exporter",
+}
+_VERDICTS = {True: "Safe. ", False: "Not safe. ", None: "Not known. "}
 _STYLES = {True: "green", False: "bold red", None: "yellow"}
 
 
@@ -60,6 +66,13 @@ def _configuration(kubelet: Kubelet) -> str:
     if kubelet.flags_remembered:
         words.append("Its flags are those of an earlier visit.")
     return " ".join(words)
+
+
+def handshake_words(facts: NodeFacts) -> list[str]:
+    """Why the certificate that the kubelet serves with was not seen; nothing where it was, or nobody asked."""
+    if facts.handshake is None or facts.handshake is Handshake.SERVED:
+        return []
+    return [f"the certificate at the kubelet's port: {_HANDSHAKES[facts.handshake]}"]
 
 
 def restart_words(restart: Restart) -> tuple[str, str, str]:

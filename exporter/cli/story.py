@@ -31,16 +31,9 @@ _NOT_KNOWN = (
 )
 
 
-def state_of(visit: Visit, view: NodeView) -> State:
-    """As the view has it; a node without a certificate by design has nothing to rotate."""
-    if visit.assessment and visit.assessment.has_no_certificate_by_design:
-        return State.UNMANAGED
-    return view.client_state
-
-
 def tell(visit: Visit, view: NodeView, now: float, page: Page, glyphs: Glyphs) -> None:
     """The whole story; ``now`` is in epoch seconds."""
-    state, assessment = state_of(visit, view), visit.assessment
+    state, assessment = view.client_state, visit.assessment
     reading, findings = view.report.client, view.findings
     _header(visit, state, view, now, page)
     page.blank()
@@ -59,7 +52,7 @@ def tell(visit: Visit, view: NodeView, now: float, page: Page, glyphs: Glyphs) -
     _others(findings, page)
     if assessment and visit.facts:
         page.paragraph("Kubelet", *kubelet_words.kubelet_words(visit.facts, assessment.kubelet))
-        page.paragraph("Not seen", *assessment.unseen)
+        page.paragraph("Not seen", *assessment.unseen, *kubelet_words.handshake_words(visit.facts))
         _store(visit.facts, page)
         _certificates(assessment, view, now, page)
     elif visit.reason:

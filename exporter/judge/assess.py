@@ -50,6 +50,7 @@ def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
         serving_absent=facts.serving is None and facts.store.condition is DirectoryCondition.OK,
         history=history,
         findings=diagnosis.findings(facts, history),
+        serving_live=leaf(facts.live),
         ties=ties(facts, certificate),
     )
 
