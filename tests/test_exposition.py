@@ -25,7 +25,7 @@ from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.kubelet import Distribution, Kubelet
 from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.model.report import FleetSnapshot, NodeReport
-from exporter.model.restart import Restart
+from exporter.model.restart import Restart, RestartReason
 from exporter.rounds.visit import visit
 from exporter.serve.exposition import Format, choose_format, render
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES
@@ -35,6 +35,7 @@ STORE = "var/lib/kubelet/pki"
 BUDGET, WITH_SERVING_ROTATION = 24, 38
 BUDGET_OVER_A_MOUNT = 23  # there is no node clock to see
 KUBEADM = Kubelet(Distribution.KUBEADM, rotates=True, server_tls_bootstrap=False)
+SAFE = Restart(True, RestartReason.COMES_BACK, "")
 SERVING = replace(KUBEADM, server_tls_bootstrap=True)
 AUTHORITY = Certificate(0, 2**32, "0", "CN=kubernetes", "CN=kubernetes", "ca" * 32)
 
@@ -60,7 +61,7 @@ def read(root: Path, labels: tuple[tuple[str, str], ...] = (), name: str = "w1")
 
 def beside(report: NodeReport, kubelet: Kubelet = KUBEADM) -> NodeReport:
     """With what a visit over SSH sees beside the store."""
-    return replace(report, clock_offset=0.1, kubelet=kubelet, restart=Restart(True, "", ""), authority=AUTHORITY)
+    return replace(report, clock_offset=0.1, kubelet=kubelet, restart=SAFE, authority=AUTHORITY)
 
 
 def rotate_serving(root: Path) -> None:
@@ -248,9 +249,9 @@ ANOTHER = Certificate(1000, 2000, "2", "CN=kubernetes", "CN=system:node:w1", "bb
             ['kubelet_cert_not_after_timestamp_seconds{node="w1",cert="serving_live"} 2000'],
             ['not_before_timestamp_seconds{node="w1",cert="serving_live"}'],
         ),
-        ({"restart": Restart(True, "", "")}, ['kubelet_cert_restart_safe{node="w1"} 1'], []),
-        ({"restart": Restart(False, "", "")}, ['kubelet_cert_restart_safe{node="w1"} 0'], []),
-        ({"restart": Restart(None, "", "")}, [], ["kubelet_cert_restart_safe"]),
+        ({"restart": SAFE}, ['kubelet_cert_restart_safe{node="w1"} 1'], []),
+        ({"restart": replace(SAFE, safe=False)}, ['kubelet_cert_restart_safe{node="w1"} 0'], []),
+        ({"restart": replace(SAFE, safe=None)}, [], ["kubelet_cert_restart_safe"]),
         (
             {"kubelet": KUBEADM},
             ['kubelet_cert_rotation_enabled{node="w1",cert="client"} 1'],
