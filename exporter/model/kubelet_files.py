@@ -54,8 +54,9 @@ class Document:
 class Kubeconfig:
     """What the current context of a kubeconfig comes to; relative paths are made absolute from its own folder.
 
-    A credential's fields are independent, as in the file: a token may stand beside a certificate. Data win over a file
-    where both are there (client-go ``tools/clientcmd``). Everything but ``document`` is empty where it was not read.
+    A credential's fields are independent, as in the file: a token may stand beside a certificate. Data and a file for
+    one thing are ``broken`` (client-go ``tools/clientcmd/validation.go`` refuses both). What is there and not plain
+    text is ``?``. Everything but ``document`` is empty where it was not read.
     """
 
     document: Document
