@@ -7,6 +7,7 @@ import hashlib
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 
@@ -54,12 +55,14 @@ def minted(
     not_before: datetime = datetime(2023, 11, 14, tzinfo=UTC),
     not_after: datetime = datetime(2024, 11, 13, tzinfo=UTC),
     serial: int = 1,
+    extensions: Iterable[x509.ExtensionType] = (),
+    critical: bool = False,
 ) -> bytes:
     """A certificate in DER."""
     plain = name([(NameOID.COMMON_NAME, "kubernetes")])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        certificate = (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject or plain)
             .issuer_name(issuer or plain)
@@ -67,8 +70,10 @@ def minted(
             .serial_number(serial)
             .not_valid_before(not_before)
             .not_valid_after(not_after)
-            .sign(SIGNER, hashes.SHA256())
         )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=critical)
+        certificate = builder.sign(SIGNER, hashes.SHA256())
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
@@ -111,8 +116,9 @@ def patched(encoded: bytes, **parts: bytes | None) -> bytes:
 
 @pytest.mark.parametrize("kind", KEYS)
 def test_a_certificate_of_any_key_is_read(kind: str) -> None:
-    """Dates, names, serial and fingerprint are those of the certificate, whatever its key."""
-    pair = Mint("kubernetes").issue("system:node:worker-1", NOT_BEFORE, NOT_AFTER, key=KEYS[kind])
+    """Dates, names, serial, fingerprint and its issuer's key are those of the certificate, whatever its key."""
+    mint = Mint("kubernetes")
+    pair = mint.issue("system:node:worker-1", NOT_BEFORE, NOT_AFTER, key=KEYS[kind])
     encoded = unarmour(pair.certificate)
     assert parse(encoded) == Certificate(
         not_before=1_700_000_000,
@@ -121,7 +127,64 @@ def test_a_certificate_of_any_key_is_read(kind: str) -> None:
         issuer="CN=kubernetes",
         subject="CN=system:node:worker-1,O=system:nodes",
         fingerprint=hashlib.sha256(encoded).hexdigest(),
+        authority_identifier=x509.SubjectKeyIdentifier.from_public_key(mint._key.public_key()).digest.hex(),
     )
+
+
+IDENTIFIER = x509.SubjectKeyIdentifier(bytes.fromhex("00ff10"))
+ISSUER_NAMED = x509.AuthorityKeyIdentifier(
+    None, [x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")]))], 7
+)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "own", "authority"),
+    [
+        ([], "", ""),
+        ([IDENTIFIER], "00ff10", ""),
+        ([x509.AuthorityKeyIdentifier(b"\x0a\xbc", None, None)], "", "0abc"),
+        ([x509.AuthorityKeyIdentifier(b"\x0a\xbc", None, None), IDENTIFIER], "00ff10", "0abc"),
+        ([x509.BasicConstraints(ca=True, path_length=None), IDENTIFIER], "00ff10", ""),
+        ([ISSUER_NAMED], "", ""),  # by name and serial, without a key's identifier
+        ([x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(IDENTIFIER)], "", "00ff10"),
+    ],
+)
+@pytest.mark.parametrize("critical", [False, True])
+def test_key_identifiers_are_read_alike_by_both(
+    extensions: list[x509.ExtensionType], own: str, authority: str, critical: bool
+) -> None:
+    """A certificate's own key identifier and its issuer's are hexadecimal, whichever parser reads them."""
+    encoded = minted(extensions=extensions, critical=critical)
+    assert (parse(encoded).key_identifier, parse(encoded).authority_identifier) == (own, authority)
+    assert der.fields(encoded) == by_cryptography(encoded)
+
+
+@pytest.mark.parametrize(
+    "extensions",
+    [
+        tlv(0xA3, b""),
+        tlv(0xA3, tlv(0x30, tlv(0x30, b""))),
+        tlv(0xA3, tlv(0x30, tlv(0x30, b"\x06\x03\x55\x1d\x0e" + tlv(0x04, b"\x04\x7f")))),  # cut off
+        tlv(0xA3, tlv(0x30, tlv(0x30, b"\x06\x03\x55\x1d\x0e" + tlv(0x04, tlv(0x30, b""))))),  # another type
+        tlv(0xA3, tlv(0x30, tlv(0x30, b"\x06\x03\x55\x1d\x23" + tlv(0x04, tlv(0x04, b""))))),
+    ],
+)
+def test_extensions_that_make_no_sense_cost_the_identifiers_alone(extensions: bytes) -> None:
+    """Dates and names stay known where an extension is broken."""
+    certificate = parse(patched(minted(extensions=[IDENTIFIER]), extensions=extensions))
+    assert (certificate.key_identifier, certificate.authority_identifier) == ("", "")
+    assert certificate.not_before == 1_699_920_000
+
+
+@pytest.mark.parametrize(
+    ("subject", "issuer", "own"),
+    [("kubernetes", "kubernetes", True), ("system:node:worker-1", "kubernetes", False), ("a" * 300, "a" * 299, False)],
+)
+def test_self_signed_is_a_certificate_whose_issuer_is_its_subject(subject: str, issuer: str, own: bool) -> None:
+    """The whole names count, not what is shown of them; a serial of 0, as old CAs have, changes nothing."""
+    encoded = minted(name([(NameOID.COMMON_NAME, subject)]), name([(NameOID.COMMON_NAME, issuer)]))
+    assert parse(encoded).is_self_signed is own
+    assert parse(patched(encoded, serial=tlv(0x02, b"\x00"))).is_self_signed is own
 
 
 def test_a_serial_is_lower_case_hexadecimal() -> None:
@@ -288,7 +351,15 @@ def by_cryptography(encoded: bytes) -> der.Fields:
             subject=certificate.subject.rfc4514_string(),
             not_before=int(certificate.not_valid_before_utc.timestamp()),
             not_after=int(certificate.not_valid_after_utc.timestamp()),
+            key_identifier=identifier(certificate, x509.SubjectKeyIdentifier, "digest"),
+            authority_identifier=identifier(certificate, x509.AuthorityKeyIdentifier, "key_identifier"),
         )
+
+
+def identifier(certificate: x509.Certificate, kind: type[x509.ExtensionType], field: str) -> str:
+    """A key identifier as the library has it; empty where there is none."""
+    found = [extension.value for extension in certificate.extensions if isinstance(extension.value, kind)]
+    return (getattr(found[0], field) or b"").hex() if found else ""
 
 
 @pytest.mark.parametrize("kind", NAMES)

@@ -7,10 +7,12 @@ import posixpath
 from exporter.config.settings import SERVER_CURRENT, Rotation
 from exporter.errors import Reason
 from exporter.judge import diagnosis, rotation, store
+from exporter.judge.case import Case
 from exporter.judge.certificate import leaf
-from exporter.model.assessment import Assessment, Certificate, Reading
+from exporter.model.assessment import Assessment, Certificate, Memory, Reading, State, StoreHistory
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, PemFile
+from exporter.model.kubelet import Kubelet
 
 _OF_FILE = {
     Condition.EMPTY: Reason.FILE_EMPTY,
@@ -44,7 +46,22 @@ def assess(facts: NodeFacts, owner: Rotation, client: Reading | None, serving: R
         serving=_reading(facts, leaf(facts.serving), serving, managed=_kubelet_rotates(facts.serving)),
         serving_absent=facts.serving is None and facts.store.condition is DirectoryCondition.OK,
         history=history,
-        findings=diagnosis.findings(facts, history),
+        findings=diagnosis.findings(_case(facts, history)),
+    )
+
+
+def _case(facts: NodeFacts, history: StoreHistory | None) -> Case:
+    return Case(
+        facts=facts,
+        kubelet=Kubelet(),
+        restart=None,
+        history=history,
+        client=None,
+        serving=None,
+        client_state=State.UNKNOWN,
+        serving_state=State.UNKNOWN,
+        memory=Memory(),
+        now=facts.taken,
     )
 
 

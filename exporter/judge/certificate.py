@@ -36,6 +36,9 @@ def parse(encoded: bytes) -> Certificate:
         issuer=_printable(fields.issuer),
         subject=_printable(fields.subject),
         fingerprint=hashlib.sha256(encoded).hexdigest(),
+        key_identifier=fields.key_identifier,
+        authority_identifier=fields.authority_identifier,
+        is_self_signed=fields.issuer == fields.subject,
     )
 
 
@@ -47,6 +50,12 @@ def leaf(file: PemFile | None) -> Certificate | None:
         return None
 
 
+def bundle(file: PemFile | None) -> tuple[Certificate, ...]:
+    """Every certificate of a file; a block that holds none is left out."""
+    found = (leaf(PemFile(file.path, file.condition, (one,))) for one in file.certificates) if file else ()
+    return tuple(certificate for certificate in found if certificate)
+
+
 def _strictly(encoded: bytes) -> der.Fields | None:
     try:
         certificate = x509.load_der_x509_certificate(encoded)
@@ -56,9 +65,25 @@ def _strictly(encoded: bytes) -> der.Fields | None:
             subject=certificate.subject.rfc4514_string(),
             not_before=int(certificate.not_valid_before_utc.timestamp()),
             not_after=int(certificate.not_valid_after_utc.timestamp()),
+            key_identifier=_key_identifier(certificate.extensions),
+            authority_identifier=_authority_identifier(certificate.extensions),
         )
-    except (ValueError, TypeError, x509.InvalidVersion):
+    except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return None
+
+
+def _key_identifier(extensions: x509.Extensions) -> str:
+    try:
+        return extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
+    except x509.ExtensionNotFound:
+        return ""
+
+
+def _authority_identifier(extensions: x509.Extensions) -> str:
+    try:
+        return (extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier or b"").hex()
+    except x509.ExtensionNotFound:
+        return ""
 
 
 def _leniently(encoded: bytes) -> der.Fields:

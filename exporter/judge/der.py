@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-INTEGER, UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET, VERSION = 0x02, 0x17, 0x18, 0x30, 0x31, 0xA0
+INTEGER, OCTETS, OID, UTC_TIME, GENERALIZED_TIME, SEQUENCE, SET = 0x02, 0x04, 0x06, 0x17, 0x18, 0x30, 0x31
+VERSION, EXTENSIONS, KEY_IDENTIFIER = 0xA0, 0xA3, 0x80
+SUBJECT_KEY, AUTHORITY_KEY = "2.5.29.14", "2.5.29.35"
 
 # RFC 4514, section 3
 _ATTRIBUTES = {
@@ -35,13 +37,18 @@ class DerError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The plain fields of a certificate; dates in seconds since the epoch, names as RFC 4514 text."""
+    """The plain fields of a certificate; dates in seconds since the epoch, names as RFC 4514 text.
+
+    Key identifiers are lower-case hexadecimal, empty where the certificate has none.
+    """
 
     serial: int
     issuer: str
     subject: str
     not_before: int
     not_after: int
+    key_identifier: str = ""
+    authority_identifier: str = ""
 
 
 def fields(der: bytes) -> Fields:
@@ -69,7 +76,32 @@ def _fields(der: bytes) -> Fields:
     not_before, not_after = (_time(*item) for item in _values(_expect(SEQUENCE, *next(items))))
     subject = _name(_expect(SEQUENCE, *next(items)))
     _expect(SEQUENCE, *next(items))
-    return Fields(serial, issuer, subject, not_before, not_after)
+    return Fields(serial, issuer, subject, not_before, not_after, *_identifiers(items))
+
+
+def _identifiers(rest: Iterator[tuple[int, bytes]]) -> tuple[str, str]:
+    """Subject and authority key identifier; empty where the extensions have none, or make no sense."""
+    try:
+        extensions = dict(_extensions(rest))
+        own = _single(OCTETS, extensions[SUBJECT_KEY]) if SUBJECT_KEY in extensions else b""
+        authority = _single(SEQUENCE, extensions[AUTHORITY_KEY]) if AUTHORITY_KEY in extensions else b""
+        return own.hex(), dict(_values(authority)).get(KEY_IDENTIFIER, b"").hex()
+    except (IndexError, ValueError):
+        return "", ""
+
+
+def _extensions(rest: Iterator[tuple[int, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """The identifier and the octets of each extension."""
+    for tag, content in rest:
+        if tag == EXTENSIONS:
+            for extension in _values(_single(SEQUENCE, content)):
+                (kind, oid), *_, (octets, value) = _values(_expect(SEQUENCE, *extension))
+                yield _oid(_expect(OID, kind, oid)), _expect(OCTETS, octets, value)
+
+
+def _single(wanted: int, data: bytes) -> bytes:
+    tag, content, _ = _value(data, 0)
+    return _expect(wanted, tag, content)
 
 
 def _expect(wanted: int, tag: int, content: bytes) -> bytes:

@@ -1,58 +1,166 @@
-"""Causes as one table: what is wrong on a node though its certificate can be read.
+"""Causes as one table, in the order of judgement: the first row that holds is the cause, the others stay as findings.
 
-A row is an identifier, a severity and a predicate over what the visit saw. Numbers are those of the failure taxonomy.
+What ends a kubelet at every start stands before the process that is down because of it; then the process itself, then
+kubelet.conf, the link, dates and clocks, lost attempts, names and issuers, the past, late and stalled, whose it is to
+rotate, and the serving side. A cause that is a warning now and critical later has two rows, the critical one first.
 """
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED
-from exporter.judge import store
-from exporter.model.assessment import OrphanCondition, StoreHistory
-from exporter.model.facts import NodeFacts
-from exporter.model.files import Condition, FileKind
-from exporter.model.finding import Cause, Finding, Severity
+from exporter.judge.advice import cluster, kubelet, steps, store
+from exporter.judge.case import UNSEEN, Answer, Case
+from exporter.judge.causes import (
+    bootstrap,
+    dates,
+    folder,
+    history,
+    issuers,
+    kubeconfig,
+    link,
+    names,
+    orphans,
+    owner,
+    process,
+    rotation,
+    serving,
+    serving_pair,
+    settings,
+)
+from exporter.model.finding import Cause, Finding, Severity, Step
+from exporter.model.kubelet import Distribution
+
+WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
+
+
+class Predicate(Protocol):
+    """Evidence where a cause holds, None where it does not, UNSEEN where that cannot be told."""
+
+    def __call__(self, case: Case) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One cause; ``holds`` gets the node's facts and the store's history (None where the store was not seen)."""
+    """One cause. ``explains``: it alone keeps a client certificate from being renewed.
+
+    ``is_rest``: asked only where no row before it explains anything.
+    """
 
     cause: Cause
     severity: Severity
-    holds: Callable[[NodeFacts, StoreHistory | None], bool]
-
-
-def _link_is_a_regular_file(facts: NodeFacts, _history: StoreHistory | None) -> bool:
-    """27: client-go's Update refuses with "expected … to be a symlink but it is a file" for ever."""
-    line = store.entry(facts.store, CLIENT_CURRENT)
-    return line is not None and line.kind is FileKind.REGULAR
-
-
-def _updated_is_left_over(facts: NodeFacts, _history: StoreHistory | None) -> bool:
-    """28 and 35: a regular file there blocks every rotation; a link without ``current`` is a death in the gap."""
-    line = store.entry(facts.store, CLIENT_UPDATED)
-    if line is None:
-        return False
-    gone = facts.client.condition is Condition.MISSING and posixpath.basename(facts.client.path) == CLIENT_CURRENT
-    return line.kind is FileKind.REGULAR or gone
-
-
-def _orphan_is_empty(_facts: NodeFacts, history: StoreHistory | None) -> bool:
-    """25: disk or inodes full; the write fails without a word and the read-back finds nothing."""
-    return history is not None and OrphanCondition.EMPTY in dict(history.orphans)
+    holds: Predicate
+    advice: steps.Advice
+    explains: bool = True
+    is_rest: bool = False
 
 
 TABLE = (
-    Row(Cause.STORE_LINK_REGULAR_FILE, Severity.CRITICAL, _link_is_a_regular_file),
-    Row(Cause.STORE_UPDATED_LEFTOVER, Severity.CRITICAL, _updated_is_left_over),
-    Row(Cause.ORPHAN_EMPTY, Severity.WARNING, _orphan_is_empty),
+    # The kubelet ends at each start.
+    Row(Cause.CONFIG_BROKEN, CRITICAL, settings.config_broken, kubelet.config, explains=False),
+    Row(Cause.SERVING_GATE_OFF, CRITICAL, settings.serving_gate_off, kubelet.gate, explains=False),
+    Row(Cause.CLIENT_CA_BROKEN, CRITICAL, settings.client_ca_broken, kubelet.client_ca, explains=False),
+    Row(Cause.CLOCK_AHEAD, CRITICAL, dates.clock_ahead_outside, cluster.clock),
+    Row(Cause.CLOCK_BEHIND, CRITICAL, dates.clock_behind_outside, cluster.clock),
+    Row(Cause.KUBECONFIG_BROKEN, CRITICAL, bootstrap.broken, kubelet.kubeconfig, explains=False),
+    Row(Cause.KUBECONFIG_EMBEDDED, CRITICAL, kubeconfig.embedded_ended, kubelet.point_at_link),
+    Row(Cause.KUBECONFIG_DATED_FILE, CRITICAL, kubeconfig.dated_file_ended, kubelet.point_at_link),
+    Row(Cause.KUBECONFIG_LEGACY_PAIR, CRITICAL, kubeconfig.legacy_pair_ended, kubelet.point_at_link),
+    Row(Cause.KUBECONFIG_OTHER_FILE, CRITICAL, kubeconfig.other_file_ended, kubelet.point_at_link),
+    Row(Cause.STORE_ELSEWHERE, CRITICAL, kubeconfig.elsewhere_ended, kubelet.elsewhere),
+    Row(Cause.STORE_LINK_GAP, CRITICAL, link.gap, store.gap, explains=False),
+    Row(Cause.STORE_LINK_MISSING, CRITICAL, link.missing, store.unlinked, explains=False),
+    Row(Cause.STORE_LINK_DANGLING, CRITICAL, link.dangling, store.unlinked, explains=False),
+    Row(Cause.STORE_TARGET_BROKEN, CRITICAL, link.target_broken, steps.relink, explains=False),
+    Row(Cause.SERVING_PAIR_BROKEN, CRITICAL, serving_pair.pair_broken, cluster.serving_pair, explains=False),
+    Row(Cause.SERVING_PAIR_HALF, CRITICAL, serving_pair.pair_half, cluster.serving_pair, explains=False),
+    Row(Cause.BOOTSTRAP_FILE_MISSING, CRITICAL, bootstrap.file_missing, steps.reissue),
+    # The process.
+    Row(Cause.KUBELET_CRASH_LOOP, CRITICAL, process.crash_looping, kubelet.look),
+    Row(Cause.KUBELET_DOWN, CRITICAL, process.down, kubelet.look),
+    # kubelet.conf names or embeds what is still good and is never renewed.
+    Row(Cause.KUBECONFIG_EMBEDDED, WARNING, kubeconfig.embedded, kubelet.point_at_link, explains=False),
+    Row(Cause.KUBECONFIG_DATED_FILE, WARNING, kubeconfig.dated_file, kubelet.point_at_link, explains=False),
+    Row(Cause.KUBECONFIG_LEGACY_PAIR, WARNING, kubeconfig.legacy_pair, kubelet.point_at_link, explains=False),
+    Row(Cause.KUBECONFIG_OTHER_FILE, WARNING, kubeconfig.other_file, kubelet.point_at_link, explains=False),
+    Row(Cause.STORE_ELSEWHERE, WARNING, kubeconfig.elsewhere, kubelet.elsewhere, explains=False),
+    # The link.
+    Row(Cause.STORE_LINK_REGULAR_FILE, CRITICAL, link.regular_file, store.regular_file),
+    Row(Cause.STORE_UPDATED_LEFTOVER, CRITICAL, link.updated_leftover, store.updated),
+    # Dates and clocks.
+    Row(Cause.NOT_YET_VALID, CRITICAL, dates.not_yet_valid, store.not_yet_valid),
+    Row(Cause.CLOCK_AHEAD, WARNING, dates.clock_ahead, cluster.clock, explains=False),
+    Row(Cause.CLOCK_BEHIND, WARNING, dates.clock_behind, cluster.clock, explains=False),
+    # Attempts that were lost, and why.
+    Row(Cause.ORPHAN_EMPTY, WARNING, orphans.empty, store.full),
+    Row(Cause.ORPHAN_INVALID, WARNING, orphans.invalid, store.invalid),
+    Row(Cause.ORPHAN_VALID, WARNING, orphans.valid, store.valid),
+    # Names and issuers.
+    Row(Cause.NODE_NAME_DIFFERS, WARNING, names.node_name_differs, cluster.name),
+    Row(Cause.CA_EXPIRED, CRITICAL, issuers.ca_expired, cluster.authority),
+    Row(Cause.ISSUER_NOT_TRUSTED, WARNING, issuers.issuer_not_trusted, cluster.trust),
+    Row(Cause.CA_CAPS_LEAF, WARNING, issuers.ca_caps_leaf, cluster.authority, explains=False),
+    # The past.
+    Row(Cause.STORE_WENT_BACK, WARNING, history.went_back, cluster.went_back, explains=False),
+    Row(Cause.REPLACED_BY_HAND, WARNING, history.replaced_by_hand, cluster.restart),
+    Row(Cause.ROTATION_STORM, WARNING, history.storm, cluster.storm, explains=False),
+    # Nobody rotates it, or somebody else does.
+    Row(Cause.ROTATION_DISABLED, CRITICAL, settings.rotation_disabled_late, kubelet.rotation_off),
+    Row(Cause.ROTATION_DISABLED, WARNING, settings.rotation_disabled, kubelet.rotation_off),
+    Row(Cause.OWNER_RENEWAL_DUE, CRITICAL, owner.renewal_ended, cluster.renew),
+    Row(Cause.OWNER_RENEWAL_DUE, WARNING, owner.renewal_due, cluster.renew),
+    Row(Cause.OWNER_RESTART_NEEDED, WARNING, owner.restart_needed, cluster.restart),
+    # The folder.
+    Row(Cause.STORE_NOT_WRITABLE, CRITICAL, folder.not_writable, store.not_writable),
+    Row(Cause.STORE_FULL, WARNING, folder.full, store.full),
+    Row(Cause.STORE_ON_TMPFS, WARNING, folder.on_tmpfs, store.tmpfs, explains=False),
+    # Late or stalled.
+    Row(Cause.TIMER_SUSPENDED, WARNING, rotation.timer_suspended, cluster.restart),
+    Row(Cause.API_CA_UNKNOWN, CRITICAL, rotation.api_ca_unknown, cluster.server_ca),
+    Row(Cause.CSR_FORBIDDEN, CRITICAL, rotation.csr_forbidden, cluster.refused),
+    Row(Cause.CSR_DENIED, CRITICAL, rotation.csr_denied, cluster.refused),
+    Row(Cause.CSR_UNAUTHORIZED, CRITICAL, rotation.csr_unauthorized, cluster.unauthorized),
+    Row(Cause.API_UNREACHABLE, CRITICAL, rotation.api_unreachable, cluster.server),
+    Row(Cause.ROTATION_NOT_SIGNED, CRITICAL, rotation.not_signed, cluster.requests, is_rest=True),
+    # The serving side.
+    Row(Cause.SERVING_TLS_INCOMPLETE, CRITICAL, serving.tls_incomplete, cluster.serving_pair, explains=False),
+    Row(Cause.SERVING_NEVER_ISSUED, CRITICAL, serving.never_issued, cluster.serving_requests, explains=False),
+    Row(Cause.SERVING_NOT_RENEWED, CRITICAL, serving.not_renewed_ended, cluster.serving_requests, explains=False),
+    Row(Cause.SERVING_NOT_RENEWED, WARNING, serving.not_renewed, cluster.serving_requests, explains=False),
+    Row(Cause.SERVING_EXPIRED, WARNING, serving.expired, cluster.serving_file, explains=False),
+    Row(Cause.SERVING_SELF_SIGNED_ENDING, WARNING, serving.self_signed_ending, cluster.self_signed, explains=False),
+    Row(Cause.SERVING_LIVE_DIFFERS, WARNING, serving.live_differs, cluster.restart, explains=False),
 )
 
 
-def findings(facts: NodeFacts, history: StoreHistory | None) -> tuple[Finding, ...]:
-    """Every cause that holds, in the order of the table."""
-    return tuple(Finding(row.cause, row.severity) for row in TABLE if row.holds(facts, history))
+def findings(case: Case) -> tuple[Finding, ...]:
+    """Every cause that holds, in the order of the table; one that cannot be told stays as the last visit left it."""
+    remembered = {finding.cause: finding for finding in case.memory.findings}
+    found: dict[Cause, Finding] = {}
+    is_explained = False
+    for row in TABLE:
+        if row.cause in found or (row.is_rest and is_explained):
+            continue
+        finding = _finding(row, case, remembered.get(row.cause))
+        if finding:
+            found[row.cause] = finding
+            is_explained = is_explained or row.explains
+    return tuple(found.values())
+
+
+def _finding(row: Row, case: Case, earlier: Finding | None) -> Finding | None:
+    answer = row.holds(case)
+    if answer is UNSEEN:
+        # what was known and cannot be told any more stays, at the latest with the cause's warning row, its last
+        return earlier if earlier and row.severity in (earlier.severity, WARNING) else None
+    if answer is None:
+        return None
+    return Finding(row.cause, row.severity, f"{answer}.", _advice(row, case))
+
+
+def _advice(row: Row, case: Case) -> tuple[Step, ...]:
+    """Talos has neither a shell nor systemd: there its own API is all that there is."""
+    if case.kubelet.distribution is Distribution.TALOS:
+        return (Step("talosctl logs kubelet", "what it says of it"), steps.restart(case))
+    return row.advice(case)

@@ -14,7 +14,7 @@ from exporter.config.settings import is_dated
 from exporter.judge.certificate import leaf
 from exporter.model.assessment import OrphanCondition, StoreHistory
 from exporter.model.facts import DirectoryCondition, StoreEntry, StoreFacts
-from exporter.model.files import Condition, FileKind, PemFile
+from exporter.model.files import Condition, FileKind, KeyBlock, PemFile
 
 
 def is_dated_client(name: str) -> bool:
@@ -35,17 +35,18 @@ def history(store: StoreFacts, client: PemFile) -> StoreHistory | None:
     return StoreHistory(
         last_rotation=in_use.modified if in_use and client.link else None,
         rotations_on_disk=store.dated_client,
-        orphans=tuple(sorted(Counter(_orphans(store, in_use)).items())),
+        orphans=tuple(sorted(Counter(condition for _, condition in orphans(store, client)).items())),
     )
 
 
-def _orphans(store: StoreFacts, in_use: StoreEntry | None) -> list[OrphanCondition]:
+def orphans(store: StoreFacts, client: PemFile) -> list[tuple[StoreEntry, OrphanCondition]]:
     """Also where a regular file stands in place of the link: there they pile up (rotation-truth 4, no. 27)."""
+    in_use = entry(store, posixpath.basename(client.link or client.path))
     if in_use is None:
         return []
     read = {posixpath.basename(file.path): file for file in store.newest}
     return [
-        _condition(line, read.get(line.name))
+        (line, _condition(line, read.get(line.name)))
         for line in store.entries
         if is_dated_client(line.name) and line.kind is FileKind.REGULAR and _is_newer(line, in_use)
     ]
@@ -64,4 +65,5 @@ def _condition(line: StoreEntry, file: PemFile | None) -> OrphanCondition:
         return OrphanCondition.EMPTY
     if file is None or file.condition is Condition.DENIED:
         return OrphanCondition.UNREAD
-    return OrphanCondition.VALID if leaf(file) else OrphanCondition.INVALID
+    is_whole = leaf(file) is not None and file.key not in (KeyBlock.CUT, KeyBlock.NONE)
+    return OrphanCondition.VALID if is_whole else OrphanCondition.INVALID

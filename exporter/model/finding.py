@@ -28,6 +28,7 @@ class Cause(StrEnum):
     KUBECONFIG_EMBEDDED = "kubeconfig-embedded"
     KUBECONFIG_DATED_FILE = "kubeconfig-dated-file"
     KUBECONFIG_LEGACY_PAIR = "kubeconfig-legacy-pair"
+    KUBECONFIG_OTHER_FILE = "kubeconfig-other-file"
     STORE_ELSEWHERE = "store-elsewhere"
     BOOTSTRAP_FILE_MISSING = "bootstrap-file-missing"
 
@@ -35,6 +36,7 @@ class Cause(StrEnum):
     STORE_LINK_REGULAR_FILE = "store-link-regular-file"
     STORE_UPDATED_LEFTOVER = "store-updated-leftover"
     STORE_LINK_GAP = "store-link-gap"
+    STORE_LINK_MISSING = "store-link-missing"
     STORE_LINK_DANGLING = "store-link-dangling"
     STORE_TARGET_BROKEN = "store-target-broken"
 

@@ -1,0 +1,116 @@
+"""The client certificate's issuer, as far as the node's own CA files show it."""
+
+from __future__ import annotations
+
+import posixpath
+
+from exporter.config.settings import Rotation
+from exporter.judge import store
+from exporter.judge.case import UNSEEN, Answer, Case, Unseen
+from exporter.judge.causes.wording import when
+from exporter.judge.certificate import bundle, leaf
+from exporter.model.assessment import Certificate
+from exporter.model.files import PemFile
+from exporter.model.kubelet import Distribution
+
+SAME_END = 2  # seconds
+
+
+def ca_expired(case: Case) -> Answer:
+    """22, 32: the issuer has ended, and with it everything that it signed; a signer with it refuses to sign."""
+    certificate, issuer = case.certificate(), issuer_of(case)
+    if not isinstance(certificate, Certificate) or not isinstance(issuer, Certificate):
+        return _unless_seen(certificate, issuer)
+    if not case.has_ended(issuer):
+        return None
+    end = when(issuer.not_after, case.facts.taken)
+    return f"the CA that signed the client certificate ({issuer.subject}) ended on {end}: nothing it signed is accepted"
+
+
+def ca_caps_leaf(case: Case) -> Answer:
+    """32: the certificate ends with its issuer (k/k#73706), so each one is shorter than the last.
+
+    OpenShift's signer is itself replaced all the time: there it is nothing.
+    """
+    certificate, issuer = case.certificate(), issuer_of(case)
+    if case.kubelet.distribution is Distribution.OPENSHIFT or not _is_rotated(case):
+        return None
+    if not isinstance(certificate, Certificate) or not isinstance(issuer, Certificate):
+        return _unless_seen(certificate, issuer)
+    if abs(certificate.not_after - issuer.not_after) > SAME_END or case.has_ended(issuer):
+        return None
+    end = when(issuer.not_after, case.facts.taken)
+    return (
+        f"the client certificate ends with the CA that signed it ({issuer.subject}), on {end}: "
+        "each rotation brings a shorter one, and none will outlive that day"
+    )
+
+
+def issuer_not_trusted(case: Case) -> Answer:
+    """31: the CA was replaced where certificates are signed before the API servers trust it: 401 on every call until
+    the certificate's own end, and no exit [lab]. The certificate before this one shows which CA was trusted.
+    """
+    certificate = case.certificate()
+    if not _is_rotated(case) or certificate is None or isinstance(certificate, Unseen):
+        return certificate if isinstance(certificate, Unseen) and _is_rotated(case) else None
+    before = _before(case)
+    if not certificate.authority_identifier or before is None:
+        return None
+    if before.authority_identifier == certificate.authority_identifier:
+        return None
+    trusted = _authorities(case)
+    if isinstance(trusted, Unseen):
+        return UNSEEN
+    known = {authority.key_identifier for authority in trusted}
+    if certificate.authority_identifier in known or before.authority_identifier not in known:
+        return None
+    return (
+        f"the client certificate of {when(certificate.not_before, case.facts.taken)} is signed by another CA than the "
+        f"one before it, and neither kubelet.conf nor {case.kubelet.client_ca_file} holds that CA "
+        f"(key identifier {certificate.authority_identifier})"
+    )
+
+
+def issuer_of(case: Case) -> Certificate | Unseen | None:
+    """The client certificate's issuer by key identifier; of a CA with several certificates the one that ends last."""
+    certificate, authorities = case.certificate(), _authorities(case)
+    if certificate is None or isinstance(certificate, Unseen):
+        return certificate
+    identifier = certificate.authority_identifier
+    if not identifier:
+        return None
+    if isinstance(authorities, Unseen):
+        return UNSEEN
+    issuers = [one for one in authorities if one.key_identifier == identifier]
+    return max(issuers, key=lambda one: one.not_after, default=None)
+
+
+def _unless_seen(*grounds: Certificate | Unseen | None) -> Answer:
+    return UNSEEN if UNSEEN in grounds else None
+
+
+def _is_rotated(case: Case) -> bool:
+    managed = case.client is None or case.client.managed
+    return managed and case.owner is Rotation.KUBELET and not case.kubelet.distribution.renews_itself
+
+
+def _authorities(case: Case) -> list[Certificate] | Unseen:
+    """kubelet.conf's CA and clientCAFile; UNSEEN where one of them was not to be seen."""
+    kubeconfig, path = case.facts.kubeconfig, case.kubelet.client_ca_file
+    if kubeconfig is None or (path is None and not case.kubelet.config_known):
+        return UNSEEN
+    if not kubeconfig.is_read:
+        return [] if kubeconfig.document.condition.is_seen else UNSEEN
+    files: list[PemFile | None] = [kubeconfig.authority] if kubeconfig.authority else []
+    files += [case.facts.pem(path)] if path else []
+    if any(file is None or not file.condition.is_seen for file in files):
+        return UNSEEN
+    return [certificate for file in files for certificate in bundle(file)]
+
+
+def _before(case: Case) -> Certificate | None:
+    """The certificate in the dated file before the link's target."""
+    target = posixpath.basename(case.facts.client.link or "")
+    older = [file for file in case.facts.store.newest if posixpath.basename(file.path) < target and leaf(file)]
+    dated = [file for file in older if store.is_dated_client(posixpath.basename(file.path))]
+    return leaf(max(dated, key=lambda file: posixpath.basename(file.path), default=None))

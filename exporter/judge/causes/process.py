@@ -1,0 +1,79 @@
+"""The process: down, or starting again and again."""
+
+from __future__ import annotations
+
+from exporter.judge.case import UNSEEN, Answer, Case
+from exporter.judge.causes.wording import span, when
+from exporter.model.facts import DirectoryCondition
+from exporter.model.host import Service, Sight
+
+# A kubelet whose certificate has ended exits five minutes after its start (client-go transport/cert_rotation.go,
+# pkg/kubelet/certificate/transport.go; seen 4:59 to 5:04).
+YOUNG = 360.0
+RESTARTS = 3
+VISITS = 3
+
+
+def down(case: Case) -> Answer:
+    """5: processes are to be seen and none of them is a kubelet; nothing moves in the store from then on."""
+    process, service = case.facts.process, case.facts.service
+    if process is None or process.sight is Sight.HIDDEN:
+        return UNSEEN
+    if process.sight is Sight.SEEN or not _is_a_node(case) or crash_loop(case):
+        return None
+    if service and service.active in ("active", "reloading", "deactivating"):
+        return None  # systemd knows a process that began or ended while we looked
+    return "no kubelet process runs" + (f"; {_told(service)}" if service else "")
+
+
+def crash_loop(case: Case) -> str | None:
+    """5: systemd starts it again and again, or each of the last three visits met another process.
+
+    One restart is none: a process that was there at two visits in a row lives.
+    """
+    service, process = case.facts.service, case.facts.process
+    if service and service.sub == "auto-restart":
+        return f"systemd waits to start the kubelet again: {_told(service)}"
+    if process is None or process.sight is not Sight.SEEN or process.started is None:
+        return None
+    sightings = (*case.memory.starts, process.started)[-VISITS - 1 :]
+    starts = [started for started in sightings if started is not None]
+    is_new_each_time = len(set(starts)) == len(starts)
+    if len(sightings) > VISITS and len(starts) >= VISITS and is_new_each_time:
+        first = when(starts[0], case.by_the_node)
+        return f"each of the last {VISITS} visits met another kubelet process, the first of them started {first}"
+    age = case.process_age()
+    if service and (service.restarts or 0) >= RESTARTS and age is not None and age < YOUNG and is_new_each_time:
+        return f"the kubelet started {span(age)} ago and {_told(service)}"
+    return None
+
+
+def crash_looping(case: Case) -> Answer:
+    """5, as the table asks it: UNSEEN where neither a process nor its service was to be seen."""
+    found = crash_loop(case)
+    if found:
+        return found
+    process, service = case.facts.process, case.facts.service
+    is_hidden = process is None or process.sight is Sight.HIDDEN or (process.started is None and not _is_gone(case))
+    waits = service is None and _is_gone(case)  # without systemd's word a kubelet that waits is like one that is down
+    return UNSEEN if is_hidden or waits or (service is None and _is_young(case)) else None
+
+
+def _is_young(case: Case) -> bool:
+    age = case.process_age()
+    return age is not None and age < YOUNG
+
+
+def _is_gone(case: Case) -> bool:
+    return case.facts.process is not None and case.facts.process.sight is Sight.ABSENT
+
+
+def _is_a_node(case: Case) -> bool:
+    """A machine with neither a store nor a kubeconfig is no node: its kubelet is not missed."""
+    return case.facts.store.condition is not DirectoryCondition.MISSING or case.facts.kubeconfig is not None
+
+
+def _told(service: Service) -> str:
+    restarts = f", restarted {service.restarts} times" if service.restarts else ""
+    status = f", last exit status {service.status}" if service.status else ""
+    return f"{service.unit} is {service.active} ({service.sub}){restarts}{status}"

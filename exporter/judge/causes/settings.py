@@ -1,0 +1,89 @@
+"""What the kubelet's configuration says that keeps it from starting, or from rotating."""
+
+from __future__ import annotations
+
+from exporter.config.settings import Rotation
+from exporter.judge.case import UNSEEN, Answer, Case
+from exporter.judge.causes.wording import when
+from exporter.judge.certificate import bundle
+from exporter.judge.rotation import window
+from exporter.model.files import Condition
+from exporter.model.kubelet_files import DocumentCondition
+
+_WHY = {
+    DocumentCondition.BROKEN: "does not parse as a KubeletConfiguration",
+    DocumentCondition.MISSING: "is not there",
+    DocumentCondition.EMPTY: "is empty",
+}
+_LOST = (DocumentCondition.DENIED, DocumentCondition.OUTSIDE_ROOT, DocumentCondition.UNREADABLE)
+
+
+def config_broken(case: Case) -> Answer:
+    """No number: a configuration that the kubelet refuses ends it at each start (cmd/kubelet/app/server.go).
+
+    An empty file is refused too, of drop-ins only one that does not parse (pkg/kubelet/kubeletconfig/configfiles).
+    """
+    if case.facts.config is None:
+        return UNSEEN
+    refused = {DocumentCondition.BROKEN, DocumentCondition.MISSING, DocumentCondition.EMPTY}
+    for place, config in enumerate(case.facts.config):
+        document = config.document
+        if document.condition in (refused if place == 0 else {DocumentCondition.BROKEN}):
+            return f"{document.path} {_WHY[document.condition]}: the kubelet ends at each start"
+    return UNSEEN if any(config.document.condition in _LOST for config in case.facts.config) else None
+
+
+def serving_gate_off(case: Case) -> Answer:
+    """3: ``serverTLSBootstrap`` with its gate off is refused (pkg/kubelet/apis/config/validation/validation.go)."""
+    asked, gate = case.kubelet.server_tls_bootstrap, case.kubelet.serving_gate
+    if asked is False or gate is True:
+        return None
+    if asked is None or gate is None:
+        return UNSEEN
+    return (
+        "serverTLSBootstrap is true and the feature gate RotateKubeletServerCertificate is off: "
+        "the kubelet refuses that configuration at each start"
+    )
+
+
+def client_ca_broken(case: Case) -> Answer:
+    """No number: without a certificate in ``clientCAFile`` the kubelet does not start; an expired one is no matter."""
+    path = case.kubelet.client_ca_file
+    if path is None:
+        return None if case.kubelet.config_known else UNSEEN
+    file = case.facts.pem(path)
+    if file is None or not file.condition.is_seen:
+        return UNSEEN
+    if file.condition is Condition.READ and bundle(file):
+        return None
+    why = "is not there" if file.condition.is_absent else "holds no certificate"
+    return f"{path}, the kubelet's clientCAFile, {why}: the kubelet ends at each start"
+
+
+def rotation_disabled_late(case: Case) -> Answer:
+    """1, and nine tenths of the certificate's life are over."""
+    answer, certificate = rotation_disabled(case), case.certificate()
+    if not isinstance(answer, str) or certificate is None:
+        return answer if answer is UNSEEN else None
+    if certificate is UNSEEN:
+        return UNSEEN
+    return answer if case.certainly >= window(certificate).end else None
+
+
+def rotation_disabled(case: Case) -> Answer:
+    """1: ``rotateCertificates`` is false unless it is set (mmontes11/k8s-bootstrap#26), and nobody else is said to
+    renew the certificate.
+    """
+    kubelet = case.kubelet
+    if kubelet.distribution.renews_itself or case.owner is not Rotation.KUBELET or kubelet.rotates:
+        return None
+    if kubelet.flags_known and kubelet.kubeconfig is None:
+        return None  # standalone: it has no client certificate
+    certificate = case.certificate()
+    if kubelet.rotates is None or certificate is UNSEEN:
+        return UNSEEN
+    if certificate is None:
+        return None  # a token, an exec plugin, or nothing: there is nothing to rotate
+    now = case.facts.taken
+    verb = "ended" if case.has_ended(certificate) else "ends"
+    return f"rotateCertificates is false, and the client certificate {verb} on {when(certificate.not_after, now)}"

@@ -1,0 +1,123 @@
+"""kubelet.conf is in use: which certificate the kubelet comes to have.
+
+client-go's ``certificate_manager.go``, ``getCurrentCertificateOrBootstrap``: the store's pair unless it has ended, else
+what kubelet.conf embeds, else none until one is signed. With rotation off kubelet.conf stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from exporter.judge.restart import conf, store
+from exporter.judge.restart.outcome import comes_back, dies, exits, lives, moment, name, unknown, unseen
+from exporter.judge.restart.pem import Pair, leaf, loads, why_not
+from exporter.judge.restart.view import CLIENT, View
+from exporter.model.kubelet_files import Kubeconfig
+from exporter.model.restart import Restart, RestartReason
+
+
+def judge(view: View, own: Kubeconfig) -> Iterator[Restart]:
+    """Every partial verdict of a kubelet that uses ``own``."""
+    yield from conf.empty_authority(own)
+    pair = conf.credential(view, own)
+    if not view.kubelet.rotates:
+        yield _at_rest(view, own, pair)
+        return
+    named = pair if pair and pair.is_named else None
+    yield of_store(view, named) or _from_kubeconfig(view, pair)
+
+
+def of_store(view: View, named: Pair | None) -> Restart | None:
+    """The store's pair; None where it has ended, or there is none. Only its leaf counts."""
+    found = store.pair_of(view, CLIENT, named)
+    if found.unseen:
+        return unseen(found.unseen)
+    if found.pair is None:
+        return None
+    loading = loads(view, found.pair)
+    if loading is None:
+        return unseen(f"what {found.pair.certificate.path} holds")
+    if not loading:
+        return broken(view, found.pair)
+    return None if _has_ended(view, found.pair) else _usable(view, found.pair)
+
+
+def broken(view: View, pair: Pair) -> Restart:
+    """The store's first pair that exists must load, whatever else is good."""
+    is_current = store.is_current(view, CLIENT, pair)
+    reason = RestartReason.STORE_TARGET_BROKEN if is_current else RestartReason.CLIENT_PAIR_BROKEN
+    return dies(reason, f"{pair.certificate.path} is read at each start, and it {why_not(pair)}.")
+
+
+def _from_kubeconfig(view: View, pair: Pair | None) -> Restart:
+    """Rotation on, and the store's pair has ended, or there is none."""
+    if pair is None:
+        return _needs_signing(view, "what kubelet.conf holds")
+    loading = loads(view, pair)
+    if loading is None:
+        return unseen(f"what {name(pair.certificate)} holds")
+    if not loading:
+        words = f"The store has no valid certificate, and {name(pair.certificate)} {why_not(pair)}."
+        if pair.is_embedded:
+            return dies(RestartReason.KUBECONFIG_MISMATCHED, words)
+        return lives(RestartReason.CLIENT_PAIR_BROKEN, words)
+    if _has_ended(view, pair):
+        words = f"Neither the store nor kubelet.conf has a valid certificate: {_ended(pair)}."
+        return exits(RestartReason.KUBECONFIG_EXPIRED, words)
+    if pair.is_embedded:
+        return _usable(view, pair)
+    if _begins_later(view, pair):
+        return exits(RestartReason.NOT_YET_VALID, _not_yet(pair), leaf(pair).not_before)
+    return _needs_signing(view, name(pair.certificate))
+
+
+def _needs_signing(view: View, credential: str) -> Restart:
+    why = "The store has no valid certificate: a new one must be signed first"
+    if view.is_writable is False:
+        words = f"{why}, and {view.kubelet.store} is not writable, so it cannot be kept."
+        return lives(RestartReason.STORE_NOT_WRITABLE, words)
+    return unknown(RestartReason.NEEDS_SIGNING, f"{why}, asked for with {credential}.")
+
+
+def _at_rest(view: View, own: Kubeconfig, pair: Pair | None) -> Restart:
+    """Rotation off: the store counts only where kubelet.conf names it."""
+    if pair is None:
+        words = f"{own.document.path} has no certificate; that its token or plugin is good no file tells."
+        return unknown(RestartReason.CREDENTIAL_UNKNOWN, words)
+    loading = loads(view, pair)
+    if loading is None:
+        return unseen(f"what {name(pair.certificate)} holds")
+    if not loading and pair.is_named:
+        words = f"{pair.certificate.path}, which kubelet.conf names, {why_not(pair)}."
+        return lives(RestartReason.CLIENT_PAIR_BROKEN, words)
+    if not loading:
+        return dies(RestartReason.KUBECONFIG_MISMATCHED, f"What {own.document.path} embeds {why_not(pair)}.")
+    if _has_ended(view, pair):
+        return lives(RestartReason.KUBECONFIG_EXPIRED, f"Rotation is off, and {_ended(pair)}.")
+    return _usable(view, pair)
+
+
+def _usable(view: View, pair: Pair) -> Restart:
+    """A certificate that loads and has not ended: it serves, or will."""
+    if _begins_later(view, pair):
+        return lives(RestartReason.NOT_YET_VALID, _not_yet(pair), leaf(pair).not_before)
+    until = moment(leaf(pair).not_after)
+    return comes_back(
+        f"The certificate in {name(pair.certificate)} is valid until {until}, and no file stops the kubelet."
+    )
+
+
+def _has_ended(view: View, pair: Pair) -> bool:
+    return view.now > leaf(pair).not_after
+
+
+def _begins_later(view: View, pair: Pair) -> bool:
+    return view.now < leaf(pair).not_before
+
+
+def _ended(pair: Pair) -> str:
+    return f"the one in {name(pair.certificate)} ended on {moment(leaf(pair).not_after)}"
+
+
+def _not_yet(pair: Pair) -> str:
+    return f"The certificate in {name(pair.certificate)} is valid only from {moment(leaf(pair).not_before)} on."
