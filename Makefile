@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-long check format clean
+.PHONY: run test test-long fuzz check format clean
 
 run: $(VENV)/run.installed
 	$(BIN)/kubelet-cert-exporter demo $(ARGS)
@@ -14,6 +14,11 @@ test: check
 test-long: $(VENV)/test.installed
 	$(BIN)/pytest -m long
 	$(BIN)/python tests/mutants.py
+
+# for SECONDS each: what reads a node's answer, its documents, PEM files and certificates
+fuzz: $(VENV)/test.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz $(SECONDS)
 
 check: $(VENV)/test.installed
 	sh tests/debian_packages.sh

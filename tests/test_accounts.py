@@ -17,6 +17,7 @@ from exporter.config.ssh import Identity, Ssh
 from exporter.demo.signer import Authority
 from exporter.errors import CollectError, Reason
 from exporter.judge.assess import assess
+from exporter.model.assessment import Memory
 from exporter.model.facts import NodeFacts
 from exporter.model.node import Node, SshAccess
 from tests.machines import Machine, free_port, machine, needs_machines, wait_for_sshd
@@ -155,7 +156,7 @@ def _furnish(place: Place) -> None:
 
 
 def is_read(facts: NodeFacts) -> bool:
-    return assess(facts, Rotation.KUBELET, None, None).reason is None
+    return assess(facts, Rotation.KUBELET, Memory()).reason is None
 
 
 @pytest.mark.parametrize("user", SHELLS)
@@ -171,7 +172,7 @@ def test_any_login_shell(user: str, privilege: Privilege, place: Place) -> None:
 def test_an_ordinary_user_alone(user: str, place: Place) -> None:
     """Without any privilege the listing is seen, and the certificate's own reason says that it was not."""
     facts = place.read(user, Privilege.LOGIN)
-    seen = assess(facts, Rotation.KUBELET, None, None)
+    seen = assess(facts, Rotation.KUBELET, Memory())
     assert seen.reason is Reason.CERTIFICATE_DENIED
     assert seen.history
     assert seen.history.last_rotation

@@ -14,7 +14,7 @@ import pytest
 from exporter import __version__
 from exporter.cli import arguments
 from exporter.cli.main import main
-from exporter.cli.table import duration, moment
+from exporter.cli.words import duration, moment
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from tests.sshd import make_key
@@ -218,7 +218,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert ended.value.code == 0
     told = capsys.readouterr().out
     assert f"kubelet-cert-exporter {__version__}" in told
-    assert all(command in told for command in ("run", "visit", "node-script", "demo"))
+    assert all(command in told for command in ("run", "visit", "explain", "forecast", "node-script", "demo"))
 
 
 def test_every_command_is_documented() -> None:
@@ -226,7 +226,7 @@ def test_every_command_is_documented() -> None:
     readme = (ROOT / "README.md").read_text()
     missing = [
         command
-        for command in ("run", "visit", "node-script", "demo", "--config.check", "SIGHUP")
+        for command in ("run", "visit", "explain", "forecast", "node-script", "demo", "--config.check", "SIGHUP")
         if command not in readme
     ]
     assert missing == []

@@ -287,6 +287,7 @@ def test_the_defaults() -> None:
         "script": None,
         "root": None,
         "rotation": None,
+        "serving_handshake": None,
         "paths": nothing,
         "labels": {},
     }

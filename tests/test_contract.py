@@ -23,6 +23,7 @@ from exporter.collect.script import node_script
 from exporter.config.settings import Paths, Rotation
 from exporter.errors import Reason
 from exporter.judge.assess import assess
+from exporter.model.assessment import Memory
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, FileKind
 from exporter.model.node import LocalAccess, Node
@@ -228,7 +229,7 @@ def test_the_script_tells_the_condition(seen: Seen) -> None:
 def test_the_judge_names_the_reason(seen: Seen) -> None:
     """A visit has a reading, or the reason that belongs to the shape, by either reader."""
     for facts in (seen.script, seen.local):
-        assessment = assess(facts, Rotation.KUBELET, None, None)
+        assessment = assess(facts, Rotation.KUBELET, Memory())
         assert (assessment.reason, assessment.client is None) == (EXPECTED[seen.case][1], bool(EXPECTED[seen.case][1]))
 
 
@@ -422,7 +423,7 @@ def test_what_another_user_sees(
         seen = by_local(paths)
     for facts in (told, seen):
         assert (facts.store.condition, facts.client.condition) == (directory, condition)
-        assert assess(facts, Rotation.KUBELET, None, None).reason is reason
+        assert assess(facts, Rotation.KUBELET, Memory()).reason is reason
     assert bare(told) == bare(seen)
     assert told.uid == NOBODY
 

@@ -23,6 +23,7 @@ from exporter.errors import CollectError, Reason
 from exporter.judge import rotation
 from exporter.model.assessment import Certificate
 from exporter.model.facts import NodeFacts
+from exporter.model.host import Flags
 from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.fleet import Fleet
@@ -197,7 +198,7 @@ def follow(exporter: Running, node: str, until: Any) -> list[tuple[str, float]]:
 class Surprising:
     """A transport with a mistake in it: the test double of a bug of ours."""
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         raise ZeroDivisionError(node.name)
 
 
@@ -289,7 +290,7 @@ class Recording:
         self.asked: list[str] = []
         self._reason = reason
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         self.asked.append(node.name)
         raise CollectError(self._reason)
 
@@ -301,7 +302,7 @@ class Holding:
         self.let_go = threading.Event()
         self.under_way = 0
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         self.under_way += 1
         self.let_go.wait(20)
         raise CollectError(Reason.CONNECT_TIMEOUT, node.name)
@@ -310,7 +311,7 @@ class Holding:
 class SlowRefusal(Holding):
     """A transport that is refused in the end."""
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         self.under_way += 1
         self.let_go.wait(20)
         raise CollectError(Reason.AUTH_FAILED, node.name)

@@ -7,17 +7,29 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
 from exporter.config.settings import Pace, Paths, Rotation
 from exporter.errors import Reason
-from exporter.model.assessment import Assessment, Certificate, OrphanCondition, Reading, StoreHistory
+from exporter.model.assessment import (
+    Assessment,
+    Certificate,
+    Memory,
+    OrphanCondition,
+    Reading,
+    StoreHistory,
+    Ties,
+)
 from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
 from exporter.model.files import Condition, PemFile
 from exporter.model.finding import Cause, Finding, Severity
+from exporter.model.host import Process, Sight
+from exporter.model.kubelet import Credential, Distribution, Kubelet
 from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, Visit
+from exporter.model.restart import Ending, Restart
 from exporter.rounds.state import FleetState
 
 NOW = 1_700_000_000.0
@@ -98,6 +110,7 @@ def test_a_good_visit_is_kept_whole() -> None:
         findings=(LINKED,),
         clock_offset=-7.0,
         script_version="1.0",
+        newest=1_699_000_000,
     )
 
 
@@ -142,11 +155,11 @@ def test_a_cause_that_is_gone_is_no_finding() -> None:
     assert report.findings == ()
 
 
-def test_a_store_that_was_not_seen_changes_nothing() -> None:
-    """Where the store could not be looked into, history and findings stay as they were."""
+def test_a_store_that_was_not_seen_keeps_its_history() -> None:
+    """Where the store could not be looked into its history stays; findings are the judge's, which knows the earlier."""
     before = NodeReport(NODE).after(GOOD)
-    after = before.after(seen(NOW + 100, reason=Reason.STORE_DENIED, findings=(EMPTY,)))
-    assert (after.history, after.findings, after.client) == (HISTORY, (LINKED,), before.client)
+    after = before.after(seen(NOW + 100, reason=Reason.STORE_DENIED, findings=(LINKED, EMPTY)))
+    assert (after.history, after.findings, after.client) == (HISTORY, (LINKED, EMPTY), before.client)
     assert (after.reason, after.last_success) == (Reason.STORE_DENIED, NOW + 0.25)
 
 
@@ -162,6 +175,233 @@ def test_a_serving_certificate_that_was_not_seen_is_kept() -> None:
     report = NodeReport(NODE).after(GOOD)
     report = report.after(seen(NOW + 100, client=reading("aa", NOW + 100), history=HISTORY))
     assert report.serving == reading("bb", NOW + 0.25)
+
+
+# What is beside the dates: kept where a later visit could not see it, replaced where it could.
+
+
+def looked(began: float, process: Process | None = None, *, reason: Reason | None = None, **found: Any) -> Visit:
+    """A visit that saw this beside the store; with a reading unless it has a reason, or says otherwise."""
+    visit = seen(began, reason=reason, client=None if reason else reading("aa", began), history=HISTORY)
+    assert visit.facts
+    assert visit.assessment
+    facts = replace(visit.facts, process=process)
+    return replace(visit, facts=facts, assessment=replace(visit.assessment, **found))
+
+
+def running(started: float | None, *flags: tuple[str, str]) -> Process:
+    """A kubelet's process."""
+    return Process(Sight.SEEN, "kubelet", 1, started, flags=flags)
+
+
+CONFIG = ("config", "/var/lib/kubelet/config.yaml")
+DOWN, HIDDEN = Process(Sight.ABSENT, flags=(CONFIG,), remembered=True), Process(Sight.HIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("processes", "starts"),
+    [
+        ([], ()),
+        ([None], ()),
+        ([HIDDEN], ()),
+        ([running(None)], ()),
+        ([running(5.0)], (5.0,)),
+        ([running(5.0), running(5.0)], (5.0, 5.0)),
+        ([running(5.0), DOWN, running(9.0)], (5.0, None, 9.0)),
+        ([running(5.0), HIDDEN, None, running(None), running(9.0)], (5.0, 9.0)),
+        ([running(float(number)) for number in range(9)], (3.0, 4.0, 5.0, 6.0, 7.0, 8.0)),
+    ],
+)
+def test_starts_are_those_of_the_visits_that_looked(
+    processes: list[Process | None], starts: tuple[float | None, ...]
+) -> None:
+    """The last six starts, None for a kubelet that was down; a visit that could not look adds nothing."""
+    report = NodeReport(NODE)
+    for number, process in enumerate(processes):
+        report = report.after(looked(NOW + number, process))
+    assert (report.starts, report.memory.starts) == (starts, starts)
+
+
+def test_the_process_last_seen_is_remembered() -> None:
+    """Its flags count for visits that see no process, and a newer process takes its place."""
+    report = NodeReport(NODE)
+    assert report.flags == ()
+    for process in (running(5.0, CONFIG), DOWN, HIDDEN, None):
+        report = report.after(looked(NOW, process)).after(failed(NOW + 1))
+        assert (report.process, report.flags) == (running(5.0, CONFIG), (CONFIG,))
+    report = report.after(looked(NOW + 2, running(6.0)))
+    assert (report.process, report.flags) == (running(6.0), ())
+
+
+def test_memory_is_what_the_next_visit_is_judged_by() -> None:
+    """All of it comes from the report."""
+    report = NodeReport(NODE).after(GOOD).after(looked(NOW + 1, running(5.0), findings=(EMPTY,)))
+    assert report.memory == Memory(
+        client=reading("aa", NOW + 1),
+        serving=reading("bb", NOW + 0.25),
+        starts=(5.0,),
+        process=running(5.0),
+        newest=1_699_000_000,
+        findings=(EMPTY,),
+    )
+
+
+def test_the_latest_begin_is_remembered() -> None:
+    """A certificate from the past does not make the newest one forgotten."""
+    older = replace(reading("cc", NOW), certificate=replace(reading("cc", NOW).certificate, not_before=5))
+    report = NodeReport(NODE).after(looked(NOW, client=older))
+    assert report.newest == 5
+    report = report.after(looked(NOW + 1))
+    assert report.newest == 1_699_000_000
+    assert report.after(looked(NOW + 2, client=older)).newest == 1_699_000_000
+
+
+SAFE, UNSAFE, UNCLEAR = Restart(True, "fine", ""), Restart(False, "gone", "", Ending.DIES), Restart(None, "unseen", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "reason", "after"),
+    [
+        (None, SAFE, None, SAFE),
+        (SAFE, None, None, SAFE),  # a script that tells nothing of it
+        (UNSAFE, None, Reason.CERTIFICATE_DENIED, UNSAFE),
+        (SAFE, UNSAFE, Reason.LINK_MISSING, UNSAFE),  # what a visit without a reading saw counts
+        (UNSAFE, SAFE, Reason.LINK_MISSING, SAFE),
+        (UNSAFE, UNCLEAR, None, UNCLEAR),
+        (UNSAFE, UNCLEAR, Reason.CERTIFICATE_DENIED, UNSAFE),  # no alarm ends as nothing could be seen
+        (SAFE, UNCLEAR, Reason.CERTIFICATE_DENIED, UNCLEAR),  # what is not known makes no node look healthier
+        (UNCLEAR, UNCLEAR, Reason.CERTIFICATE_DENIED, UNCLEAR),
+    ],
+)
+def test_the_verdict_on_a_restart(
+    before: Restart | None, now: Restart | None, reason: Reason | None, after: Restart
+) -> None:
+    """The last visit's word; only where it had no reading and cannot tell does an earlier alarm stay."""
+    report = NodeReport(NODE).after(looked(NOW, restart=before)).after(looked(NOW + 1, reason=reason, restart=now))
+    assert report.restart == after
+    assert report.after(failed(NOW + 2)).restart == after
+
+
+def test_an_issuer_is_kept_as_long_as_it_is_the_issuer() -> None:
+    """A visit that could not see the CA keeps the one that was known, until another one issues."""
+    authority = replace(reading("ca", NOW).certificate, subject="CN=ca", key_identifier="aa")
+    report = NodeReport(NODE).after(looked(NOW, authority=authority)).after(looked(NOW + 1))
+    assert report.authority == authority
+    assert report.after(failed(NOW + 2)).authority == authority
+    other = replace(reading("dd", NOW), certificate=replace(reading("dd", NOW).certificate, issuer="CN=another"))
+    assert report.after(looked(NOW + 3, client=other)).authority is None
+
+
+@pytest.mark.parametrize(
+    ("own", "issuer", "name", "signed"),
+    [
+        ("aa", "aa", "CN=another", True),  # the key counts
+        ("aa", "bb", "CN=ca", False),
+        ("", "bb", "CN=ca", True),
+        ("aa", "", "CN=ca", True),
+        ("", "", "CN=another", False),
+    ],
+)
+def test_who_may_have_signed(own: str, issuer: str, name: str, signed: bool) -> None:
+    """By key where both name one, else by name."""
+    certificate = replace(reading("aa", NOW).certificate, authority_identifier=own)
+    authority = replace(certificate, subject=name, key_identifier=issuer)
+    assert certificate.is_signed_by(authority) is signed
+
+
+ANOTHER = reading("ee", NOW).certificate
+
+
+@pytest.mark.parametrize(
+    ("credential", "reason", "kept"),
+    [
+        (None, None, True),
+        (Credential.UNKNOWN, None, True),  # kubelet.conf was not seen
+        (Credential.LINK, None, False),  # it was pointed at the store's link
+        (Credential.LINK, Reason.CERTIFICATE_DENIED, False),
+        (Credential.TOKEN, None, False),
+        (Credential.EXEC, Reason.STORE_DENIED, False),
+        (Credential.NONE, None, False),
+        (Credential.EMBEDDED, None, False),  # it embeds the client certificate itself
+        (Credential.DATED, Reason.CERTIFICATE_DENIED, True),  # neither could be read
+    ],
+)
+def test_another_certificate_in_kubelet_conf(credential: Credential | None, reason: Reason | None, kept: bool) -> None:
+    """It is forgotten once a visit saw that there is none, and kept where it could not be seen."""
+    before = NodeReport(NODE).after(looked(NOW, kubeconfig=ANOTHER))
+    kubelet = None if credential is None else Kubelet(credential=credential)
+    after = before.after(looked(NOW + 1, reason=reason, kubelet=kubelet))
+    assert after.kubeconfig == (ANOTHER if kept else None)
+    assert before.after(failed(NOW + 1)).kubeconfig == ANOTHER
+    newer = replace(ANOTHER, serial="ff")
+    assert after.after(looked(NOW + 2, kubelet=kubelet, kubeconfig=newer)).kubeconfig == newer
+
+
+def test_a_handshake_that_failed_keeps_what_was_served() -> None:
+    """The certificate of the last handshake stays."""
+    report = NodeReport(NODE).after(looked(NOW, serving_live=ANOTHER)).after(looked(NOW + 1))
+    assert report.serving_live == ANOTHER
+
+
+KNOWN = Kubelet(Distribution.KUBEADM, flags_known=True, config_known=True, rotates=True, server_tls_bootstrap=True)
+
+
+@pytest.mark.parametrize(
+    ("now", "after"),
+    [
+        (None, KNOWN),
+        (
+            Kubelet(flags_known=True),
+            Kubelet(Distribution.KUBEADM, flags_known=True, rotates=True, server_tls_bootstrap=True),
+        ),
+        (
+            Kubelet(flags_known=True, rotates=False, serving_gate=False),
+            Kubelet(Distribution.KUBEADM, True, rotates=False, server_tls_bootstrap=True, serving_gate=False),
+        ),
+        (
+            Kubelet(Distribution.K3S, flags_known=True, config_known=True, rotates=False),
+            Kubelet(Distribution.K3S, flags_known=True, config_known=True, rotates=False),
+        ),
+    ],
+)
+def test_what_the_kubelet_is_set_to(now: Kubelet | None, after: Kubelet) -> None:
+    """Who rotates what is kept where it could not be seen; "not set" in a file that was read is no such case."""
+    assert NodeReport(NODE).after(looked(NOW, kubelet=KNOWN)).after(looked(NOW + 1, kubelet=now)).kubelet == after
+
+
+def test_a_node_without_a_certificate_by_design() -> None:
+    """It is up, has no dates, and stays so while it is not heard of, until a certificate is read."""
+    none = looked(NOW, client=None)
+    report = NodeReport(NODE).after(GOOD).after(none)
+    assert (report.up, report.client, report.no_client_by_design, report.last_success) == (True, None, True, NOW + 0.25)
+    report = report.after(failed(NOW + 1)).after(seen(NOW + 2, reason=Reason.STORE_DENIED))
+    assert (report.up, report.client, report.no_client_by_design) == (False, None, True)
+    report = report.after(looked(NOW + 3))
+    assert (report.up, report.client, report.no_client_by_design) == (True, reading("aa", NOW + 3), False)
+
+
+def by(issuer: str, serial: str) -> Reading:
+    """A certificate of an issuer's key."""
+    found = reading(serial, NOW)
+    return replace(found, certificate=replace(found.certificate, authority_identifier=issuer))
+
+
+def test_ties_are_kept_one_by_one() -> None:
+    """What a visit did not see of them stays as it was."""
+    first = Ties("m1", "https://api:6443", ("aa",), "bb")
+    report = NodeReport(NODE).after(looked(NOW, ties=first)).after(looked(NOW + 1, ties=Ties(server="https://b:6443")))
+    assert report.ties == Ties("m1", "https://b:6443", ("aa",), "bb")
+
+
+def test_who_issued_the_certificate_before() -> None:
+    """The store's word, else the certificate that this node had until now; the same certificate changes nothing."""
+    report = NodeReport(NODE).after(looked(NOW, client=by("k1", "a1")))
+    assert report.ties.issuer_before == ""
+    report = report.after(looked(NOW + 1, client=by("k2", "a2"))).after(looked(NOW + 2, client=by("k2", "a2")))
+    assert report.ties.issuer_before == "k1"
+    assert report.after(looked(NOW + 3, client=by("k2", "a3"))).ties.issuer_before == "k2"
+    told = report.after(looked(NOW + 3, client=by("k2", "a3"), ties=Ties(issuer_before="k9")))
+    assert told.ties.issuer_before == "k9"
 
 
 def test_a_new_reading_takes_the_place_of_the_old() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.settings import Pace
+from exporter.config.settings import Pace, Paths
 from exporter.judge import rotation
 from exporter.model.assessment import Certificate, Reading, State
 from exporter.model.facts import NodeClock
+from exporter.model.node import LocalAccess, Node
+from exporter.model.report import NodeReport
 
 DAY = 86400
 YEAR = 365 * DAY
@@ -175,6 +179,22 @@ def test_the_state_that_a_reading_allows(taken: float, now: float, state: State)
 def test_a_node_never_read_is_unknown() -> None:
     """Without a reading there is nothing to claim."""
     assert rotation.state(None, 0, PACE) is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "state"),
+    [
+        ({}, 0, State.UNKNOWN),
+        ({"no_client_by_design": True}, 0, State.UNMANAGED),
+        ({"no_client_by_design": True}, 10 * YEAR, State.UNMANAGED),
+        ({"client": taken_at(100, A_YEAR)}, 200, State.FRESH),
+        ({"client": taken_at(100, A_YEAR, managed=False)}, 200, State.UNMANAGED),
+    ],
+)
+def test_a_node_without_a_certificate_by_design_is_unmanaged(known: dict[str, Any], now: float, state: State) -> None:
+    """What a visit proved to have none is unmanaged, however long ago; what was never read is unknown."""
+    report = NodeReport(Node("n", LocalAccess("/mnt"), Paths()), **known)
+    assert rotation.client_state(report, now, PACE) is state
 
 
 @pytest.mark.parametrize(
@@ -376,7 +396,8 @@ def readings(draw: st.DrawFn) -> Reading:
             NodeClock(taken + draw(st.floats(-5000, 5000)), taken, taken + draw(st.floats(0, 20))) if asked else None
         )
         seen = rotation.witness(certificate, taken, clock, previous)
-        previous = Reading(certificate, taken, seen, clock.shown if clock else None, draw(st.booleans()))
+        excused = draw(st.one_of(st.just(0.0), MOMENTS))
+        previous = Reading(certificate, taken, seen, clock.shown if clock else None, draw(st.booleans()), excused)
     assert previous is not None
     return previous
 
@@ -392,7 +413,7 @@ def test_an_accusation_rests_on_a_reading_past_its_boundary(
             assert min(reading.taken, reading.witness, now) >= edges.end
             assert reading.managed
         case State.STALLED:
-            assert min(reading.taken, reading.witness, now) >= edges.grace_end
+            assert min(reading.taken, reading.witness, now) >= max(edges.grace_end, reading.excused_until)
             assert reading.managed
         case State.EXPIRED:
             assert min(reading.taken, now) > reading.certificate.not_after

@@ -36,9 +36,11 @@ def certificate(lifetime: int, not_before: int = BEGIN) -> Certificate:
     return Certificate(not_before, not_before + lifetime, f"{not_before:x}", "CN=ca", "CN=node", f"{not_before:064x}")
 
 
-def reading(lifetime: int, taken: float, *, not_before: int = BEGIN, managed: bool = True) -> Reading:
+def reading(
+    lifetime: int, taken: float, *, not_before: int = BEGIN, managed: bool = True, excused_until: float = 0.0
+) -> Reading:
     """A certificate as seen at ``taken`` by clocks that agree."""
-    return Reading(certificate(lifetime, not_before), taken, taken, taken, managed)
+    return Reading(certificate(lifetime, not_before), taken, taken, taken, managed, excused_until)
 
 
 def report(
@@ -121,6 +123,23 @@ def test_a_certificate_that_is_not_the_kubelets(at: float, next_visit: float) ->
     assert after_success(DAY, at, managed=False) == pytest.approx(next_visit, abs=NEAR)
 
 
+@pytest.mark.parametrize(
+    ("at", "excused", "next_visit"),
+    [
+        pytest.param(79_930, 80_000, 80_003, id="the end of the excuse comes before the slot"),
+        pytest.param(80_003, 80_000, 80_100, id="stalled from then on: every ten minutes"),
+        pytest.param(79_700, 82_000, 79_920, id="excused it is late: every hundredth of the lifetime"),
+        pytest.param(1000, 1500, 1800, id="while it is fresh an excuse is no reason to look"),
+        pytest.param(77_763, 78_000, 78_192, id="nor within the grace"),
+    ],
+)
+def test_the_end_of_an_excuse_is_a_boundary(at: float, excused: float, next_visit: float) -> None:
+    """A node whose kubelet is excused is looked at when the excuse ends, so that a stall shows at once."""
+    seen = BEGIN + at
+    known = report(seen, reading(DAY, seen, excused_until=BEGIN + excused))
+    assert due(known, PACE) - BEGIN == pytest.approx(next_visit, abs=NEAR)
+
+
 def test_a_boundary_that_passes_during_a_visit_is_looked_at_at_once() -> None:
     """A visit that began before the end of grace and ended after it saw nothing of it: the next is a moment later."""
     ended = BEGIN + 79_562
@@ -154,6 +173,10 @@ def test_the_serving_certificate_counts_too(managed: bool, at: float, next_visit
         (reading(DAY, 0.0, not_before=0), None, [60480, 77760, 79560, 86400]),
         (reading(DAY, 0.0, not_before=0, managed=False), None, [86400]),
         (None, reading(1000, 0.0, not_before=0), [700, 900, 975, 1000]),
+        (reading(DAY, 0.0, not_before=0, excused_until=80_000.0), None, [60480, 77760, 79560, 80000, 86400]),
+        (reading(DAY, 0.0, not_before=0, excused_until=79_000.0), None, [60480, 77760, 79560, 86400]),
+        (reading(DAY, 0.0, not_before=0, excused_until=90_000.0), None, [60480, 77760, 79560, 86400]),
+        (reading(DAY, 0.0, not_before=0, managed=False, excused_until=80_000.0), None, [86400]),
         (
             reading(DAY, 0.0, not_before=0),
             reading(1000, 0.0, not_before=0),
@@ -162,7 +185,10 @@ def test_the_serving_certificate_counts_too(managed: bool, at: float, next_visit
     ],
 )
 def test_boundaries_of_a_node(client: Reading | None, serving: Reading | None, moments: list[float]) -> None:
-    """A rotated certificate has four boundaries, another client certificate one, no reading none."""
+    """A rotated certificate has four boundaries, another client certificate one, no reading none.
+
+    The end of an excuse is one where a stall may be claimed from then on.
+    """
     assert sorted(schedule.boundaries(report(0.0, client, serving=serving))) == pytest.approx(moments)
 
 

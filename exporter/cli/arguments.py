@@ -30,6 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _run(commands.add_parser("run", help="visit the fleet for ever and serve its metrics"))
     _visit(commands.add_parser("visit", help="visit nodes once, now, and tell what they have"))
+    _explain(commands.add_parser("explain", help="visit one node, now, and tell a person what is wrong and what to do"))
+    _forecast(commands.add_parser("forecast", help="visit nodes once, now, and tell when their rotations are due"))
     _node_script(commands.add_parser("node-script", help="print the script that runs on a node, its paths baked in"))
     _demo(commands.add_parser("demo", help="the whole exporter over an embedded demonstration fleet"))
     return parser
@@ -51,6 +53,24 @@ def _visit(parser: argparse.ArgumentParser) -> None:
     _config_file(parser)
     parser.add_argument("--root", metavar="DIR", help="one mounted tree, without any configuration")
     parser.add_argument("--format", choices=("table", "json", "prometheus"), default="table")
+    _log(parser, LogLevel.ERROR)
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("node", metavar="NODE", nargs="?", help="a name in the inventory")
+    _config_file(parser)
+    parser.add_argument("--root", metavar="DIR", help="a mounted tree in place of a NODE, without any configuration")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    _log(parser, LogLevel.ERROR)
+
+
+def _forecast(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "nodes", metavar="NODE", nargs="*", help="names in the inventory; all of it where none is given"
+    )
+    _config_file(parser)
+    parser.add_argument("--days", metavar="N", type=_days, help="so far ahead; default: until the last window closes")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: %(default)s")
     _log(parser, LogLevel.ERROR)
 
 
@@ -125,6 +145,12 @@ def _web(parser: argparse.ArgumentParser, address: str) -> None:
 def _connections(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65536:
         raise argparse.ArgumentTypeError("a number from 1 to 65536 is needed")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 3660:
+        raise argparse.ArgumentTypeError("a number from 1 to 3660 is needed")
     return int(text)
 
 

@@ -17,7 +17,8 @@ from rich.table import Table
 from exporter.cli.service import Service, leave
 from exporter.cli.table import fleet_table
 from exporter.cli.web import open_web
-from exporter.demo.world import FLEET, World
+from exporter.demo.fleet import FLEET
+from exporter.demo.world import World
 from exporter.rounds.keeper import Kept
 
 _EVERY = 1.0

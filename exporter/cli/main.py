@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from exporter import log
-from exporter.cli import arguments, demo, node_script, run, visit
+from exporter.cli import arguments, demo, explain, forecast, node_script, run, visit
 from exporter.cli.output import nobody_reads
 from exporter.errors import ConfigurationError
 
@@ -18,6 +18,8 @@ BROKEN_PIPE = 141  # as a shell tells SIGPIPE
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run.command,
     "visit": visit.command,
+    "explain": explain.command,
+    "forecast": forecast.command,
     "node-script": node_script.command,
     "demo": demo.command,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from exporter.cli.visit import not_a_node
+from exporter.cli.selection import not_a_node
 from exporter.collect.installation import Installation
 from exporter.collect.script import checksum, node_script
 from exporter.collect.ssh import identity

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from rich.table import Table
 from rich.text import Text
 
+from exporter.cli.words import STYLES, duration
 from exporter.judge import rotation
-from exporter.model.assessment import State
 from exporter.model.report import FleetSnapshot
 from exporter.serve.samples import NodeView, views
 
-_STYLES = {
-    State.FRESH: "green",
-    State.WINDOW: "cyan",
-    State.LATE: "yellow",
-    State.STALLED: "bold red",
-    State.EXPIRED: "bold red",
-    State.NOT_YET_VALID: "yellow",
-    State.UNMANAGED: "dim",
-    State.UNKNOWN: "magenta",
-}
-_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _BAR = 10
 _COLUMNS = ("NODE", "STATE", "LIFE", "EXPIRES", "AGE", "REASON")
 _WIDE_GAP = 2
@@ -54,7 +41,7 @@ def _total(widths: list[int], gap: int) -> int:
 
 def _row(view: NodeView, now: float) -> tuple[Text, ...]:
     report = view.report
-    name, state = Text(report.node.name), Text(view.client_state, style=_STYLES[view.client_state])
+    name, state = Text(report.node.name), Text(view.client_state, style=STYLES[view.client_state])
     reasons = [str(report.reason)] if report.reason else []
     reasons += [str(finding.cause) for finding in report.findings]
     reason = Text(", ".join(reasons), style="magenta" if report.reason else "yellow")
@@ -74,23 +61,4 @@ def _life(view: NodeView, now: float) -> Text:
     here = min(_BAR - 1, max(0, int(elapsed * _BAR)))
     opens, closes = round(rotation.WINDOW_OPENS * _BAR), round(rotation.WINDOW_CLOSES * _BAR)
     bar = "".join("▲" if place == here else "━" if opens <= place < closes else "─" for place in range(_BAR))
-    return Text(bar, style=_STYLES[view.client_state])
-
-
-def duration(seconds: float) -> str:
-    """The largest unit and the one below it: ``35d4h``."""
-    left = int(max(0, seconds))
-    for place, (unit, size) in enumerate(_UNITS):
-        if left >= size:
-            lower, lower_size = _UNITS[min(place + 1, len(_UNITS) - 1)]
-            rest = left % size // lower_size
-            return f"{left // size}{unit}" + (f"{rest}{lower}" if rest and lower != unit else "")
-    return "0s"
-
-
-def moment(seconds: float) -> str:
-    """ISO 8601, UTC; a date beyond Python's calendar as its number."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return str(seconds)
+    return Text(bar, style=STYLES[view.client_state])

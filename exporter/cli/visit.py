@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import io
 import json
-import os
 import queue
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import Progress
 
+from exporter.cli import data
 from exporter.cli.output import nobody_reads
-from exporter.cli.table import fleet_table, moment
-from exporter.collect.local import LocalTransport
-from exporter.config.settings import Pace, Paths, TransportKind
+from exporter.cli.selection import chosen, mounted
+from exporter.cli.table import fleet_table
+from exporter.cli.verdict import COULD_NOT_LOOK, FINE, status
 from exporter.errors import ConfigurationError, Mistake
-from exporter.judge import rotation
-from exporter.model.assessment import Reading, State
-from exporter.model.finding import Severity
-from exporter.model.node import LocalAccess, Node
 from exporter.model.report import FleetSnapshot
 from exporter.rounds.daemon import STOPS_WITHIN
 from exporter.rounds.fleet import Fleet
@@ -41,7 +35,6 @@ from exporter.serve.samples import NodeView, views
 _LONG = 1.0  # seconds without a bar
 _LOOKS_EVERY = 0.2
 _WIDE = 500
-FINE, BAD, COULD_NOT_LOOK = 0, 1, 2
 
 
 def command(given: argparse.Namespace) -> int:
@@ -52,10 +45,10 @@ def command(given: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8
     problems: dict[str, str] = {}
     if given.root is not None:
-        fleet = _mounted(given.root)
+        fleet = mounted(given.root)
     else:
         kept = Kept(given.config_file)
-        fleet, problems = _chosen(kept.fleet, given.nodes), {} if given.nodes else kept.catalogue.problems
+        fleet, problems = chosen(kept.fleet, given.nodes), {} if given.nodes else kept.catalogue.problems
     if not fleet.nodes:
         raise ConfigurationError(Mistake(given.config_file, "no nodes in the inventory"))
     snapshot, now = visit_all(fleet), time.time()
@@ -65,13 +58,13 @@ def command(given: argparse.Namespace) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: what was found still counts
         nobody_reads()
-    status = _status(nodes)
-    return COULD_NOT_LOOK if status == FINE and problems else status
+    ended = status(nodes)
+    return COULD_NOT_LOOK if ended == FINE and problems else ended
 
 
 def _tell(snapshot: FleetSnapshot, nodes: tuple[NodeView, ...], now: float, chosen: str) -> None:
     if chosen == "json":
-        print(json.dumps([_plain(view) for view in nodes], indent=2))
+        print(json.dumps([data.node(view) for view in nodes], indent=2))
     elif chosen == "prometheus":
         sys.stdout.write(render(snapshot, now, Format.TEXT).decode())
     else:
@@ -136,72 +129,3 @@ def _ending(fleet: Fleet, pool: Pool, stopping: threading.Event) -> Iterator[Poo
         pool.interrupt()
         fleet.close()
         pool.join(time.monotonic() + STOPS_WITHIN)
-
-
-def not_a_node(name: str, known: Collection[str]) -> str:
-    """What to say of a name that the inventory does not have."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return "not a node of the inventory" + (f"; did you mean {near[0]}?" if near else "")
-
-
-def _mounted(root: str) -> Fleet:
-    directory = os.path.abspath(root)
-    node = Node(os.path.basename(directory) or "localhost", LocalAccess(directory), Paths(), origin="--root")
-    transports = {TransportKind.LOCAL: LocalTransport()}
-    return Fleet((node,), (), Pace(), transports, concurrency=1)
-
-
-def _chosen(fleet: Fleet, names: list[str]) -> Fleet:
-    if not names:
-        return fleet
-    known = {node.name: node for node in fleet.nodes}
-    unknown = [Mistake(name, not_a_node(name, known)) for name in names if name not in known]
-    if unknown:
-        raise ConfigurationError(*unknown)
-    return replace(fleet, nodes=tuple(known[name] for name in dict.fromkeys(names)))
-
-
-def _status(nodes: tuple[NodeView, ...]) -> int:
-    if any(_is_bad(view) for view in nodes):
-        return BAD
-    return FINE if all(view.report.up for view in nodes) else COULD_NOT_LOOK
-
-
-def _is_bad(view: NodeView) -> bool:
-    states = [state for _, _, state in view.rotated()] + [view.client_state]
-    critical = any(finding.severity is Severity.CRITICAL for finding in view.report.findings)
-    return critical or any(state.is_accusation or state is State.NOT_YET_VALID for state in states)
-
-
-def _plain(view: NodeView) -> dict[str, object]:
-    """One node as data; what is not known is null."""
-    report = view.report
-    return {
-        "node": report.node.name,
-        "labels": dict(report.node.labels),
-        "address": report.node.address,
-        "transport": report.node.transport,
-        "up": report.up,
-        "reason": report.reason,
-        "detail": report.detail or None,
-        "state": view.client_state,
-        "clock_offset_seconds": report.clock_offset,
-        "findings": [{"cause": finding.cause, "severity": finding.severity} for finding in report.findings],
-        "certificates": {role: _certificate(reading, state) for role, reading, state in view.readings()},
-    }
-
-
-def _certificate(reading: Reading, state: State) -> dict[str, object]:
-    """One certificate; window and state only where the kubelet rotates it."""
-    found, edges, managed = reading.certificate, rotation.window(reading.certificate), reading.managed
-    return {
-        "not_before": moment(found.not_before),
-        "not_after": moment(found.not_after),
-        "rotation_window_start": moment(edges.start) if managed else None,
-        "rotation_window_end": moment(edges.end) if managed else None,
-        "rotation_state": state if managed else None,
-        "serial": found.serial,
-        "issuer": found.issuer,
-        "subject": found.subject,
-        "fingerprint": found.fingerprint,
-    }

@@ -19,6 +19,7 @@ from exporter.collect.rooted import NotRegularError, OutsideRootError, RootedTre
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import DirectoryCondition, NodeFacts, StoreEntry, StoreFacts
 from exporter.model.files import Condition, FileKind, PemFile
+from exporter.model.host import Flags
 from exporter.model.node import LocalAccess, Node
 
 _BITE = 16
@@ -44,7 +45,7 @@ class LocalTransport:
         self._clock = clock
         self._sleep = sleep
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:  # noqa: ARG002 - for a reader of processes
         """One visit of a mounted root. Raises CollectError where the root itself is not there."""
         if not isinstance(node.access, LocalAccess):
             raise TypeError(f"{node.name} is not read from a mount")

@@ -20,6 +20,7 @@ from exporter.config.ssh import Identity, Ssh
 from exporter.config.value import (
     AbsolutePath,
     FilePattern,
+    HandshakePort,
     HostKeys,
     HostWord,
     LabelName,
@@ -56,6 +57,7 @@ class NodeSettings(Section):
     script: ScriptPath | None = None
     root: AbsolutePath | None = None
     rotation: Rotation | None = None
+    serving_handshake: HandshakePort | None = None
     paths: PathSettings = PathSettings()
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
 

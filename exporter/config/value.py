@@ -13,6 +13,7 @@ from exporter.config.file import absolute, absolute_pattern
 from exporter.config.ranges import expand
 
 AUDIT_TO_LOG = "log"
+KUBELET_PORT = 10250
 BESIDE = "beside"  # the validation context's key for the file that relative paths stand in
 
 # Labels that our metrics use themselves, and those that Prometheus sets on a target.
@@ -132,6 +133,11 @@ def no_boolean(value: Any) -> Any:
     return value
 
 
+def _handshake_port(value: Any) -> Any:
+    """``true`` is the kubelet's own port, ``false`` none."""
+    return (KUBELET_PORT if value else 0) if isinstance(value, bool) else value
+
+
 def as_tuple(value: Any) -> Any:
     """One text where a list of them may stand."""
     return (value,) if isinstance(value, str) else value
@@ -174,4 +180,5 @@ NodeNames = Annotated[str, AfterValidator(_node_names)]
 Word = Annotated[str, AfterValidator(_one_line)]
 HostKey = Annotated[str, AfterValidator(_host_key)]
 HostKeys = Annotated[tuple[HostKey, ...], BeforeValidator(as_tuple)]
+HandshakePort = Annotated[int, BeforeValidator(_handshake_port), Field(ge=0, le=65535)]
 Port = Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=65535)]

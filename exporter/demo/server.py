@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import selectors
+import shlex
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import paramiko
 from paramiko.common import (
@@ -27,6 +29,7 @@ MOST_CONNECTIONS = 64
 _TIMEOUT = 15.0
 _TICK = 0.2
 _LARGEST_SCRIPT = 64 * 1024
+_ROOT = b"ROOT=''\n"
 
 
 HostKey = paramiko.ECDSAKey
@@ -39,11 +42,15 @@ def new_key() -> HostKey:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One node as the server sees it. ``as_nobody``: its commands run under another uid where the server is root."""
+    """One node as the server sees it: a folder, ``root``, with its files.
+
+    ``as_nobody``: its commands run under another uid where the server is root.
+    """
 
     name: str
     key: paramiko.PKey
     is_up: Callable[[], bool]
+    root: Path = Path("/")
     as_nobody: bool = False
 
 
@@ -174,7 +181,8 @@ def _execute(channel: paramiko.Channel, command: str, host: Host) -> None:
     other = NOBODY if host.as_nobody and os.geteuid() == 0 else None
     done = subprocess.run(  # noqa: S603 - an authenticated client's command, on loopback
         ["/bin/sh", "-c", command],
-        input=bytes(script),
+        # a node of the demonstration is a folder: the script looks at it as at a machine's root
+        input=bytes(script).replace(_ROOT, f"ROOT={shlex.quote(str(host.root).rstrip('/'))}\n".encode(), 1),
         capture_output=True,
         timeout=_TIMEOUT,
         check=False,

@@ -1,4 +1,4 @@
-"""The demonstration fleet: its nodes' files, their stories, and the configuration that finds them."""
+"""The demonstration as it lives: the nodes' files, sshd and kubelets, and the configuration that finds them."""
 
 from __future__ import annotations
 
@@ -6,55 +6,18 @@ import json
 import random
 import threading
 import time
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from exporter.demo import stories
+from exporter.demo.fleet import FLEET, Character, Story
+from exporter.demo.node_tree import PKI, NodeTree
 from exporter.demo.server import DemoServer, Host, HostKey, new_key
-from exporter.demo.signer import Authority, Pair
-from exporter.demo.store import FileStore
+from exporter.demo.signer import Authority
 from exporter.errors import ConfigurationError, Mistake
 
 HEALTHY_TTL = 300  # with the signer's backdate a life of ten minutes
-STALLED_LIFE = 4 * 3600
-STALLED_AT = 0.899
 TICK = 0.5
-
-
-class Story(StrEnum):
-    """What is the matter with a node of the demonstration."""
-
-    HEALTHY = "healthy"
-    STALLED = "stalled"
-    EXPIRED = "expired"
-    NOT_YET_VALID = "not yet valid"
-    UNREACHABLE = "unreachable"
-    CHANGED_HOST_KEY = "changed host key"
-    DENIED = "store denied"
-    REGULAR_FILE = "regular file in place of the link"
-
-
-@dataclass(frozen=True, slots=True)
-class Character:
-    """A node of the demonstration: its name, cluster and story."""
-
-    name: str
-    cluster: str
-    story: Story = Story.HEALTHY
-
-
-FLEET = (
-    *(Character(f"control-{number}.prod", "prod") for number in range(1, 4)),
-    *(Character(f"worker-{number:02}.prod", "prod") for number in range(1, 8)),
-    Character("worker-08.prod", "prod", Story.STALLED),
-    Character("worker-09.prod", "prod", Story.CHANGED_HOST_KEY),
-    Character("worker-10.prod", "prod", Story.REGULAR_FILE),
-    *(Character(f"edge-{number:02}.branch", "branch") for number in range(1, 8)),
-    Character("edge-08.branch", "branch", Story.EXPIRED),
-    Character("edge-09.branch", "branch", Story.UNREACHABLE),
-    Character("edge-10.branch", "branch", Story.NOT_YET_VALID),
-    Character("edge-11.branch", "branch", Story.DENIED),
-)
+CRASHES_EVERY = 4.0
 
 
 class World:
@@ -67,8 +30,14 @@ class World:
         self.directory = directory
         self.config = directory / "config.yaml"
         self._dice = dice
-        self._authorities = {character.cluster: Authority(f"{character.cluster}-ca") for character in FLEET}
+        now = time.time()
+        authorities = {cluster: _authority(cluster, now) for cluster in dict.fromkeys(one.cluster for one in FLEET)}
+        self._trees = {
+            character: NodeTree(self._root(character.name), character.name, authorities[character.cluster])
+            for character in FLEET
+        }
         self._due: dict[Character, float] = {}
+        self._crashes = now
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._live, name="demo-kubelets", daemon=True)
         login = new_key()
@@ -77,7 +46,7 @@ class World:
         directory.chmod(0o755)  # one node's script runs under another uid
         login.write_private_key_file(str(directory / "id_ecdsa"))
         for character in FLEET:
-            self._furnish(character, time.time())
+            self._furnish(character, now)
         self._write_known_hosts(keys)
         self._write_config()
 
@@ -92,36 +61,25 @@ class World:
 
     def switch(self, name: str) -> Path:
         """While this file exists, the node does not answer."""
-        return self.directory / "nodes" / name / "off"
+        return self._root(name).with_suffix(".off")
 
     def store(self, name: str) -> Path:
         """A node's certificate directory."""
-        return self.directory / "nodes" / name / "var/lib/kubelet/pki"
+        return self._root(name) / PKI.lstrip("/")
+
+    def _root(self, name: str) -> Path:
+        return self.directory / "nodes" / name
 
     def _host(self, character: Character, key: HostKey) -> Host:
         off = self.switch(character.name)
-        return Host(character.name, key, lambda: not off.exists(), as_nobody=character.story is Story.DENIED)
+        root, denied = self._root(character.name), character.story is Story.DENIED
+        return Host(character.name, key, lambda: not off.exists(), root, as_nobody=denied)
 
     def _furnish(self, character: Character, now: float) -> None:
-        """Give a node its store as its story has it."""
-        store, name = FileStore(self.store(character.name)), f"system:node:{character.name}"
-        authority = self._authorities[character.cluster]
-        match character.story:
-            case Story.STALLED:
-                issued = now - STALLED_AT * STALLED_LIFE
-                store.update(authority.issue(name, issued, issued + STALLED_LIFE), issued)
-            case Story.EXPIRED:
-                store.update(authority.issue(name, now - 4200, now - 600), now - 4200)
-            case Story.NOT_YET_VALID:
-                store.update(authority.issue(name, now + 7200, now + 7200 + 86400), now)
-            case Story.REGULAR_FILE:
-                path = store.update(authority.client(character.name, now, 86400), now)
-                content = path.read_bytes()
-                store.current.unlink()
-                store.current.write_bytes(content)
-                store.current.chmod(0o600)
-            case _:
-                self._rotate(character, now - self._dice.uniform(0, 0.15) * (HEALTHY_TTL + 300))
+        """Give a node its files as its story has it."""
+        stories.furnish(self._trees[character], character.story, now)
+        if character.story in stories.ROTATES_BY_ITSELF:
+            self._rotate(character, now - self._dice.uniform(0, 0.15) * (HEALTHY_TTL + 300))
         if character.story is Story.DENIED:
             self.store(character.name).chmod(0o000)
         if character.story is Story.UNREACHABLE:
@@ -129,10 +87,9 @@ class World:
 
     def _rotate(self, character: Character, now: float) -> None:
         """One rotation by the kubelet's rule, and the draw of the next."""
-        authority = self._authorities[character.cluster]
-        pair: Pair = authority.client(character.name, now, HEALTHY_TTL)
-        FileStore(self.store(character.name)).update(pair, now)
-        not_before, not_after = authority.dates(now, HEALTHY_TTL)
+        tree = self._trees[character]
+        tree.store().update(tree.authority.client(character.name, now, HEALTHY_TTL), now)
+        not_before, not_after = tree.authority.dates(now, HEALTHY_TTL)
         self._due[character] = not_before + (not_after - not_before) * self._dice.uniform(0.7, 0.9)
 
     def _live(self) -> None:
@@ -141,6 +98,11 @@ class World:
             for character, due in list(self._due.items()):
                 if due <= now and character.story is Story.HEALTHY:
                     self._rotate(character, now)
+            if now - self._crashes > CRASHES_EVERY:
+                self._crashes = now
+                for character in FLEET:
+                    if character.story is Story.CRASH_LOOP:
+                        self._trees[character].kubelet_starts(now)
 
     def _write_known_hosts(self, keys: dict[str, HostKey]) -> None:
         lines = []
@@ -156,17 +118,12 @@ class World:
             cluster: {
                 "labels": {"cluster": cluster},
                 "nodes": [
-                    {
-                        "name": character.name,
-                        "address": "127.0.0.1",
-                        "port": self._server.ports[character.name],
-                        "paths": {"store": str(self.store(character.name))},
-                    }
+                    {"name": character.name, "address": "127.0.0.1", "port": self._server.ports[character.name]}
                     for character in FLEET
                     if character.cluster == cluster
                 ],
             }
-            for cluster in self._authorities
+            for cluster in dict.fromkeys(one.cluster for one in FLEET)
         }
         settings = {
             "interval": "15s",
@@ -176,3 +133,7 @@ class World:
             "groups": groups,
         }
         self.config.write_text(json.dumps(settings, indent=2))  # JSON is YAML
+
+
+def _authority(cluster: str, now: float) -> Authority:
+    return Authority(f"{cluster}-ca", not_before=now - 400 * 86400, not_after=now + 10 * 365 * 86400)

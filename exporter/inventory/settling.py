@@ -65,6 +65,7 @@ class Settler:
             name=name,
             access=_local(name, nearest(lambda level: level.root, "")) if local else self._ssh(name, entry, levels),
             paths=paths,
+            serving_port=nearest(lambda level: level.serving_handshake, 0) or None,
             rotation=nearest(lambda level: level.rotation, Rotation.KUBELET),
             labels=tuple((label, nearest(lambda level: level.labels.get(label), "")) for label in self.labels),  # noqa: B023 - called at once
             origin=origin,

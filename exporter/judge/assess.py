@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import posixpath
-
-from exporter.config.settings import SERVER_CURRENT, Rotation
+from exporter.config.settings import Pace, Rotation
 from exporter.errors import Reason
-from exporter.judge import diagnosis, rotation, store
+from exporter.judge import diagnosis, excuse, roles, rotation, store
 from exporter.judge.case import Case
 from exporter.judge.certificate import leaf
-from exporter.model.assessment import Assessment, Certificate, Memory, Reading, State, StoreHistory
+from exporter.judge.kubelet import understand
+from exporter.judge.restart import verdict
+from exporter.judge.ties import ties
+from exporter.judge.unseen import unseen
+from exporter.model.assessment import Assessment, Certificate, Memory, Reading, State
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, PemFile
 from exporter.model.kubelet import Kubelet
@@ -36,51 +38,78 @@ _OF_STORE = {
 }
 
 
-def assess(facts: NodeFacts, owner: Rotation, client: Reading | None, serving: Reading | None) -> Assessment:
-    """What ``facts`` mean; ``client`` and ``serving`` are the readings that the node had before this visit."""
-    reason, certificate = _client(facts)
-    history = store.history(facts.store, facts.client)
+def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
+    """What ``facts`` mean; ``memory`` is what earlier visits of the node knew."""
+    kubelet = understand(facts, memory) if _is_seen_beside_the_store(facts) else None
+    file, served = roles.client(facts, kubelet), roles.serving(facts, kubelet)
+    reason, certificate = _client(facts, file) if file else (None, None)
+    managed, rotated = _is_managed(owner, kubelet), roles.is_serving_rotated(served, kubelet)
+    client = _reading(facts, certificate, memory.client, memory, managed=managed)
+    serving = _reading(facts, leaf(served), memory.serving, memory, managed=rotated)
+    case = Case(
+        facts=facts,
+        kubelet=kubelet or Kubelet(),
+        restart=verdict(facts, kubelet, _by_the_node(facts)) if kubelet else None,
+        history=store.history(facts.store, facts.client, served),
+        client=client,
+        serving=serving,
+        client_state=_state(client or memory.client, facts),
+        serving_state=_state(serving or memory.serving, facts),
+        memory=memory,
+        now=facts.taken,
+        owner=owner,
+        serving_live=leaf(facts.live),
+    )
     return Assessment(
         reason=reason,
-        client=_reading(facts, certificate, client, managed=owner is Rotation.KUBELET),
-        serving=_reading(facts, leaf(facts.serving), serving, managed=_kubelet_rotates(facts.serving)),
-        serving_absent=facts.serving is None and facts.store.condition is DirectoryCondition.OK,
-        history=history,
-        findings=diagnosis.findings(_case(facts, history)),
+        client=client,
+        serving=serving,
+        serving_absent=served is None and facts.store.condition is DirectoryCondition.OK,
+        history=case.history,
+        findings=diagnosis.findings(case),
+        kubelet=kubelet,
+        restart=case.restart,
+        kubeconfig=roles.kubeconfig(facts, certificate),
+        authority=roles.authority(facts, kubelet, certificate),
+        serving_live=case.serving_live,
+        unseen=unseen(facts),
+        ties=ties(facts, certificate),
     )
 
 
-def _case(facts: NodeFacts, history: StoreHistory | None) -> Case:
-    return Case(
-        facts=facts,
-        kubelet=Kubelet(),
-        restart=None,
-        history=history,
-        client=None,
-        serving=None,
-        client_state=State.UNKNOWN,
-        serving_state=State.UNKNOWN,
-        memory=Memory(),
-        now=facts.taken,
-    )
+def _is_seen_beside_the_store(facts: NodeFacts) -> bool:
+    """A script of version 1.1 tells of the store alone."""
+    return facts.process is not None or facts.kubeconfig is not None or facts.config is not None
 
 
-def _client(facts: NodeFacts) -> tuple[Reason | None, Certificate | None]:
-    certificate = leaf(facts.client)
-    if facts.client.condition is Condition.READ:
+def _is_managed(owner: Rotation, kubelet: Kubelet | None) -> bool:
+    """Whether the kubelet rotates its client certificate; where nothing tells, the configuration's word counts."""
+    if owner is not Rotation.KUBELET:
+        return False
+    return kubelet is None or not (kubelet.rotates is False or kubelet.distribution.renews_itself)
+
+
+def _by_the_node(facts: NodeFacts) -> float:
+    return facts.clock.shown if facts.clock else facts.taken
+
+
+def _state(reading: Reading | None, facts: NodeFacts) -> State:
+    """As of this visit; the pace only matters for readings that are stale."""
+    return rotation.state(reading, facts.taken, Pace())
+
+
+def _client(facts: NodeFacts, file: PemFile) -> tuple[Reason | None, Certificate | None]:
+    certificate = leaf(file)
+    if file.condition is Condition.READ:
         return (None if certificate else Reason.CERTIFICATE_MALFORMED), certificate
-    if facts.client.condition in (Condition.MISSING, Condition.DENIED) and facts.store.condition in _OF_STORE:
+    of_the_store = file is facts.client and file.condition in (Condition.MISSING, Condition.DENIED)
+    if of_the_store and facts.store.condition in _OF_STORE:
         return _OF_STORE[facts.store.condition], None
-    return _OF_FILE[facts.client.condition], None
-
-
-def _kubelet_rotates(file: PemFile | None) -> bool:
-    """Only the store's link is renewed; the self-signed kubelet.crt never is (rotation-truth 2.3)."""
-    return file is not None and posixpath.basename(file.path) == SERVER_CURRENT
+    return _OF_FILE[file.condition], None
 
 
 def _reading(
-    facts: NodeFacts, certificate: Certificate | None, previous: Reading | None, *, managed: bool
+    facts: NodeFacts, certificate: Certificate | None, previous: Reading | None, memory: Memory, *, managed: bool
 ) -> Reading | None:
     if certificate is None:
         return None
@@ -90,4 +119,5 @@ def _reading(
         witness=rotation.witness(certificate, facts.taken, facts.clock, previous),
         node_clock=facts.clock.shown if facts.clock else None,
         managed=managed,
+        excused_until=excuse.until(facts, certificate, memory) if managed else 0.0,
     )

@@ -12,8 +12,9 @@ state          by time alone                              may be claimed
 not_yet_valid  before notBefore                           at the scrape
 fresh          before the window                          at the scrape, however old the reading
 window         in it: normal                              at the scrape, while the reading is not stale
-late           past it, within grace                      only with a reading taken after the window's end
-stalled        past grace                                 only with a reading taken after the grace
+late           past it, within grace, or excused          only with a reading taken after the window's end
+stalled        past grace, not excused                    only with a reading taken after the grace and after the
+                                                          end of every excuse that this reading shows
 expired        past notAfter                              only with a reading taken after notAfter
 unmanaged      valid, not the kubelet's to rotate         at the scrape
 unknown        never read, or a stale reading that would  at the scrape
@@ -21,7 +22,9 @@ unknown        never read, or a stale reading that would  at the scrape
 =============  =========================================  =========================================================
 
 Where time alone would say more than the last reading may claim, the highest state that the reading allows holds. So a
-confirmed ``late``, ``stalled`` or ``expired`` stays, however old it grows, until a reading says otherwise.
+confirmed ``late``, ``stalled`` or ``expired`` stays, however old it grows, until a reading says otherwise. A node that
+has no client certificate by design is ``unmanaged`` once a visit saw that (:func:`client_state`). What excuses is in
+``judge/excuse.py``; :attr:`Reading.excused_until` is when the last of it ends.
 
 Two clocks: ``late`` and ``stalled`` are claimed by :attr:`Reading.witness`, the moment that both the exporter's clock
 and the node's had passed. ``expired`` goes by the exporter's clock, and by the node's too while the exporter's is the
@@ -33,6 +36,7 @@ from __future__ import annotations
 from exporter.config.settings import Pace
 from exporter.model.assessment import Certificate, Reading, State, Window
 from exporter.model.facts import NodeClock
+from exporter.model.report import NodeReport
 
 WINDOW_OPENS = 0.7
 WINDOW_CLOSES = 0.9
@@ -53,7 +57,7 @@ def window(certificate: Certificate) -> Window:
     return Window(certificate.not_before + WINDOW_OPENS * lifetime, end, end + grace)
 
 
-def by_time_alone(certificate: Certificate, now: float) -> State:
+def by_time_alone(certificate: Certificate, now: float, excused_until: float = 0.0) -> State:
     """The state that a kubelet's certificate would have if it had been looked at just now."""
     if now < certificate.not_before:
         return State.NOT_YET_VALID
@@ -64,7 +68,7 @@ def by_time_alone(certificate: Certificate, now: float) -> State:
         return State.FRESH
     if now < edges.end:
         return State.WINDOW
-    return State.LATE if now < edges.grace_end else State.STALLED
+    return State.LATE if now < max(edges.grace_end, excused_until) else State.STALLED
 
 
 def regular_interval(state: State, lifetime: float, pace: Pace) -> float:
@@ -82,7 +86,7 @@ def state(reading: Reading | None, now: float, pace: Pace, *, exporter_clock_sus
     if reading is None:
         return State.UNKNOWN
     certificate = reading.certificate
-    timely = by_time_alone(certificate, now)
+    timely = by_time_alone(certificate, now, reading.excused_until)
     if timely is State.NOT_YET_VALID:
         return timely
     if timely is State.EXPIRED and _saw_expiry(reading, exporter_clock_suspect=exporter_clock_suspect):
@@ -93,11 +97,18 @@ def state(reading: Reading | None, now: float, pace: Pace, *, exporter_clock_sus
     if timely is State.FRESH:
         return timely
     edges = window(certificate)
-    if timely in (State.STALLED, State.EXPIRED) and reading.witness >= edges.grace_end:
+    if timely in (State.STALLED, State.EXPIRED) and reading.witness >= max(edges.grace_end, reading.excused_until):
         return State.STALLED
     if timely.is_accusation and reading.witness >= edges.end:
         return State.LATE
     return State.UNKNOWN if _is_stale(reading, State.WINDOW, now, pace) else State.WINDOW
+
+
+def client_state(report: NodeReport, now: float, pace: Pace, *, exporter_clock_suspect: bool = False) -> State:
+    """The state of a node's client certificate at ``now``, where it has none by design as well."""
+    if report.client is None and report.no_client_by_design:
+        return State.UNMANAGED
+    return state(report.client, now, pace, exporter_clock_suspect=exporter_clock_suspect)
 
 
 def witness(certificate: Certificate, taken: float, clock: NodeClock | None, previous: Reading | None) -> float:

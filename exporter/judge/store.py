@@ -27,28 +27,40 @@ def entry(store: StoreFacts, name: str) -> StoreEntry | None:
     return next((line for line in store.entries if line.name == name), None)
 
 
-def history(store: StoreFacts, client: PemFile) -> StoreHistory | None:
+def in_use(store: StoreFacts, client: PemFile) -> StoreEntry | None:
+    """The listing's line for the file that the kubelet uses: the link's target, or what stands in the link's place."""
+    return entry(store, posixpath.basename(client.link or client.path))
+
+
+def history(store: StoreFacts, client: PemFile, serving: PemFile | None = None) -> StoreHistory | None:
     """The store's history; None where the store was not seen."""
     if store.condition is not DirectoryCondition.OK:
         return None
-    in_use = entry(store, posixpath.basename(client.link or client.path))
     return StoreHistory(
-        last_rotation=in_use.modified if in_use and client.link else None,
+        last_rotation=_stored(store, client),
         rotations_on_disk=store.dated_client,
         orphans=tuple(sorted(Counter(condition for _, condition in orphans(store, client)).items())),
+        last_serving_rotation=_stored(store, serving) if serving else None,
+        serving_rotations_on_disk=store.dated_server,
     )
+
+
+def _stored(store: StoreFacts, file: PemFile) -> int | None:
+    """When the target of a store's link was written."""
+    target = entry(store, posixpath.basename(file.link)) if file.link else None
+    return target.modified if target else None
 
 
 def orphans(store: StoreFacts, client: PemFile) -> list[tuple[StoreEntry, OrphanCondition]]:
     """Also where a regular file stands in place of the link: there they pile up (rotation-truth 4, no. 27)."""
-    in_use = entry(store, posixpath.basename(client.link or client.path))
-    if in_use is None:
+    used = in_use(store, client)
+    if used is None:
         return []
     read = {posixpath.basename(file.path): file for file in store.newest}
     return [
         (line, _condition(line, read.get(line.name)))
         for line in store.entries
-        if is_dated_client(line.name) and line.kind is FileKind.REGULAR and _is_newer(line, in_use)
+        if is_dated_client(line.name) and line.kind is FileKind.REGULAR and _is_newer(line, used)
     ]
 
 

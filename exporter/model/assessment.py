@@ -58,6 +58,12 @@ class Certificate:
         """notAfter minus notBefore, the signer's backdate included; never negative."""
         return max(0, self.not_after - self.not_before)
 
+    def is_signed_by(self, authority: Certificate) -> bool:
+        """Whether that may be its issuer: by key where both name one, else by name."""
+        if self.authority_identifier and authority.key_identifier:
+            return self.authority_identifier == authority.key_identifier
+        return self.issuer == authority.subject
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -74,7 +80,8 @@ class Reading:
 
     ``taken`` is the exporter's clock at that visit. ``witness`` is the latest moment at which both clocks agree that
     this certificate was still in use: ``late`` and ``stalled`` are claimed by it. ``node_clock`` is what the node's
-    clock showed then, None over a mount. ``managed`` says that the kubelet rotates this certificate.
+    clock showed then, None over a mount. ``managed`` says that the kubelet rotates this certificate. Before
+    ``excused_until`` (exporter's clock, epoch seconds) it is not to blame for being past its window (judge/excuse.py).
     """
 
     certificate: Certificate
@@ -82,6 +89,7 @@ class Reading:
     witness: float
     node_clock: float | None = None
     managed: bool = True
+    excused_until: float = 0.0
 
 
 class OrphanCondition(StrEnum):
@@ -100,6 +108,30 @@ class StoreHistory:
     last_rotation: int | None = None  # mtime of the link's target
     rotations_on_disk: int = 0
     orphans: tuple[tuple[OrphanCondition, int], ...] = ()
+    last_serving_rotation: int | None = None
+    serving_rotations_on_disk: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """What ties a node to its cluster: only comparing nodes makes something of it (judge/cohort.py). Empty: not seen.
+
+    A key is its identifier, or where a certificate has none, the certificate's fingerprint.
+    """
+
+    machine: str = ""  # machine-id and boot: the same for one machine that the inventory names twice
+    server: str = ""  # the API server that kubelet.conf names
+    trusted: tuple[str, ...] = ()  # the keys of the CAs that kubelet.conf trusts, sorted
+    issuer_before: str = ""  # the key that issued the client certificate before the one in use
+
+    def filled_from(self, earlier: Ties) -> Ties:
+        """These, and what was not seen now as it was seen earlier."""
+        return Ties(
+            self.machine or earlier.machine,
+            self.server or earlier.server,
+            self.trusted or earlier.trusted,
+            self.issuer_before or earlier.issuer_before,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +139,7 @@ class Memory:
     """What earlier visits of a node knew, as far as the next one is judged by it.
 
     ``starts`` are the kubelet's start times (epoch seconds, node's clock) at the last visits that looked, oldest
-    first, at most four; None where it was down. ``newest`` is the latest notBefore ever read from this node.
+    first, at most six; None where it was down. ``newest`` is the latest notBefore ever read from this node.
     """
 
     client: Reading | None = None
@@ -139,6 +171,7 @@ class Assessment:
     authority: Certificate | None = None  # the issuer of the client certificate
     serving_live: Certificate | None = None
     unseen: tuple[str, ...] = ()  # what could not be seen and why, in words
+    ties: Ties = Ties()
 
     @property
     def has_no_certificate_by_design(self) -> bool:

@@ -84,6 +84,16 @@ class NodeClock:
         return max(0.0, self.answered - self.asked) / 2
 
 
+class Handshake(StrEnum):
+    """How a handshake with the kubelet's own port ended."""
+
+    SERVED = "served"  # it showed its certificate
+    REFUSED = "refused"  # nothing listens there
+    NO_ANSWER = "no_answer"  # no connection, or no whole handshake in time
+    NO_CERTIFICATE = "no_certificate"  # something else than a TLS server, or one that shows none
+    UNREACHABLE = "unreachable"  # no way there: no route, no name, or a bastion that does not forward to that port
+
+
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
     """All that one visit saw. ``taken`` is the exporter's clock just before the files were read.
@@ -108,6 +118,8 @@ class NodeFacts:
     files: tuple[PemFile, ...] = ()  # every other PEM file that the kubelet would open, by its path
     pairs: tuple[tuple[str, str, bool], ...] = ()  # paths of certificate and key, and whether they are of one key
     journal: tuple[JournalLine, ...] | None = None
+    handshake: Handshake | None = None  # None: not configured
+    live: PemFile | None = None  # what the kubelet's port showed; ``path`` is host and port
 
     def pem(self, path: str) -> PemFile | None:
         """What was read at ``path``; None where nobody looked."""

@@ -28,6 +28,9 @@ class Host:
         return asleep if asleep >= 2 else 0.0
 
 
+Flags = tuple[tuple[str, str], ...]  # without dashes, in order; a later one wins
+
+
 class Sight(StrEnum):
     """How looking for the kubelet's process ended."""
 
@@ -45,7 +48,7 @@ class Process:
     count: int = 0  # how many processes are called so
     started: float | None = None  # seconds since the epoch, by the node's clock
     uid: int | None = None
-    flags: tuple[tuple[str, str], ...] = ()  # without dashes, in order; a later one wins
+    flags: Flags = ()
     zone: str | None = None  # TZ in its environment
     label: str | None = None  # its security context
     own_mounts: bool | None = None  # it lives in another mount namespace than the reader

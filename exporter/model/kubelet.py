@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -88,3 +88,20 @@ class Kubelet:
     tls_private_key_file: str | None = None
     client_ca_file: str | None = None
     node_name: str | None = None  # --hostname-override, else the host's name in lower case
+
+    def filled_from(self, earlier: Kubelet | None) -> Kubelet:
+        """This one; whose it is and who rotates what as an earlier visit saw it, where this one could not."""
+        if earlier is None:
+            return self
+        told = self.flags_known and self.config_known
+        return replace(
+            self,
+            distribution=self.distribution or earlier.distribution,
+            rotates=self.rotates if told or self.rotates is not None else earlier.rotates,
+            server_tls_bootstrap=(
+                self.server_tls_bootstrap
+                if told or self.server_tls_bootstrap is not None
+                else earlier.server_tls_bootstrap
+            ),
+            serving_gate=self.serving_gate if told or self.serving_gate is not None else earlier.serving_gate,
+        )

@@ -87,6 +87,7 @@ class Node:
     access: SshAccess | LocalAccess
     paths: Paths
     rotation: Rotation = Rotation.KUBELET
+    serving_port: int | None = None  # the kubelet's, to shake hands with over SSH; None: it is left alone
     labels: tuple[tuple[str, str], ...] = ()
     origin: str = ""
 

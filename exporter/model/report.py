@@ -6,10 +6,15 @@ from dataclasses import dataclass, field, replace
 
 from exporter.config.settings import Pace
 from exporter.errors import Reason
-from exporter.model.assessment import Assessment, Reading, StoreHistory
+from exporter.model.assessment import Assessment, Certificate, Memory, Reading, StoreHistory, Ties
 from exporter.model.facts import NodeFacts
 from exporter.model.finding import Finding
+from exporter.model.host import Flags, Process, Sight
+from exporter.model.kubelet import Credential, Kubelet
 from exporter.model.node import Node
+from exporter.model.restart import Restart
+
+REMEMBERED_STARTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,10 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
-    """One node: how its last visit ended, and what the last reading that succeeded said.
+    """One node: how its last visit ended, and what is known of it: each thing as the last visit that saw it did.
 
-    A failed visit sets ``reason`` and keeps dates, states and findings: :meth:`after` is the rule.
+    A failed visit sets ``reason`` and deletes nothing: :meth:`after` is the rule. ``no_client_by_design`` says that
+    there is no client certificate to read (EKS, a token, an exec plugin); then ``client`` is None.
     """
 
     node: Node
@@ -49,10 +55,20 @@ class NodeReport:
     findings: tuple[Finding, ...] = ()
     clock_offset: float | None = None
     script_version: str = ""
+    no_client_by_design: bool = False
+    kubelet: Kubelet | None = None
+    restart: Restart | None = None
+    kubeconfig: Certificate | None = None  # only where it is another than the client certificate
+    authority: Certificate | None = None  # the issuer of the client certificate
+    serving_live: Certificate | None = None
+    starts: tuple[float | None, ...] = ()  # see Memory
+    process: Process | None = None  # the last that was seen
+    newest: int | None = None  # the latest notBefore ever read
+    ties: Ties = field(default_factory=Ties)
 
     @property
     def up(self) -> bool:
-        """Whether the last visit brought a reading."""
+        """Whether the last visit brought a reading, or proof that there is none to bring."""
         return self.reason is None
 
     @property
@@ -65,9 +81,19 @@ class NodeReport:
         """Whether another configuration, with other keys, may bring what the last visit lacked."""
         return self.is_refused or (self.reason is not None and self.reason.is_shared)
 
+    @property
+    def memory(self) -> Memory:
+        """What the next visit is judged by."""
+        return Memory(self.client, self.serving, self.starts, self.process, self.newest, self.findings)
+
+    @property
+    def flags(self) -> Flags:
+        """The kubelet's flags as last seen, for a visit that sees no process."""
+        return self.process.flags if self.process else ()
+
     def after(self, visit: Visit) -> NodeReport:
         """The report once ``visit`` has ended."""
-        seen = replace(
+        ended = replace(
             self,
             reason=visit.reason,
             detail=visit.detail,
@@ -75,20 +101,78 @@ class NodeReport:
             duration=visit.duration,
             failures=0 if visit.reason is None else self.failures + 1,
         )
-        facts, assessment = visit.facts, visit.assessment
-        if facts is None or assessment is None:
-            return seen
-        looked = assessment.history is not None
+        facts, seen = visit.facts, visit.assessment
+        if facts is None or seen is None:
+            return ended
+        client = None if seen.has_no_certificate_by_design else seen.client or self.client
+        process = facts.process
         return replace(
-            seen,
-            client=assessment.client or self.client,
-            serving=None if assessment.serving_absent else assessment.serving or self.serving,
-            history=assessment.history if looked else self.history,
-            findings=assessment.findings if looked else self.findings,
-            last_success=facts.taken if assessment.client else self.last_success,
+            ended,
+            last_success=facts.taken if seen.reason is None else self.last_success,
             clock_offset=facts.clock.offset if facts.clock else None,
             script_version=facts.script_version,
+            client=client,
+            no_client_by_design=client is None and (seen.has_no_certificate_by_design or self.no_client_by_design),
+            serving=None if seen.serving_absent else seen.serving or self.serving,
+            history=seen.history or self.history,
+            findings=seen.findings,  # among them those of earlier that could not be looked for
+            kubelet=seen.kubelet.filled_from(self.kubelet) if seen.kubelet else self.kubelet,
+            restart=_restart(self, seen),
+            kubeconfig=None if _saw_no_other(seen) else seen.kubeconfig or self.kubeconfig,
+            authority=_authority(self, seen, client),
+            serving_live=seen.serving_live or self.serving_live,
+            starts=_starts(self, process),
+            process=process if process and process.sight is Sight.SEEN else self.process,
+            newest=_newest(self, seen),
+            ties=_ties(self, seen),
         )
+
+
+def _starts(before: NodeReport, process: Process | None) -> tuple[float | None, ...]:
+    """A visit that could not look for a process, or not see its start, says nothing of starts."""
+    if process is None or process.sight is Sight.HIDDEN or (process.sight is Sight.SEEN and process.started is None):
+        return before.starts
+    return (*before.starts, process.started if process.sight is Sight.SEEN else None)[-REMEMBERED_STARTS:]
+
+
+def _newest(before: NodeReport, seen: Assessment) -> int | None:
+    if seen.client is None:
+        return before.newest
+    begin = seen.client.certificate.not_before
+    return begin if before.newest is None else max(before.newest, begin)
+
+
+def _restart(before: NodeReport, seen: Assessment) -> Restart | None:
+    """A visit without a reading that cannot tell withdraws a promise, but no alarm."""
+    if seen.restart is None or before.restart is None:
+        return seen.restart or before.restart
+    stays = before.restart.safe is False and seen.restart.safe is None and seen.reason is not None
+    return before.restart if stays else seen.restart
+
+
+def _authority(before: NodeReport, seen: Assessment, client: Reading | None) -> Certificate | None:
+    """An earlier one only as long as it may have issued the certificate in use."""
+    found = seen.authority or before.authority
+    return found if found and client and client.certificate.is_signed_by(found) else None
+
+
+def _saw_no_other(seen: Assessment) -> bool:
+    """Whether a visit saw that kubelet.conf holds no other certificate than the client's."""
+    credential = seen.kubelet.credential if seen.kubelet else Credential.UNKNOWN
+    if seen.kubeconfig is not None or credential is Credential.UNKNOWN:
+        return False
+    return credential is Credential.LINK or not credential.is_certificate or seen.client is not None
+
+
+def _ties(before: NodeReport, seen: Assessment) -> Ties:
+    """A new certificate's forerunner is the one that was in use, where the store does not tell."""
+    ties = seen.ties.filled_from(before.ties)
+    if before.client is None or seen.client is None:
+        return ties
+    old, new = before.client.certificate, seen.client.certificate
+    if old.fingerprint == new.fingerprint:
+        return ties
+    return replace(ties, issuer_before=seen.ties.issuer_before or old.authority_identifier)
 
 
 @dataclass(frozen=True, slots=True)

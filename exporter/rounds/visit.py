@@ -23,8 +23,8 @@ def visit(node: Node, report: NodeReport, transports: Transports, clock: Callabl
     """Read ``node`` once and judge it, given what its ``report`` said before. ``clock`` is in epoch seconds."""
     began, monotonic = clock(), time.monotonic()
     try:
-        facts = transports[node.transport].read(node)
-        assessment = assess(facts, node.rotation, report.client, report.serving)
+        facts = transports[node.transport].read(node, report.flags)
+        assessment = assess(facts, node.rotation, report.memory)
     except CollectError as error:
         return Visit(node, began, time.monotonic() - monotonic, error.reason, error.detail)
     except Exception as error:

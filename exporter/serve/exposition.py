@@ -7,7 +7,7 @@ from enum import Enum
 
 from exporter.model.report import FleetSnapshot
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES, Family, FleetFamily
-from exporter.serve.samples import NodeView, Value, views
+from exporter.serve.samples import NodeView, fleet_view
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _OPENMETRICS = "application/openmetrics-text"
@@ -33,8 +33,8 @@ def choose_format(accept: str) -> Format:
 
 def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
     """The fleet's families at ``now``, without the end mark of OpenMetrics."""
-    nodes = views(snapshot, now)
-    labelled = [(view, _node_labels(view, snapshot.labels)) for view in nodes]
+    whole = fleet_view(snapshot, now)
+    labelled = [(view, _node_labels(view, snapshot.labels)) for view in whole.nodes]
     lines: list[str] = []
     for family in FAMILIES:
         body = list(_node_lines(family, labelled))
@@ -42,10 +42,10 @@ def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
             lines.extend(_header(family, chosen))
             lines.extend(body)
     for fleet in FLEET_FAMILIES:
-        lines.extend(_header(fleet, chosen))
-        lines.extend(
-            f"{fleet.name}{{{_pairs(fleet.labels, values)}}} {_number(value)}" for values, value in fleet.samples(nodes)
-        )
+        body = [f"{fleet.name}{{{_pairs(fleet.labels, values)}}} {value!r}" for values, value in fleet.samples(whole)]
+        if body:
+            lines.extend(_header(fleet, chosen))
+            lines.extend(body)
     return "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
 
 
@@ -57,10 +57,17 @@ def _node_labels(view: NodeView, labels: tuple[str, ...]) -> str:
 
 
 def _node_lines(family: Family, labelled: list[tuple[NodeView, str]]) -> Iterator[str]:
+    """A family's lines; what follows the node's own labels is made once for all nodes that have it."""
+    tails: dict[tuple[str, ...], str] = {}
     for view, start in labelled:
         for values, value in family.samples(view):
-            rest = _pairs(family.labels, values)
-            yield f"{family.name}{{{start}{',' if rest else ''}{rest}}} {_number(value)}"
+            tail = tails.get(values)
+            if tail is None:
+                rest = _pairs(family.labels, values)
+                tail = f"{',' if rest else ''}{rest}}} "
+                if not family.is_info:  # every node has its own
+                    tails[values] = tail
+            yield f"{family.name}{{{start}{tail}{value!r}"
 
 
 def _header(family: Family | FleetFamily, chosen: Format) -> Iterator[str]:
@@ -77,10 +84,6 @@ def _header(family: Family | FleetFamily, chosen: Format) -> Iterator[str]:
 def _pairs(names: Iterable[str], values: Iterable[str]) -> str:
     pairs = zip(names, values, strict=True)
     return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs)
-
-
-def _number(value: Value) -> str:
-    return repr(value)
 
 
 def _quality(parameters: list[str]) -> float:

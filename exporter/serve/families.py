@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.serve import samples
-from exporter.serve.samples import NodeView, Sample
+from exporter.serve.samples import FleetView, NodeView, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class FleetFamily:
     name: str
     help: str
     labels: tuple[str, ...]
-    samples: Callable[[tuple[NodeView, ...]], Iterable[Sample]]
+    samples: Callable[[FleetView], Iterable[Sample]]
     is_info: bool = False
 
 
@@ -68,6 +68,19 @@ FAMILIES = (
         "1 for the state that the certificate is in now, as far as the last reading allows to say.",
         ("cert", "state"),
         samples.states,
+    ),
+    Family(
+        "kubelet_cert_rotation_enabled",
+        "1 if the kubelet is set to rotate the certificate, 0 if not. Absent where that is not known.",
+        ("cert",),
+        samples.rotation_enabled,
+    ),
+    Family(
+        "kubelet_cert_restart_safe",
+        "1 if no certificate file stops the kubelet from coming back after a restart, 0 if one does. "
+        "Absent where that cannot be known.",
+        (),
+        samples.restart_safe,
     ),
     Family(
         "kubelet_cert_last_rotation_timestamp_seconds",
@@ -150,5 +163,11 @@ FLEET_FAMILIES = (
         "Nodes on which the cause holds.",
         ("cluster", "cause", "severity"),
         samples.nodes_with_finding,
+    ),
+    FleetFamily(
+        "kubelet_cert_fleet_finding",
+        "1 while a cause holds over the nodes of a cluster that only shows across them; absent otherwise.",
+        ("cluster", "cause", "severity"),
+        samples.fleet_findings,
     ),
 )

@@ -14,11 +14,13 @@ from exporter.collect.ssh.bastion import Bastion, Passage
 from exporter.collect.ssh.bounded import Ending, Stream
 from exporter.collect.ssh.dialling import Dialling
 from exporter.collect.ssh.failures import Phase, of_conversation
+from exporter.collect.ssh.kubelet_port import KubeletPort
 from exporter.collect.ssh.login import MARGIN, Login, Means
 from exporter.collect.ssh.output import Output
 from exporter.collect.ssh.paramiko_internals import ClientTransport
 from exporter.config.settings import Privilege
 from exporter.errors import CollectError, Reason
+from exporter.model.facts import Handshake
 from exporter.model.node import SshAccess
 
 _BITE = 32 * 1024
@@ -34,6 +36,7 @@ class Conversation:
         self._bastion = bastion
         self._dialling = Dialling()
         self._passage: Passage | None = None
+        self._kubelet_port: KubeletPort | None = None
         self.login = Login(access, means, time.monotonic() + means.timeouts.visit)
 
     def run(self, script: str) -> Output:
@@ -55,6 +58,13 @@ class Conversation:
         """End the conversation at once."""
         self.login.abort()
         self._dialling.give_up()
+        if self._kubelet_port:
+            self._kubelet_port.close()
+
+    def look_at(self, port: int) -> tuple[Handshake, bytes | None]:
+        """What the kubelet serves with at ``port``, in what is left of the visit: the outcome, and DER."""
+        self._kubelet_port = KubeletPort(self._access, port, self._bastion)
+        return self._kubelet_port.look(lambda: self.login.end - time.monotonic())
 
     def _connect(self) -> Stream:
         login, access = self.login, self._access

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from exporter.collect import answer
 from exporter.collect.script import checksum, node_script
@@ -22,6 +23,8 @@ from exporter.config.settings import Privilege
 from exporter.config.ssh import Ssh
 from exporter.errors import CollectError, ConfigurationError, Mistakes, Reason
 from exporter.model.facts import NodeFacts
+from exporter.model.files import Condition, PemFile
+from exporter.model.host import Flags
 from exporter.model.node import Node, SshAccess
 from exporter.model.report import SshStatus
 
@@ -60,7 +63,7 @@ class SshTransport:
         self._open: set[Conversation] = set()
         self._closed = False
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:  # noqa: ARG002 - for a reader of processes
         """One visit. Raises CollectError."""
         access = node.access
         if not isinstance(access, SshAccess):
@@ -75,6 +78,8 @@ class SshTransport:
         try:
             output = conversation.run(script)
             facts = answer.parse(output.text, node.paths, output.asked, output.answered)
+            if node.serving_port:
+                facts = _with_handshake(facts, conversation, f"{access.address}:{node.serving_port}", node.serving_port)
             outcome = audit.READ
         except CollectError as error:
             outcome = error.reason
@@ -135,6 +140,13 @@ class SshTransport:
             hosts = read_known_hosts(map(os.path.expanduser, paths), must_exist=named)
             self._trusts[files] = Trust(hosts, self._accepted, self._ssh.host_ca_wildcards, self._clock)
         return self._trusts[files]
+
+
+def _with_handshake(facts: NodeFacts, conversation: Conversation, where: str, port: int) -> NodeFacts:
+    """And what the kubelet serves with; that it shows nothing is a fact, and no failure of the visit."""
+    outcome, certificate = conversation.look_at(port)
+    live = PemFile(where, Condition.READ, (certificate,)) if certificate else None
+    return replace(facts, handshake=outcome, live=live)
 
 
 def _script_that_ran(access: SshAccess, script: str, facts: NodeFacts | None) -> str:

@@ -1,0 +1,82 @@
+"""The kubelet in words: its process, its kubeconfig, who renews its certificate."""
+
+from __future__ import annotations
+
+from exporter.cli.words import duration, minute
+from exporter.model.facts import Handshake, NodeFacts
+from exporter.model.host import Process, Sight
+from exporter.model.kubelet import Credential, Kubelet
+from exporter.model.restart import Ending, Restart
+
+_CREDENTIALS = {
+    Credential.LINK: "uses the store's link",
+    Credential.LINK_ELSEWHERE: "uses a link outside the store",
+    Credential.DATED: "names a dated file of the store",
+    Credential.LEGACY_PAIR: "names kubelet-client.crt and kubelet-client.key",
+    Credential.OTHER_FILE: "names a file outside the store",
+    Credential.EMBEDDED: "embeds a certificate",
+    Credential.TOKEN: "logs in with a token",
+    Credential.EXEC: "logs in with a plugin",
+    Credential.NONE: "has no credential",
+}
+_ROTATION = {
+    True: "It renews its client certificate itself.",
+    False: "It does not renew its client certificate itself.",
+    None: "Whether it renews its client certificate itself is not known.",
+}
+_ENDINGS = {
+    Ending.DIES: "It dies at once, at each start.",
+    Ending.EXITS: "It exits five minutes after each start, again and again.",
+    Ending.LIVES: "It lives and never authenticates: nothing that looks at processes shows it.",
+}
+_HANDSHAKES = {
+    Handshake.REFUSED: "nothing listens there",
+    Handshake.NO_ANSWER: "no answer in time",
+    Handshake.NO_CERTIFICATE: "something there shows no certificate",
+    Handshake.UNREACHABLE: "no way there from the exporter",
+}
+_VERDICTS = {True: "safe: ", False: "not safe: ", None: "not known: "}
+_STYLES = {True: "green", False: "bold red", None: "yellow"}
+
+
+def kubelet_words(facts: NodeFacts, kubelet: Kubelet | None) -> list[str]:
+    """One line each: the process, and its configuration; nothing where nobody looked."""
+    told = [_process(facts)] if facts.process else []
+    return told + ([_configuration(kubelet)] if kubelet else [])
+
+
+def _process(facts: NodeFacts) -> str:
+    process = facts.process or Process(Sight.HIDDEN)
+    if process.sight is Sight.HIDDEN:
+        return "Its process is not to be seen."
+    if process.sight is Sight.ABSENT:
+        return "It does not run." + (f" {facts.service.unit} is {facts.service.active}." if facts.service else "")
+    name = f"{process.name}: " if process.name not in ("", "kubelet") else ""
+    if process.started is None:
+        return f"{name}It runs."
+    now = facts.clock.shown if facts.clock else facts.taken
+    return f"{name}It runs since {minute(process.started)}, {duration(now - process.started)} ago."
+
+
+def _configuration(kubelet: Kubelet) -> str:
+    words = [f"Set up by {kubelet.distribution}."] if kubelet.distribution else []
+    if kubelet.kubeconfig and kubelet.credential in _CREDENTIALS:
+        words.append(f"{kubelet.kubeconfig} {_CREDENTIALS[kubelet.credential]}.")
+    words.append(_ROTATION[kubelet.rotates])
+    if kubelet.flags_remembered:
+        words.append("Its flags are those of an earlier visit.")
+    return " ".join(words)
+
+
+def handshake_words(facts: NodeFacts) -> list[str]:
+    """Why the certificate that the kubelet serves with was not seen; nothing where it was, or nobody asked."""
+    if facts.handshake is None or facts.handshake is Handshake.SERVED:
+        return []
+    return [f"the certificate at the kubelet's port: {_HANDSHAKES[facts.handshake]}"]
+
+
+def restart_words(restart: Restart) -> tuple[str, str, str]:
+    """Verdict, what it rests on and how it looks; and the verdict's style."""
+    ending = f" {_ENDINGS[restart.ending]}" if restart.ending else ""
+    until = f" It heals by itself at {minute(restart.until)}." if restart.until is not None else ""
+    return _VERDICTS[restart.safe], restart.words + ending + until, _STYLES[restart.safe]

@@ -1,0 +1,98 @@
+"""Which of a node's files holds which certificate: client, serving, kubeconfig, ca (the ``cert`` label).
+
+The kubelet's rotation writes to the store, so the store's link is the client certificate wherever the kubelet rotates.
+Where it does not, the certificate is the one that kubelet.conf names or embeds: k3s, RKE, kops, a kubelet with
+``rotateCertificates: false`` (client-go ``util/certificate/certificate_store.go``, ``cmd/kubelet/app/server.go``).
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT
+from exporter.judge import store
+from exporter.judge.certificate import NotACertificate, leaf, parse
+from exporter.model.assessment import Certificate
+from exporter.model.facts import DirectoryCondition, NodeFacts
+from exporter.model.files import Condition, PemFile
+from exporter.model.kubelet import Credential, Kubelet
+
+_SELF_SIGNED = "kubelet.crt"
+_OURS = (SERVER_CURRENT, _SELF_SIGNED)
+
+
+def client(facts: NodeFacts, kubelet: Kubelet | None) -> PemFile | None:
+    """The client certificate's file; None where this node has none by design (a token, an exec plugin)."""
+    if posixpath.basename(facts.client.path) != CLIENT_CURRENT or kubelet is None:
+        return facts.client
+    if kubelet.rotates is not False and not _is_store_bare(facts):
+        return facts.client
+    kubeconfig = facts.kubeconfig
+    if kubeconfig is None or not kubeconfig.is_read or kubelet.credential is Credential.LINK:
+        return facts.client
+    if kubelet.credential in (Credential.TOKEN, Credential.EXEC):
+        return None
+    return kubeconfig.certificate or facts.client
+
+
+def serving(facts: NodeFacts, kubelet: Kubelet | None) -> PemFile | None:
+    """The file that the kubelet serves with; None where there is none, or it was not seen."""
+    found = facts.serving
+    if kubelet is None or not kubelet.config_known or (found and posixpath.basename(found.path) not in _OURS):
+        return found
+    looked = (facts.pem(path) for path in _serving_candidates(kubelet))
+    return next((file for file in looked if file and not file.condition.is_absent), None)
+
+
+def is_serving_rotated(file: PemFile | None, kubelet: Kubelet | None) -> bool:
+    """Only the store's link is renewed; the self-signed kubelet.crt never is (rotation-truth 2.3)."""
+    if file is None or posixpath.basename(file.path) != SERVER_CURRENT:
+        return False
+    return kubelet is None or kubelet.server_tls_bootstrap is not False
+
+
+def kubeconfig(facts: NodeFacts, certificate: Certificate | None) -> Certificate | None:
+    """What kubelet.conf names or embeds, where it is another certificate than the client's."""
+    named = leaf(facts.kubeconfig.certificate) if facts.kubeconfig else None
+    if named is None or (certificate and named.fingerprint == certificate.fingerprint):
+        return None
+    return named
+
+
+def authority(facts: NodeFacts, kubelet: Kubelet | None, certificate: Certificate | None) -> Certificate | None:
+    """The issuer of ``certificate`` among the CAs that the node's files hold, by key identifier; the latest to end."""
+    if certificate is None:
+        return None
+    issuers = [found for found in _authorities(facts, kubelet) if certificate.is_signed_by(found)]
+    return max(issuers, key=lambda found: found.not_after, default=None)
+
+
+def _is_store_bare(facts: NodeFacts) -> bool:
+    """No rotation ever wrote here: neither a link nor a dated file. A store that was not seen is not bare."""
+    if facts.client.condition is not Condition.MISSING or facts.store.dated_client:
+        return False
+    seen = facts.store.condition in (DirectoryCondition.OK, DirectoryCondition.MISSING)
+    return seen and store.entry(facts.store, CLIENT_UPDATED) is None
+
+
+def _serving_candidates(kubelet: Kubelet) -> Iterator[str]:
+    if kubelet.server_tls_bootstrap:
+        yield posixpath.join(kubelet.store, SERVER_CURRENT)
+    if kubelet.tls_cert_file:
+        yield kubelet.tls_cert_file
+    elif kubelet.server_tls_bootstrap:
+        yield posixpath.join(kubelet.store, "kubelet-server.crt")
+    else:
+        yield posixpath.join(kubelet.store, _SELF_SIGNED)
+
+
+def _authorities(facts: NodeFacts, kubelet: Kubelet | None) -> Iterator[Certificate]:
+    named = facts.kubeconfig.authority if facts.kubeconfig else None
+    bundle = facts.pem(kubelet.client_ca_file) if kubelet and kubelet.client_ca_file else None
+    for file in (named, bundle):
+        for encoded in file.certificates if file else ():
+            try:
+                yield parse(encoded)
+            except NotACertificate:
+                continue  # an entry of a bundle that is none signs nothing

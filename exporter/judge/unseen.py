@@ -1,0 +1,70 @@
+"""What a visit could not see, and why: told to people, so that silence is never taken for health."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from exporter.model.facts import DirectoryCondition, NodeFacts
+from exporter.model.files import Condition
+from exporter.model.host import Sight
+from exporter.model.kubelet_files import Document, DocumentCondition
+
+_OF_DOCUMENT = {
+    DocumentCondition.INTRICATE: "written in a way that is not picked apart (anchors, flow style, several documents)",
+    DocumentCondition.NOT_REGULAR: "not a regular file",
+    DocumentCondition.TOO_LARGE: "too large to be read",
+    DocumentCondition.OUTSIDE_ROOT: "leads out of the mounted root",
+    DocumentCondition.UNREADABLE: "an input/output error",
+}
+_OF_FILE = {
+    Condition.OUTSIDE_ROOT: "leads out of the mounted root",
+    Condition.UNREADABLE: "an input/output error, or no tool on the node that decodes it",
+    Condition.TOO_LARGE: "too large to be read",
+}
+
+
+def unseen(facts: NodeFacts) -> tuple[str, ...]:
+    """One line each, most important first."""
+    return tuple(dict.fromkeys(_lines(facts)))
+
+
+def _lines(facts: NodeFacts) -> Iterator[str]:
+    who = "" if facts.uid is None else f" as uid {facts.uid}"
+    if facts.process is None and facts.kubeconfig is None and facts.script_version:
+        yield f"everything but the store: the installed node script is version {facts.script_version}; install it anew"
+        return
+    if facts.store.condition is DirectoryCondition.DENIED:
+        yield f"{facts.store.path}: not to be looked into{who}"
+    yield from _process(facts)
+    why: dict[Condition | DocumentCondition, str] = {
+        Condition.DENIED: f"not to be read{who}",
+        DocumentCondition.DENIED: f"not to be read{who}",
+        **_OF_FILE,
+        **_OF_DOCUMENT,
+    }
+    files = (facts.client, *([facts.serving] if facts.serving else []), *facts.store.newest, *facts.files)
+    for found in (*_documents(facts), *files):
+        if found.condition in why:
+            yield f"{found.path}: {why[found.condition]}"
+    if not facts.pairs:
+        yield "whether certificates and keys are of one pair (compare_keys is off, or the node has no openssl)"
+    if facts.journal is None:
+        yield "the journal (journal is off, or not to be read)"
+
+
+def _process(facts: NodeFacts) -> Iterator[str]:
+    process = facts.process
+    if process is None or process.sight is Sight.HIDDEN:
+        yield "the kubelet's process and its flags: /proc does not show it"
+    elif process.remembered:
+        yield "the kubelet's flags: there is no process; those of an earlier visit count"
+    elif process.sight is Sight.ABSENT:
+        yield "the kubelet's flags: there is no process, and no earlier visit saw any"
+
+
+def _documents(facts: NodeFacts) -> Iterator[Document]:
+    for kubeconfig in (facts.kubeconfig, facts.bootstrap):
+        if kubeconfig:
+            yield kubeconfig.document
+    for config in facts.config or ():
+        yield config.document
