@@ -14,7 +14,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from tests.corpus.process import Process
 from tests.corpus.tree import Tree
@@ -73,6 +72,10 @@ _READ_ONLY = """
 mount --bind {path} {path}
 mount -o remount,bind,ro {path}
 """
+_TMPFS = """
+mount -t tmpfs tmpfs {path}
+cp -a "{tree}/{path}/." {path}
+"""
 _FULL = """
 mkdir /mnt/full
 mount -t tmpfs -o size=64k full /mnt/full
@@ -117,6 +120,7 @@ def machine(tree: Tree) -> Iterator[CorpusMachine]:
     """A machine with this tree for as long as the block lasts."""
     parts = [
         *(_start(process) for process in tree.processes),
+        *(_TMPFS.format(tree=tree.root, path=shlex.quote(path.lstrip("/"))) for path in tree.tmpfs),
         *(_FULL.format(tree=tree.root, path=shlex.quote(path.lstrip("/"))) for path in tree.full),
         *(_READ_ONLY.format(path=shlex.quote(path.lstrip("/"))) for path in tree.read_only),
     ]
@@ -147,7 +151,7 @@ def _start(process: Process) -> str:
 
 
 def answers(script: str, within: CorpusMachine | None = None, *, user: int | None = None) -> dict[str, bytes]:
-    """What the node script answers in each shell, run within a machine or in this one; all at once, most of it waits."""
+    """What the node script answers in each shell, within a machine or in this one; all shells at once."""
     enter = within.entering if within else []
     running = {
         shell: subprocess.Popen(
@@ -167,6 +171,4 @@ def answers(script: str, within: CorpusMachine | None = None, *, user: int | Non
 
 def is_readable_in_place(tree: Tree) -> bool:
     """Whether the tree says everything without a machine: nothing has to be mounted for it."""
-    return not tree.read_only and not tree.full
-
-
+    return not (tree.read_only or tree.full or tree.tmpfs)

@@ -100,6 +100,28 @@ def legacy_pair_beside_the_store(tree: Tree) -> None:
     legacy(tree, 1.5)
 
 
+def other_file(tree: Tree, share: float) -> None:
+    """kubelet.conf names a pair that somebody put into /etc/kubernetes/pki."""
+    pair, folder = tree.issued(share, YEAR), "/etc/kubernetes/pki"
+    tree.write(f"{folder}/kubelet-client.pem", pair.certificate)
+    tree.write(f"{folder}/kubelet-client-key.pem", pair.key, 0o600)
+    tree.kubeconfig(words.by_file(f"{folder}/kubelet-client.pem", f"{folder}/kubelet-client-key.pem"))
+
+
+@scenario
+def other_file_named(tree: Tree) -> None:
+    """9: kubelet.conf names a file of somebody's own, and rotation is on."""
+    worker(tree)
+    other_file(tree, JOINED / YEAR)
+
+
+@scenario
+def other_file_named_and_expired(tree: Tree) -> None:
+    """9: its certificate has ended."""
+    worker(tree)
+    other_file(tree, 1.01)
+
+
 @scenario
 def store_elsewhere(tree: Tree) -> None:
     """10, k0s#675: the kubelet rotates below its root-dir, kubelet.conf names the old folder's link."""
@@ -127,7 +149,7 @@ def store_on_tmpfs(tree: Tree) -> None:
     tree.serving_self_signed(certificate=f"{folder}/kubelet.crt")
     tree.kubeconfig(words.by_file(f"{folder}/kubelet-client-current.pem"))
     tree.config(rotateCertificates=True)
-    tree.real = False  # the mount is told in the tree's own mountinfo
+    tree.tmpfs.append("/run")
 
 
 @scenario
