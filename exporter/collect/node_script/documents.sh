@@ -94,7 +94,9 @@ queue_document() { # ROLE PATH
     if [ -n "$condition" ]; then
         [ "$condition" = "$astray" ] && at=''
         say "document $1 $condition $2"
-        tell_status "$(statuses L ${at:+"$at"})"
+        status=''
+        [ -z "$at" ] || ! [ -e "$at" ] || status=$(statuses L "$at")
+        tell_status "$status"
     else
         documents="$documents$1 $2$NL" documents_at=$documents_at$at$NL
     fi
@@ -119,7 +121,7 @@ document_end() {
     for line in $document_statuses; do
         case $line in *" $at") tell_status "$line" && break ;; esac
     done
-    for line in $outline; do say "$line"; done
+    [ -z "$outline" ] || say "${outline%"$NL"}"
     [ -z "$embedded" ] || say "${embedded%"$NL"}"
     [ "$condition" = broken ] || queue_named_files "${waiting#* }"
 }

@@ -8,7 +8,7 @@ read_all() {
     for_begin=$1 for_line=$2 for_end=$3 limit=$(($4 + 4096))
     shift 4
     # head(1) puts a line with each file's name before it; files that hold such lines themselves are read one by one
-    text=$(bounded head -c "$limit" /dev/null "$@" | tr '\000' '?')
+    text=$($patience head -c "$limit" /dev/null "$@" | tr '\000' '?')
     headers=0
     case $text in
     *"==> "*)
@@ -21,7 +21,7 @@ read_all() {
         take_files "$@"
     else
         for file in "$@"; do
-            text="==> $file <==$NL$(bounded head -c "$limit" "$file" | tr '\000' '?')"
+            text="==> $file <==$NL$($patience head -c "$limit" "$file" | tr '\000' '?')"
             take_files "$file"
         done
     fi

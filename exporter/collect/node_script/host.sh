@@ -1,5 +1,14 @@
 
-# The machine.
+# The machine, and who we are on it.
+
+tell_user() {
+    uid=''
+    while IFS=" $TAB" read -r key value line; do
+        [ "$key" = Uid: ] && uid=${line%%[ "$TAB"]*} && break # the effective one
+    done </proc/self/status
+    is_number "$uid" || uid=$(id -u)
+    say "uid $uid"
+}
 
 tell_time() {
     if [ -z "$ROOT" ]; then
@@ -30,7 +39,7 @@ tell_host() {
         esac
     done
     if [ -s "$ROOT/etc/machine-id" ] && [ -r "$ROOT/etc/machine-id" ]; then
-        sum=$(checksum_of "$ROOT/etc/machine-id")
+        checksum_of "$ROOT/etc/machine-id"
         [ -n "$sum" ] && say "host machine $sum"
     fi
     host_line boot "$ROOT/proc/sys/kernel/random/boot_id" y
@@ -65,12 +74,10 @@ tell_awake() {
     esac
 }
 
-is_number() {
-    case $1 in '' | *[!0-9]*) return 1 ;; *) return 0 ;; esac
-}
-
+# Sets sum; empty where the node cannot tell.
 checksum_of() {
+    sum=''
     command -v sha256sum >/dev/null || return 0
     sum=$(sha256sum <"$1")
-    printf '%s\n' "${sum%% *}"
+    sum=${sum%% *}
 }

@@ -3,10 +3,9 @@
 main() {
     printf 'kubelet-cert-exporter answer %s begin\n' "$VERSION"
     tell_time
-    uid=$(id -u)
-    say "uid $uid"
+    tell_user
     # installed, it says which text of it this is
-    [ -n "$SCRIPT" ] && say "script $(checksum_of "$SCRIPT")"
+    [ -n "$SCRIPT" ] && checksum_of "$SCRIPT" && say "script $sum"
     say "path store $STORE"
     say "path client $CLIENT"
     for path in $SERVING; do say "path serving $path"; done

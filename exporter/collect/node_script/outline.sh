@@ -52,9 +52,22 @@ outline_pair() {
         case $rest in '#'*) condition=intricate; return 0 ;; esac
         ;;
     esac
-    case $rest in - | '- '* | "-$TAB"* | "$TAB"*) condition=intricate; return 0 ;; esac
     indent=$((${#line} - ${#rest}))
     is_value_quoted=''
+    case $rest in # most lines: words, a colon and a word, and nothing that means anything else
+    [!a-zA-Z]* | *[!a-zA-Z0-9._/:\ -]* | *:*:* | *': '[!a-zA-Z0-9/]* | *null | *Null | *NULL) ;;
+    *': '*)
+        first=n
+        outline_add "$indent" "$dash" "${rest%%:*}" "${rest#*: }"
+        return 0
+        ;;
+    *:)
+        first=n
+        outline_add "$indent" "$dash" "${rest%:}" ''
+        return 0
+        ;;
+    esac
+    case $rest in - | '- '* | "-$TAB"* | "$TAB"*) condition=intricate; return 0 ;; esac
     if outline_key; then
         outline_value && outline_add "$indent" "$dash" "$key" "$text"
     elif [ -z "$condition" ]; then

@@ -33,8 +33,8 @@ tell_pairs() {
         [ -z "$condition" ] || continue
         look_at_file "${pair#* }"
         [ -z "$condition" ] || continue
-        tell_pair "$(bounded openssl x509 -in "$certificate_at" -noout -pubkey)" \
-            "$(bounded openssl pkey -in "$at" -passin pass: -pubout)" "$pair"
+        tell_pair "$($patience openssl x509 -in "$certificate_at" -noout -pubkey)" \
+            "$($patience openssl pkey -in "$at" -passin pass: -pubout)" "$pair"
     done
 }
 

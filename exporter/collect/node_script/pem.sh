@@ -128,9 +128,11 @@ read_client() {
     while :; do
         look_at_file "$CLIENT"
         [ -n "$condition" ] || read_all pem_begin pem_line pem_end "$LARGEST_FILE" "$at"
-        looks=$((looks + 1))
-        before=$link
-        locate_name "$CLIENT" && look_at_link "$at"
+        looks=$((looks + 1)) before=$link read_at=$at
+        locate_name "$CLIENT" || break
+        # shellcheck disable=SC3013 # all three shells have -ef
+        [ "$at" -ef "$read_at" ] && break # it still leads to what was read
+        look_at_link "$at"
         [ "$link" = "$before" ] && break
         link=$before
         [ "$looks" -ge 3 ] && break

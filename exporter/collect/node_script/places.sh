@@ -4,7 +4,7 @@
 # Sets below (what its paths are looked at below) and careful. Only a mount of another machine or of a program can hang:
 # where there is none nothing is asked twice.
 survey_mounts() {
-    below=$ROOT careful='' mounted='' hung='' answering=''
+    below=$ROOT careful='' patience='' mounted='' hung='' answering=''
     if [ -z "$ROOT" ] && [ "$mounts" = own ] && [ -d "$process/root/." ]; then below=$process/root; fi
     [ -z "$ROOT" ] || return 0
     set -- -e ' - \(9p\|afs\|beegfs\|ceph\|cifs\|fuse[^ ]*\|gfs2\|glusterfs\|gpfs\|lustre\|nfs4*\|ocfs2\|smb[0-9]*\) '
@@ -24,6 +24,7 @@ survey_mounts() {
     done
     # a timeout(1) that cannot be used so is none
     [ -z "$careful" ] || timeout -s KILL 1 true || careful=''
+    [ -z "$careful" ] || patience=timeout$NL-s${NL}KILL$NL$PATIENCE # words before each command on the node's files
 }
 
 # Whether a folder answers; a mount whose server went away does not.
@@ -31,7 +32,7 @@ answers() {
     [ -n "$careful" ] || return 0
     is_among "$1" "$hung" && return 1
     is_among "$1" "$answering" && return 0
-    timeout -s KILL "$PATIENCE" ls -Ld "$1/." >/dev/null
+    $patience ls -Ld "$1/." >/dev/null
     if [ $? = 137 ]; then
         hung=$hung$1$NL
         return 1
@@ -103,19 +104,20 @@ look_at_link() {
 
 # Whether a path that cannot be seen is there behind a closed door; only the C locale's words tell.
 is_denied() {
-    case $(bounded ls -Ld "$1" 2>&1) in
+    [ -x "${1%/*}/." ] && ! [ -L "$1" ] && return 1 # there is no door
+    case $($patience ls -Ld "$1" 2>&1) in
     *'Permission denied'*) return 0 ;;
     *) return 1 ;;
     esac
 }
 
-# statuses L|'' PATH...: "MODE UID GID SIZE MTIME PATH" a line of each that is there; of a link itself without L
+# statuses L|'' PATH...: prints "MODE UID GID SIZE MTIME PATH" a line of each that is there; of a link itself without L
 statuses() {
     deref=$1
     shift
     [ $# -gt 0 ] || return 0
     if command -v stat >/dev/null; then
-        bounded stat ${deref:+-L} -c '%A %u %g %s %Y %n' "$@"
+        $patience stat ${deref:+-L} -c '%A %u %g %s %Y %n' "$@"
     else
         for path in "$@"; do status_by_ls "$path"; done
     fi
@@ -125,7 +127,7 @@ statuses() {
 status_by_ls() {
     IFS=" $TAB"
     # shellcheck disable=SC2046 # the words of one line are meant
-    set -- "$1" $(bounded ls "-lnd$deref" "$1")
+    set -- "$1" $($patience ls "-lnd$deref" "$1")
     IFS=$NL
     [ $# -ge 7 ] || return 0
     size=$6

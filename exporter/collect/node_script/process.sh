@@ -30,7 +30,9 @@ find_process() {
 consider() {
     name='' line='' its_user='' its_mounts='' rank=0
     read -r name <"$1/comm" && is_among "$name" "$PROGRAMS" && read -r line <"$1/stat" || return 0
-    [ "$name" != hyperkube ] || is_among kubelet "$(arguments "$1")" || return 0
+    if [ "$name" = hyperkube ]; then
+        case $(head -c 4096 "$1/cmdline" | tr '\000' ' ') in *' kubelet '*) ;; *) return 0 ;; esac
+    fi
     line=${line##*) }
     IFS=' '
     # shellcheck disable=SC2086 # the fields from the third on
@@ -53,45 +55,58 @@ consider() {
     fi
 }
 
-# A process's arguments, a line each. They never leave this script but for what read_flags picks.
-arguments() {
-    head -c 131072 "$1/cmdline" | tr '\n\000' '?\n'
-}
-
-# Sets flags, "name value" a line, from the kubelet's arguments, else those of the last visit; and knows_flags.
+# Sets flags, "name value" a line, from the kubelet's arguments, else those of the last visit; knows_flags; and zone from
+# its environment. Nothing else of either leaves this function.
 read_flags() {
-    flags='' knows_flags='' awaited=''
+    flags='' knows_flags='' zone='' awaited=''
     if [ "$sight" != seen ]; then
         flags=$FLAGS
         [ -n "$FLAGS" ] && knows_flags=y
         return 0
     fi
-    case $program in kubelet | hyperkube) ;; *) return 0 ;; esac
-    for word in $(arguments "$process"); do
-        knows_flags=y
-        if [ -n "$awaited" ]; then
-            add_flag "$awaited" "$word"
-            awaited=''
-            continue
-        fi
+    part=''
+    # both by one process: head(1) puts a line with each file's name before it, of which tr makes the start of a line
+    for word in $(head -c 131072 /dev/null "$process/cmdline" "$process/environ" | tr '\n\000' '?\n'); do
         case $word in
-        --) break ;;
-        --*) ;;
-        *) continue ;;
+        '==> /dev/null <=='*"==> $process/cmdline <==?"*)
+            case $program in kubelet | hyperkube) part=arguments knows_flags=y ;; esac
+            continue
+            ;;
+        *"?==> $process/environ <==?"*)
+            part=environment
+            word=${word##*"==> $process/environ <==?"}
+            ;;
         esac
-        name=${word#--}
-        name=${name%%=*}
-        case $name in *_*) name=$(printf '%s\n' "$name" | tr _ -) ;; esac
-        case $name in
-        rotate-certificates | rotate-server-certificates)
-            case $word in *=*) add_flag "$name" "${word#*=}" ;; *) add_flag "$name" true ;; esac
-            ;;
-        kubeconfig | bootstrap-kubeconfig | config | config-dir | cert-dir | root-dir | hostname-override | \
-            tls-cert-file | tls-private-key-file | client-ca-file)
-            case $word in *=*) add_flag "$name" "${word#*=}" ;; *) awaited=$name ;; esac
-            ;;
+        case $part$word in
+        environmentTZ=*) plain "${word#TZ=}" && zone=$shown ;;
+        arguments*) take_argument ;;
         esac
     done
+}
+
+take_argument() {
+    if [ -n "$awaited" ]; then
+        add_flag "$awaited" "$word"
+        awaited=''
+        return 0
+    fi
+    case $word in
+    --) part='' ;;
+    --*) ;;
+    *) return 0 ;;
+    esac
+    name=${word#--}
+    name=${name%%=*}
+    case $name in *_*) name=$(printf '%s\n' "$name" | tr _ -) ;; esac
+    case $name in
+    rotate-certificates | rotate-server-certificates)
+        case $word in *=*) add_flag "$name" "${word#*=}" ;; *) add_flag "$name" true ;; esac
+        ;;
+    kubeconfig | bootstrap-kubeconfig | config | config-dir | cert-dir | root-dir | hostname-override | \
+        tls-cert-file | tls-private-key-file | client-ca-file)
+        case $word in *=*) add_flag "$name" "${word#*=}" ;; *) awaited=$name ;; esac
+        ;;
+    esac
 }
 
 add_flag() {
@@ -117,11 +132,7 @@ tell_process() {
     say "process seen $program $count"
     say "process started $started 100" # USER_HZ, wherever Kubernetes runs
     is_number "$user" && say "process uid $user"
-    if [ -r "$process/environ" ]; then
-        for word in $(head -c 131072 "$process/environ" | tr '\n\000' '?\n'); do
-            case $word in TZ=*) plain "${word#TZ=}" && say "process zone $shown" && break ;; esac
-        done
-    fi
+    [ -n "$zone" ] && say "process zone $zone"
     line=''
     read -r line <"$process/attr/current"
     [ -n "$line" ] && plain "${line%% *}" && [ "$shown" != '?' ] && say "process label $shown"

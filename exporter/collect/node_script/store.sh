@@ -97,7 +97,7 @@ tell_store() {
     say "count client $clients"
     say "count server $servers"
     say "count hidden $hidden"
-    history=''
+    history='' history_server=''
     [ "$directory" = ok ] || return 0
     set -- "$folder/."
     for name in $known $dated_client $dated_server; do set -- "$@" "$folder/$name"; done
@@ -109,8 +109,10 @@ tell_store() {
             say "folder stat ${status% *}" # no size
         elif is_among "$name" "$known"; then
             say "entry $status $STORE/$name"
-        else
+        elif is_among "$name" "$dated_client"; then
             history="${history}entry $status $STORE/$name$NL"
+        else
+            history_server="${history_server}entry $status $STORE/$name$NL"
         fi
     done
     tell_folder
@@ -123,7 +125,7 @@ tell_folder() {
     tell_room
     tell_mount
     if [ -z "$ROOT" ] && [ -e /sys/fs/selinux/enforce ]; then
-        line=$(bounded ls -Zd "$folder")
+        line=$($patience ls -Zd "$folder")
         plain "${line%% *}"
         [ "$shown" = '?' ] || say "folder label $shown"
     fi
@@ -134,7 +136,7 @@ tell_room() {
     command -v stat >/dev/null || return 0
     IFS=' '
     # shellcheck disable=SC2046 # four numbers are meant
-    set -- $(bounded stat -f -c '%a %S %d %c' "$folder")
+    set -- $($patience stat -f -c '%a %S %d %c' "$folder")
     IFS=$NL
     [ $# = 4 ] && is_number "$1$2$3$4" || return 0
     files=$3
@@ -164,7 +166,13 @@ tell_mount() {
     [ -n "$told" ] && say "$told"
 }
 
-# What is told last: the newest names first.
+# What is told last, and what a long answer lacks: the oldest names.
 tell_history() {
-    for line in $history; do say "$line" || break; done
+    shorten "$history" $((room / 2)) && [ -n "$kept" ] && say "${kept%"$NL"}"
+    shorten "$history_server" "$room" && [ -n "$kept" ] && say "${kept%"$NL"}"
+}
+
+shorten() { # LINES BYTES: sets kept
+    kept=$1
+    while [ "${#kept}" -ge "$2" ]; do kept=${kept#*"$NL"}; done
 }
