@@ -20,7 +20,8 @@ from tests.corpus.tree import Tree
 from tests.sshd import IS_ROOT
 
 SHELLS = {name: path for name in ("dash", "bash", "busybox") if (path := shutil.which(name))}
-PROGRAMS = "/opt/corpus"
+NOBODY = "65534"
+_WORDS = {"busybox": ("busybox", "sh")}
 _PATIENCE = 60.0
 _ROOT = "/mnt/root"
 _FURNISH = """
@@ -150,23 +151,22 @@ def _start(process: Process) -> str:
     return _START.format(name=process.name, zone=zone, mounts=mounts, words=words)
 
 
-def answers(script: str, within: CorpusMachine | None = None, *, user: int | None = None) -> dict[str, bytes]:
+def answers(script: str, within: CorpusMachine | None = None) -> dict[str, bytes]:
     """What the node script answers in each shell, within a machine or in this one; all shells at once."""
     enter = within.entering if within else []
-    running = {
-        shell: subprocess.Popen(
-            [*enter, *(["busybox", "sh"] if shell == "busybox" else [shell]), "-s"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd="/",
-            env={"PATH": os.environ["PATH"]},
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
-        )
-        for shell in SHELLS
-    }
+    running = {shell: _run([*enter, *_WORDS.get(shell, (shell,)), "-s"]) for shell in SHELLS}
     return {shell: one.communicate(script.encode("ascii"), timeout=_PATIENCE)[0] for shell, one in running.items()}
+
+
+def answer_to_nobody(script: str, within: CorpusMachine) -> bytes:
+    """What the script answers to an ordinary user."""
+    become = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]
+    return _run([*within.entering, *become, "sh", "-s"]).communicate(script.encode("ascii"), timeout=_PATIENCE)[0]
+
+
+def _run(command: list[str]) -> subprocess.Popen[bytes]:
+    environment = {"PATH": os.environ["PATH"]}
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", env=environment)
 
 
 def is_readable_in_place(tree: Tree) -> bool:

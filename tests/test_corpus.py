@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -24,12 +25,14 @@ from exporter.model.kubelet import Distribution, Kubelet
 from exporter.model.node import LocalAccess, Node
 from exporter.model.restart import Ending, RestartReason
 from tests.corpus.build import EXPECTED, build_all, scenarios
-from tests.corpus.tree import Tree
-from tests.corpus_machines import answers, is_readable_in_place, machine, why_no_machines
+from tests.corpus.tree import CANARY, Tree
+from tests.corpus_machines import answer_to_nobody, answers, is_readable_in_place, machine, why_no_machines
 
 Verdict = dict[str, object]
 WANTED: dict[str, Verdict] = yaml.safe_load(EXPECTED.read_text())
 NAMES = sorted(scenarios())
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n([^-]*)")
+_KEY_DATA = re.compile(r"client-key-data: (\S+)")
 FLEET = {  # found by comparing nodes, or by a handshake, or in the journal: no tree of one node shows them
     *(Cause.CERTIFICATE_SHARED, Cause.FLEET_STALLED, Cause.FLEET_ISSUER_CHANGED, Cause.FLEET_CA_CAPS),
     *(Cause.KUBECONFIG_CA_DIFFERS, Cause.EXPORTER_CLOCK_OFF, Cause.SERVING_LIVE_DIFFERS),
@@ -38,33 +41,47 @@ FLEET = {  # found by comparing nodes, or by a handshake, or in the journal: no 
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
-    """All trees as they were at ``now``."""
+class Visit:
+    """One reading of a tree: by which way, what the script answered (nothing over a mount), and the facts."""
 
-    now: int
-    trees: dict[str, Tree]
+    way: str
+    output: bytes
+    facts: NodeFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """A node of the corpus after all its visits; ``by_nobody`` is that of an ordinary user, where it can be had."""
+
+    name: str
+    tree: Tree
+    visits: tuple[Visit, ...]
+    by_nobody: Visit | None
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tree]:
     """The whole corpus, built once."""
-    now = int(time.time())
-    return Corpus(now, build_all(tmp_path_factory.mktemp("corpus"), now))
+    return build_all(tmp_path_factory.mktemp("corpus"), int(time.time()))
 
 
-def readings(tree: Tree) -> Iterator[tuple[str, NodeFacts]]:
-    """The tree's facts through each transport that can read it here, by the transport's name."""
+@pytest.fixture(scope="module", params=NAMES)
+def node(request: pytest.FixtureRequest, corpus: dict[str, Tree]) -> Visited:
+    """One node, visited once through each transport that can read it here."""
+    tree = corpus[request.param]
+    visits: list[Visit] = []
+    by_nobody = None
     in_place = is_readable_in_place(tree)
     if tree.real and not why_no_machines():
-        with machine(tree) as node:
-            for shell, output in answers(script(tree), node).items():
-                yield f"{shell}, real process", told(tree, output)
-            yield "mount, real process", mounted(tree, node.root)
-    elif in_place:
-        for shell, output in answers(script(tree, str(tree.root))).items():
-            yield f"{shell}, static", told(tree, output)
+        with machine(tree) as its:
+            visits += [told(tree, f"{shell}, real process", it) for shell, it in answers(script(tree), its).items()]
+            visits.append(mounted(tree, "mount, real process", its.root))
+            by_nobody = told(tree, "an ordinary user", answer_to_nobody(script(tree), its))
+    elif in_place and not tree.own_mounts:
+        visits += [told(tree, f"{shell}, static", it) for shell, it in answers(script(tree, str(tree.root))).items()]
     if in_place:
-        yield "mount, static", mounted(tree, str(tree.root))
+        visits.append(mounted(tree, "mount, static", str(tree.root)))
+    return Visited(request.param, tree, tuple(visits), by_nobody)
 
 
 def script(tree: Tree, root: str = "") -> str:
@@ -72,16 +89,17 @@ def script(tree: Tree, root: str = "") -> str:
     return node_script(Paths(), flags=tuple(tree.earlier.flags.items()), root=root)
 
 
-def told(tree: Tree, output: bytes) -> NodeFacts:
+def told(tree: Tree, way: str, output: bytes) -> Visit:
     """A script's answer, by a clock that is as far behind the node's as the scenario says."""
     moment = time.time() - tree.clock
-    return answer.parse(output, Paths(), moment, moment)
+    return Visit(way, output, answer.parse(output, Paths(), moment, moment))
 
 
-def mounted(tree: Tree, root: str) -> NodeFacts:
+def mounted(tree: Tree, way: str, root: str) -> Visit:
     """What the local reader sees below a root."""
     transport = LocalTransport(sleep=lambda _: None)
-    return transport.read(Node(tree.name, LocalAccess(root), Paths()), tuple(tree.earlier.flags.items()))
+    facts = transport.read(Node(tree.name, LocalAccess(root), Paths()), tuple(tree.earlier.flags.items()))
+    return Visit(way, b"", facts)
 
 
 def remembered(tree: Tree) -> Memory:
@@ -134,15 +152,55 @@ def state(reading: Reading | None, facts: NodeFacts) -> State:
     return rotation.state(reading, facts.taken, Pace())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_whole_verdict(name: str, corpus: Corpus) -> None:
+def test_the_whole_verdict(node: Visited) -> None:
     """State, cause, findings, restart and whose node it is: the same through every transport, and as expected."""
-    tree = corpus.trees[name]
-    memory = remembered(tree)
-    seen = {way: verdict(facts, memory) for way, facts in readings(tree) if not (tree.clock and "mount" in way)}
+    memory = remembered(node.tree)
+    clocked = [visit for visit in node.visits if not (node.tree.clock and visit.facts.clock is None)]
+    seen = {visit.way: verdict(visit.facts, memory) for visit in clocked}
     if not seen:
         pytest.skip(why_no_machines())
-    assert seen == dict.fromkeys(seen, WANTED[name])
+    assert seen == dict.fromkeys(seen, WANTED[node.name])
+
+
+def test_no_secret_leaves(node: Visited) -> None:
+    """No token, password, key or command-line secret is in an answer, in facts or in a verdict."""
+    secrets = secrets_of(node.tree)
+    for visit in (*node.visits, *filter(None, [node.by_nobody])):
+        told_of_it = (repr(visit.facts), repr(assess(visit.facts, Rotation.KUBELET, remembered(node.tree))))
+        everything = visit.output.decode("ascii") + "".join(told_of_it)
+        assert [secret for secret in secrets if secret in everything] == [], visit.way
+
+
+def test_nothing_looks_healthy_for_want_of_permission(node: Visited) -> None:
+    """An ordinary user's visit accuses nobody whom root's does not, and clears nobody whom root's does not."""
+    if node.by_nobody is None:
+        pytest.skip(why_no_machines() or "read in place, where everything is of one owner")
+    memory = remembered(node.tree)
+    theirs, wanted = verdict(node.by_nobody.facts, memory), WANTED[node.name]
+    state, restart, findings = theirs["state"], theirs["restart"], theirs["findings"]
+    assert isinstance(state, dict)
+    assert isinstance(restart, dict)
+    assert isinstance(findings, dict)
+    assert isinstance(wanted["state"], dict)
+    assert isinstance(wanted["restart"], dict)
+    assert isinstance(wanted["findings"], dict)
+    assert state["client"] in ("unknown", wanted["state"]["client"])
+    assert restart["safe"] in (None, wanted["restart"]["safe"])
+    assert set(findings) <= set(wanted["findings"])
+    assert assess(node.by_nobody.facts, Rotation.KUBELET, memory).unseen
+
+
+def secrets_of(tree: Tree) -> set[str]:
+    """The canary, each line of each private key, and each piece of a key that a kubeconfig embeds."""
+    found = {CANARY}
+    for path in tree.root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            text = path.read_text("ascii", "replace")
+            found |= {line for key in _KEY.findall(text) for line in key.split()}
+            for data in _KEY_DATA.findall(text):
+                found |= {data[at : at + 64] for at in range(0, len(data), 64)}
+                found |= {line for key in _KEY.findall(base64.b64decode(data).decode()) for line in key.split()}
+    return {secret for secret in found if len(secret) > 16}
 
 
 def test_every_scenario_has_its_verdict() -> None:
@@ -177,9 +235,9 @@ def test_every_reason_decides_some_restart() -> None:
     assert {str(reason) for reason in RestartReason} - given == elsewhere
 
 
-def test_the_corpus_describes_itself(corpus: Corpus) -> None:
+def test_the_corpus_describes_itself(corpus: dict[str, Tree]) -> None:
     """Each scenario says in words what happened, and its tree has the process that its data name."""
-    for name, tree in corpus.trees.items():
+    for name, tree in corpus.items():
         assert scenarios()[name].text.endswith("."), name
         comms = {path.read_text().strip() for path in (tree.root / "proc").glob("[0-9]*/comm")}
         assert comms == {"systemd", *(process.name for process in tree.processes)}, name

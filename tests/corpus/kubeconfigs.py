@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.corpus import kubeconfig as words
 from tests.corpus.kubeadm import flags, worker
 from tests.corpus.scenario import scenario
-from tests.corpus.tree import CURRENT, JOINED, LIFE, PKI, YEAR, Tree
+from tests.corpus.tree import CANARY, CURRENT, JOINED, KUBELET_CONF, LIFE, PKI, YEAR, Tree
 
 DROP_INS = "/etc/kubernetes/kubelet.conf.d"
 
@@ -172,6 +172,22 @@ def name_overridden(tree: Tree) -> None:
     worker(tree)
     tree.flags["hostname-override"] = "worker-1"
     tree.name = "vm-0815"
+
+
+@scenario
+def secrets_everywhere(tree: Tree) -> None:
+    """A healthy node whose kubelet.conf and command line hold secrets wherever somebody may have put them."""
+    worker(tree)
+    tree.flags |= {"token": CANARY, "azure-secret": CANARY, "node-labels": f"a=b,secret={CANARY}"}
+    link = words.by_file(CURRENT)
+    others = (words.by_token(CANARY), words.by_password("admin", CANARY), words.by_plugin("c", CANARY, secret=CANARY))
+    provider = words.User(("auth-provider:", "  config:", f"    id-token: {CANARY}", "  name: oidc"))
+    text = words.kubeconfig(words.kubeadm(tree.name), tree.ca_data, link, f"https://kubelet:{CANARY}@10.20.0.10:6443")
+    more = ""
+    for number, user in enumerate((*others, provider, words.by_data(tree.issued(0.2)))):
+        lines = "".join(f"    {line}\n" for line in user.lines)
+        more += f"- name: other-{number} # {CANARY}\n  user:\n{lines}"
+    tree.write(KUBELET_CONF, f"# {CANARY}\n{text}{more}", 0o600)
 
 
 # Whether rotation is on.
