@@ -124,16 +124,24 @@ def other_file_named_and_expired(tree: Tree) -> None:
 
 @scenario
 def store_elsewhere(tree: Tree) -> None:
-    """10, k0s#675: the kubelet rotates below its root-dir, kubelet.conf names the old folder's link."""
+    """10, k0s#675: the kubelet rotates in the folder of its flag, kubelet.conf names the old folder's link."""
     data, pki = "/var/lib/k0s", "/var/lib/k0s/kubelet/pki"
     tree.rotated(folder=pki)
     tree.rotated(0.9, times=1)
     tree.serving_self_signed(certificate=f"{pki}/kubelet.crt")
     tree.kubelet = f"{data}/bin/kubelet"
     config, kubeconfig = f"{data}/kubelet-config.yaml", f"{data}/kubelet.conf"
-    tree.flags = {"root-dir": f"{data}/kubelet", "config": config, "kubeconfig": kubeconfig}
+    tree.flags = {"cert-dir": pki, "root-dir": f"{data}/kubelet", "config": config, "kubeconfig": kubeconfig}
     tree.kubeconfig(words.by_file(CURRENT), kubeconfig)
     tree.config(config, f"{data}/pki/ca.crt", rotateCertificates=True)
+
+
+@scenario
+def root_dir_moved(tree: Tree) -> None:
+    """The neighbour: --root-dir alone does not move the certificates, whose folder is /var/lib/kubelet/pki."""
+    worker(tree)
+    tree.flags["root-dir"] = "/data/kubelet"
+    tree.path("/data/kubelet").mkdir(parents=True)
 
 
 @scenario
@@ -157,6 +165,15 @@ def name_changed(tree: Tree) -> None:
     """14: the host has another name than its certificate."""
     worker(tree)
     tree.name = "worker-1-new"
+    tree.real = False
+
+
+@scenario
+def name_changed_a_minute_ago(tree: Tree) -> None:
+    """The neighbour: a kubelet that has only just started asks for a certificate of the new name."""
+    worker(tree)
+    tree.name = "worker-1-new"
+    tree.kubelet_age = 60
 
 
 @scenario
