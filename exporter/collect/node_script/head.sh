@@ -23,7 +23,7 @@ TZ=UTC0
 export PATH LC_ALL TZ
 umask 077
 # bash alone reads a script from a pipe byte by byte, which takes it longer than all the rest: it gets that at once
-case $- in *s*) command -v shopt >/dev/null && eval "$(cat)" && exit ;; esac
+case $- in *s*) command -v shopt >/dev/null && command -v cat >/dev/null && eval "$(cat)" && exit ;; esac
 VERSION=1.2
 LARGEST_ANSWER=63000
 LARGEST_FILE=262144
