@@ -69,7 +69,7 @@ TABLE = (
     Row(Cause.KUBECONFIG_LEGACY_PAIR, CRITICAL, kubeconfig.legacy_pair_ended, kubelet.point_at_link),
     Row(Cause.KUBECONFIG_OTHER_FILE, CRITICAL, kubeconfig.other_file_ended, kubelet.point_at_link),
     Row(Cause.STORE_ELSEWHERE, CRITICAL, kubeconfig.elsewhere_ended, kubelet.elsewhere),
-    Row(Cause.STORE_LINK_GAP, CRITICAL, link.gap, store.gap, explains=False),
+    Row(Cause.STORE_LINK_GAP, CRITICAL, link.gap_for_good, store.gap, explains=False),
     Row(Cause.STORE_LINK_MISSING, CRITICAL, link.missing, store.unlinked, explains=False),
     Row(Cause.STORE_LINK_DANGLING, CRITICAL, link.dangling, store.unlinked, explains=False),
     Row(Cause.STORE_TARGET_BROKEN, CRITICAL, link.target_broken, steps.relink, explains=False),
@@ -85,7 +85,9 @@ TABLE = (
     Row(Cause.KUBECONFIG_LEGACY_PAIR, WARNING, kubeconfig.legacy_pair, kubelet.point_at_link, explains=False),
     Row(Cause.KUBECONFIG_OTHER_FILE, WARNING, kubeconfig.other_file, kubelet.point_at_link, explains=False),
     Row(Cause.STORE_ELSEWHERE, WARNING, kubeconfig.elsewhere, kubelet.elsewhere, explains=False),
+    Row(Cause.KUBECONFIG_BROKEN, WARNING, bootstrap.broken_with_bootstrap, cluster.restart, explains=False),
     # The link.
+    Row(Cause.STORE_LINK_GAP, WARNING, link.gap, store.gap, explains=False),
     Row(Cause.STORE_LINK_REGULAR_FILE, CRITICAL, link.regular_file, store.regular_file),
     Row(Cause.STORE_UPDATED_LEFTOVER, CRITICAL, link.updated_leftover, store.updated),
     # Dates and clocks.
@@ -99,7 +101,7 @@ TABLE = (
     # Names and issuers.
     Row(Cause.NODE_NAME_DIFFERS, WARNING, names.node_name_differs, cluster.name),
     Row(Cause.CA_EXPIRED, CRITICAL, issuers.ca_expired, cluster.authority),
-    Row(Cause.ISSUER_NOT_TRUSTED, WARNING, issuers.issuer_not_trusted, cluster.trust),
+    Row(Cause.ISSUER_NOT_TRUSTED, CRITICAL, issuers.issuer_not_trusted, cluster.trust),
     Row(Cause.CA_CAPS_LEAF, WARNING, issuers.ca_caps_leaf, cluster.authority, explains=False),
     # The past.
     Row(Cause.STORE_WENT_BACK, WARNING, history.went_back, cluster.went_back, explains=False),
@@ -124,9 +126,8 @@ TABLE = (
     Row(Cause.API_UNREACHABLE, CRITICAL, rotation.api_unreachable, cluster.server),
     Row(Cause.ROTATION_NOT_SIGNED, CRITICAL, rotation.not_signed, cluster.requests, is_rest=True),
     # The serving side.
-    Row(Cause.SERVING_TLS_INCOMPLETE, CRITICAL, serving.tls_incomplete, cluster.serving_pair, explains=False),
-    Row(Cause.SERVING_NEVER_ISSUED, CRITICAL, serving.never_issued, cluster.serving_requests, explains=False),
-    Row(Cause.SERVING_NOT_RENEWED, CRITICAL, serving.not_renewed_ended, cluster.serving_requests, explains=False),
+    Row(Cause.SERVING_TLS_INCOMPLETE, WARNING, serving.tls_incomplete, cluster.serving_pair, explains=False),
+    Row(Cause.SERVING_NEVER_ISSUED, WARNING, serving.never_issued, cluster.serving_requests, explains=False),
     Row(Cause.SERVING_NOT_RENEWED, WARNING, serving.not_renewed, cluster.serving_requests, explains=False),
     Row(Cause.SERVING_EXPIRED, WARNING, serving.expired, cluster.serving_file, explains=False),
     Row(Cause.SERVING_SELF_SIGNED_ENDING, WARNING, serving.self_signed_ending, cluster.self_signed, explains=False),

@@ -50,6 +50,7 @@ def given_with(tree: Tree) -> dict[str, object]:
         "service": asdict(tree.service) if tree.service else None,
         "read_only": tree.read_only,
         "full": tree.full,
+        "tmpfs": tree.tmpfs,
         "clock_ahead": tree.clock,
         "earlier": {
             "starts": [None if age is None else now - age for age in earlier.starts],

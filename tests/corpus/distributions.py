@@ -194,3 +194,17 @@ def k0s(tree: Tree) -> None:
     tree.serving_self_signed(certificate=f"{pki}/kubelet.crt")
     tree.kubeconfig(words.by_file(f"{pki}/kubelet-client-current.pem"), f"{data}/kubelet.conf")
     tree.config(f"{data}/kubelet-config.yaml", f"{data}/pki/ca.crt", rotateCertificates=True)
+
+
+@scenario
+def container_with_files_of_its_own(tree: Tree) -> None:
+    """A kubelet in a container whose /etc/kubernetes and /var/lib/kubelet are no folders of the host."""
+    tree.own_mounts = tree.within = "/var/lib/machines/kubelet"
+    worker(tree)
+
+
+@scenario
+def container_with_an_old_store_on_the_host(tree: Tree) -> None:
+    """The same, and the host has a store and a kubelet.conf of its own from earlier days: nobody uses them."""
+    worker(tree, share=1.5)
+    container_with_files_of_its_own(tree)

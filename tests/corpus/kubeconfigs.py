@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.corpus import kubeconfig as words
 from tests.corpus.kubeadm import flags, worker
 from tests.corpus.scenario import scenario
-from tests.corpus.tree import CURRENT, JOINED, LIFE, PKI, YEAR, Tree
+from tests.corpus.tree import CANARY, CURRENT, JOINED, KUBELET_CONF, LIFE, PKI, YEAR, Tree
 
 DROP_INS = "/etc/kubernetes/kubelet.conf.d"
 
@@ -100,18 +100,48 @@ def legacy_pair_beside_the_store(tree: Tree) -> None:
     legacy(tree, 1.5)
 
 
+def other_file(tree: Tree, share: float) -> None:
+    """kubelet.conf names a pair that somebody put into /etc/kubernetes/pki."""
+    pair, folder = tree.issued(share, YEAR), "/etc/kubernetes/pki"
+    tree.write(f"{folder}/kubelet-client.pem", pair.certificate)
+    tree.write(f"{folder}/kubelet-client-key.pem", pair.key, 0o600)
+    tree.kubeconfig(words.by_file(f"{folder}/kubelet-client.pem", f"{folder}/kubelet-client-key.pem"))
+
+
+@scenario
+def other_file_named(tree: Tree) -> None:
+    """9: kubelet.conf names a file of somebody's own, and rotation is on."""
+    worker(tree)
+    other_file(tree, JOINED / YEAR)
+
+
+@scenario
+def other_file_named_and_expired(tree: Tree) -> None:
+    """9: its certificate has ended."""
+    worker(tree)
+    other_file(tree, 1.01)
+
+
 @scenario
 def store_elsewhere(tree: Tree) -> None:
-    """10, k0s#675: the kubelet rotates below its root-dir, kubelet.conf names the old folder's link."""
+    """10, k0s#675: the kubelet rotates in the folder of its flag, kubelet.conf names the old folder's link."""
     data, pki = "/var/lib/k0s", "/var/lib/k0s/kubelet/pki"
     tree.rotated(folder=pki)
     tree.rotated(0.9, times=1)
     tree.serving_self_signed(certificate=f"{pki}/kubelet.crt")
     tree.kubelet = f"{data}/bin/kubelet"
     config, kubeconfig = f"{data}/kubelet-config.yaml", f"{data}/kubelet.conf"
-    tree.flags = {"root-dir": f"{data}/kubelet", "config": config, "kubeconfig": kubeconfig}
+    tree.flags = {"cert-dir": pki, "root-dir": f"{data}/kubelet", "config": config, "kubeconfig": kubeconfig}
     tree.kubeconfig(words.by_file(CURRENT), kubeconfig)
     tree.config(config, f"{data}/pki/ca.crt", rotateCertificates=True)
+
+
+@scenario
+def root_dir_moved(tree: Tree) -> None:
+    """The neighbour: --root-dir alone does not move the certificates, whose folder is /var/lib/kubelet/pki."""
+    worker(tree)
+    tree.flags["root-dir"] = "/data/kubelet"
+    tree.path("/data/kubelet").mkdir(parents=True)
 
 
 @scenario
@@ -127,7 +157,7 @@ def store_on_tmpfs(tree: Tree) -> None:
     tree.serving_self_signed(certificate=f"{folder}/kubelet.crt")
     tree.kubeconfig(words.by_file(f"{folder}/kubelet-client-current.pem"))
     tree.config(rotateCertificates=True)
-    tree.real = False  # the mount is told in the tree's own mountinfo
+    tree.tmpfs.append("/run")
 
 
 @scenario
@@ -135,6 +165,15 @@ def name_changed(tree: Tree) -> None:
     """14: the host has another name than its certificate."""
     worker(tree)
     tree.name = "worker-1-new"
+    tree.real = False
+
+
+@scenario
+def name_changed_a_minute_ago(tree: Tree) -> None:
+    """The neighbour: a kubelet that has only just started asks for a certificate of the new name."""
+    worker(tree)
+    tree.name = "worker-1-new"
+    tree.kubelet_age = 60
 
 
 @scenario
@@ -150,6 +189,22 @@ def name_overridden(tree: Tree) -> None:
     worker(tree)
     tree.flags["hostname-override"] = "worker-1"
     tree.name = "vm-0815"
+
+
+@scenario
+def secrets_everywhere(tree: Tree) -> None:
+    """A healthy node whose kubelet.conf and command line hold secrets wherever somebody may have put them."""
+    worker(tree)
+    tree.flags |= {"token": CANARY, "azure-secret": CANARY, "node-labels": f"a=b,secret={CANARY}"}
+    link = words.by_file(CURRENT)
+    others = (words.by_token(CANARY), words.by_password("admin", CANARY), words.by_plugin("c", CANARY, secret=CANARY))
+    provider = words.User(("auth-provider:", "  config:", f"    id-token: {CANARY}", "  name: oidc"))
+    text = words.kubeconfig(words.kubeadm(tree.name), tree.ca_data, link, f"https://kubelet:{CANARY}@10.20.0.10:6443")
+    more = ""
+    for number, user in enumerate((*others, provider, words.by_data(tree.issued(0.2)))):
+        lines = "".join(f"    {line}\n" for line in user.lines)
+        more += f"- name: other-{number} # {CANARY}\n  user:\n{lines}"
+    tree.write(KUBELET_CONF, f"# {CANARY}\n{text}{more}", 0o600)
 
 
 # Whether rotation is on.

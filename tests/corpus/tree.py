@@ -62,7 +62,8 @@ class Tree:
 
     ``flags`` are those of the kubelet; ``kubelet_age`` None means that none runs. ``real`` says whether a reader may
     meet a process that has only just started in its place. ``read_only`` are paths that are to be mounted so, ``full``
-    folders of a file system without room. ``clock`` is how far the node's clock is ahead of the reader's, in seconds.
+    folders of a file system without room, ``tmpfs`` folders in memory. ``clock`` is how far the node's clock is ahead
+    of the reader's, in seconds.
     """
 
     def __init__(self, root: Path, now: int) -> None:
@@ -76,6 +77,7 @@ class Tree:
         self.kubelet = "/usr/bin/kubelet"
         self.kubelet_age: float | None = 20 * DAY
         self.own_mounts: str | None = None  # where the root of the kubelet's own mount namespace lies
+        self.within = ""  # below it, where files are written that the kubelet alone sees
         self.zone: str | None = None
         self.processes: list[Process] = []
         self.machine = Machine()
@@ -84,13 +86,14 @@ class Tree:
         self.real = True
         self.read_only: list[str] = []
         self.full: list[str] = []
+        self.tmpfs: list[str] = []
         self.clock = 0.0
 
     # Files.
 
     def path(self, node_path: str) -> Path:
         """Where a path of the node lies here."""
-        return self.root / node_path.lstrip("/")
+        return self.root / self.within.lstrip("/") / node_path.lstrip("/")
 
     def write(self, node_path: str, content: str | bytes, mode: int = 0o644, age: float = JOINED) -> Path:
         """A regular file, in place of whatever was there."""
@@ -125,7 +128,7 @@ class Tree:
 
     def store(self, folder: str = PKI, prefix: str = "kubelet-client") -> FileStore:
         """The kubelet's store, opened as the kubelet opens it."""
-        return FileStore(self.path(folder), prefix, self.root)
+        return FileStore(self.path(folder), prefix, self.path("/"))
 
     def issued(self, share: float, life: float = LIFE, authority: Authority | None = None) -> Pair:
         """A client certificate of this node of whose life ``share`` is over."""
@@ -199,6 +202,7 @@ class Tree:
 
     def finish(self) -> None:
         """The process, /proc and the machine's names."""
+        self.within = ""
         if self.kubelet_age is not None:
             self.processes.insert(0, self._process(self.kubelet_age))
         self.write("/etc/hostname", f"{self.name}\n")

@@ -153,7 +153,8 @@ tell_mount() {
         set -- $line
         IFS=$NL
         [ $# -gt 6 ] || continue
-        case $STORE/ in "${5%/}"/*) ;; *) continue ;; esac
+        mount=${5%/} # a word of its own: in bash an empty "${5%/}" in a pattern matches nothing
+        case $STORE/ in "$mount"/*) ;; *) continue ;; esac
         [ "${#5}" -ge "${#longest}" ] || continue
         longest=$5
         line=${line#* - }

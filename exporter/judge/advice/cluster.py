@@ -193,6 +193,8 @@ def serving_pair(case: Case) -> tuple[Step, ...]:
 
 def serving_file(case: Case) -> tuple[Step, ...]:
     """The self-signed pair is made anew, any other is somebody else's to renew."""
+    if case.serving and case.serving.managed:
+        return serving_requests(case)
     path = case.facts.serving.path if case.facts.serving else ""
     if posixpath.basename(path) == "kubelet.crt" and not case.kubelet.tls_cert_file:
         return self_signed(case)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import posixpath
 from shlex import quote
 
-from exporter.config.settings import CLIENT_UPDATED
-from exporter.judge.advice import steps
+from exporter.config.settings import CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED
+from exporter.judge.advice import cluster, steps
 from exporter.judge.case import Case
 from exporter.judge.certificate import leaf
+from exporter.judge.store import entry
 from exporter.model.files import Condition, KeyBlock
 from exporter.model.finding import Step
 
 
 def regular_file(case: Case) -> tuple[Step, ...]:
     """The newest good pair gets the link: a dated one, or what stands in the link's place."""
+    if case.facts.client.link is not None:
+        return _aside_of_serving(case, SERVER_CURRENT)
     here, path, target = leaf(case.facts.client), steps.link(case), steps.good_file(case)
     dated = next((leaf(file) for file in case.facts.store.newest if file.path == target), None)
     is_whole = case.facts.client.key not in (KeyBlock.NONE, KeyBlock.CUT)
@@ -32,11 +35,19 @@ def regular_file(case: Case) -> tuple[Step, ...]:
 
 def updated(case: Case) -> tuple[Step, ...]:
     """Out of the way; a kubelet that waits for its next try then succeeds by itself."""
+    if entry(case.facts.store, CLIENT_UPDATED) is None:
+        return _aside_of_serving(case, SERVER_UPDATED)
     path = posixpath.join(case.facts.store.path, CLIENT_UPDATED)
     aside = steps.set_aside(path)
     if case.facts.client.condition is Condition.MISSING:
         return (aside, *steps.relink(case))
     return (Step(aside.command, "out of the kubelet's way; its next try, half a minute later, goes through"),)
+
+
+def _aside_of_serving(case: Case, name: str) -> tuple[Step, ...]:
+    """In the serving store: what is asked for anew costs an approval and nothing else."""
+    aside = steps.set_aside(posixpath.join(case.facts.store.path, name))
+    return (aside, steps.restart(case), *cluster.serving_requests(case))
 
 
 def gap(case: Case) -> tuple[Step, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from exporter.judge.case import UNSEEN, Answer, Case, Unseen
+from exporter.judge.causes.names import SIGNED_BY
 from exporter.judge.causes.wording import when
 from exporter.judge.certificate import bundle, leaf
-from exporter.model.assessment import Certificate
-from exporter.model.files import Condition, KeyBlock, PemFile
-from exporter.model.kubelet import Credential, Distribution
+from exporter.model.files import KeyBlock, PemFile
+from exporter.model.kubelet import Distribution
 from exporter.model.kubelet_files import DocumentCondition, Kubeconfig
 
 _UNLOADABLE = {
@@ -15,41 +15,89 @@ _UNLOADABLE = {
     DocumentCondition.EMPTY: "is empty",
     DocumentCondition.MISSING: "is not there",
 }
+_LOST = (DocumentCondition.DENIED, DocumentCondition.OUTSIDE_ROOT, DocumentCondition.UNREADABLE)
 
 
 def broken(case: Case) -> Answer:
-    """6, and no number: a kubelet.conf that does not load, and no bootstrap kubeconfig that would replace it.
+    """6, and no number: a kubelet.conf that does not load, and no bootstrap kubeconfig that would replace it."""
+    return _broken(case, "the kubelet ends at its next start", has_way=False)
 
-    Whether it has a good one is read off the file alone; a token in it may still be refused.
+
+def broken_with_bootstrap(case: Case) -> Answer:
+    """No number: the same with a bootstrap kubeconfig: the next start writes kubelet.conf anew, if its token is good.
+
+    A kubelet that is bootstrapping for the first time has none yet, for as long as a signature may take.
     """
-    kubeconfig, kubelet = case.facts.kubeconfig, case.kubelet
-    if kubelet.flags_known and kubelet.kubeconfig is None:
+    age = case.process_age()
+    if age is None or age <= SIGNED_BY:
+        return UNSEEN if age is None else None
+    return _broken(case, "the kubelet's next start has to bootstrap anew", has_way=True)
+
+
+def _broken(case: Case, then: str, *, has_way: bool) -> Answer:
+    if case.kubelet.flags_known and case.kubelet.kubeconfig is None:
         return None
-    if kubeconfig is None or not (kubeconfig.document.condition.is_seen or _is_intricate(kubeconfig)):
-        return UNSEEN
-    path = kubeconfig.document.path
-    why = _UNLOADABLE.get(kubeconfig.document.condition) or _misses(kubeconfig)
-    if why is None or isinstance(why, Unseen):
-        return why
-    way = has_bootstrap(case)
-    return f"{path} {why}: the kubelet ends at its next start" if way is False else (UNSEEN if way is UNSEEN else None)
+    why, way = unloadable(case), has_bootstrap(case)
+    if why is None or way is not has_way:
+        return UNSEEN if why is not None and UNSEEN in (why, way) else None
+    return why if isinstance(why, Unseen) else f"{why}: {then}"
 
 
 def file_missing(case: Case) -> Answer:
-    """6: the certificate that lets the kubelet in has ended, and there is nothing to bootstrap with (k/k#99645,
-    website#42944). A joined kubeadm node has no bootstrap file and needs none while its certificate is good.
+    """6: the next start has to bootstrap and the bootstrap kubeconfig is gone (k/k#99645, website#42944).
+
+    kubeadm removes it after the join; while kubelet.conf has a good certificate nobody needs it.
     """
-    certificate = _of_the_link(case)
-    if certificate is None or isinstance(certificate, Unseen):
-        return certificate
-    if not case.has_ended(certificate):
+    why, missing = _must_bootstrap(case), _is_bootstrap_missing(case)
+    if why is None or missing is not True:
+        return UNSEEN if why is not None and missing is not False and UNSEEN in (why, missing) else None
+    path = case.kubelet.bootstrap or "a bootstrap kubeconfig"
+    then = f"the kubelet's next start has to bootstrap, and {path} is not there: it ends at once"
+    return why if isinstance(why, Unseen) else f"{why}, so {then}"
+
+
+def unloadable(case: Case) -> str | Unseen | None:
+    """Why kubelet.conf does not load; the store's link is told by the causes about the store."""
+    kubeconfig = case.facts.kubeconfig
+    if kubeconfig is None or kubeconfig.document.condition in _LOST:
+        return UNSEEN
+    why = _UNLOADABLE.get(kubeconfig.document.condition) or _misses(kubeconfig)
+    return f"{kubeconfig.document.path} {why}" if isinstance(why, str) else why
+
+
+def _must_bootstrap(case: Case) -> str | Unseen | None:
+    """Why a kubelet with the bootstrap flag would bootstrap (isClientConfigStillValid in bootstrap.go).
+
+    Any certificate in the file counts, its dates alone, by the node's clock; here by both.
+    """
+    if case.kubelet.distribution.renews_itself or (case.kubelet.flags_known and case.kubelet.kubeconfig is None):
         return None
-    way = has_bootstrap(case)
-    if way is not False:
-        return UNSEEN if way is UNSEEN else None
-    end, path = when(certificate.not_after, case.facts.taken), case.kubelet.bootstrap
-    file = f"{path} is not there or does not load" if path else "no bootstrap kubeconfig is there"
-    return f"the client certificate ended on {end} and {file}: no start of the kubelet can bring a new certificate"
+    why, kubeconfig = unloadable(case), case.facts.kubeconfig
+    if why is not None or kubeconfig is None or not kubeconfig.is_read:
+        return why
+    path, file = kubeconfig.document.path, kubeconfig.certificate
+    if file is None:
+        return f"{path} holds no client certificate"
+    if not file.condition.is_seen:
+        return UNSEEN
+    if file.condition.is_absent:
+        return f"{path} names {file.path}, which is not there"
+    ended = [certificate for certificate in bundle(file) if case.has_ended(certificate)]
+    if not ended:
+        return None
+    end = when(ended[0].not_after, case.facts.taken)
+    return f"the certificate that {path} {'embeds' if file.is_embedded else 'names'} ended on {end}"
+
+
+def _is_bootstrap_missing(case: Case) -> bool | Unseen:
+    """Whether the flag is set and its file is not there."""
+    if case.kubelet.flags_known and case.kubelet.bootstrap is None:
+        return False
+    bootstrap = case.facts.bootstrap
+    if bootstrap is None:
+        return has_bootstrap(case) is False or UNSEEN
+    missing = bootstrap.document.condition is DocumentCondition.MISSING
+    return missing if bootstrap.document.condition not in _LOST else UNSEEN
 
 
 def has_bootstrap(case: Case) -> bool | Unseen:
@@ -66,13 +114,8 @@ def has_bootstrap(case: Case) -> bool | Unseen:
     return bootstrap.document.condition is DocumentCondition.READ
 
 
-def _is_intricate(kubeconfig: Kubeconfig) -> bool:
-    """Perhaps good, but not picked apart: nothing is claimed of it."""
-    return kubeconfig.document.condition in (DocumentCondition.INTRICATE, DocumentCondition.NOT_REGULAR)
-
-
 def _misses(kubeconfig: Kubeconfig) -> str | Unseen | None:
-    """What a kubeconfig that was read lacks; the store's link is told by the causes about the store."""
+    """What a kubeconfig that was read lacks."""
     authority, certificate = kubeconfig.authority, kubeconfig.certificate
     if authority and authority.condition.is_seen and not bundle(authority):
         where = "embeds a CA" if authority.is_embedded else f"names the CA file {authority.path}, which"
@@ -90,16 +133,3 @@ def _lacks(file: PemFile) -> str:
     if file.condition.is_absent:
         return "is not there"
     return "that holds no certificate" if file.is_embedded else "holds no certificate"
-
-
-def _of_the_link(case: Case) -> Certificate | Unseen | None:
-    """The client certificate where kubelet.conf names the store's link."""
-    if case.kubelet.distribution.renews_itself:
-        return None
-    if case.kubelet.credential is Credential.UNKNOWN:
-        return UNSEEN
-    if case.kubelet.credential is not Credential.LINK:
-        return None
-    if case.facts.client.condition is not Condition.READ:
-        return None if case.facts.client.condition.is_seen else UNSEEN
-    return leaf(case.facts.client)

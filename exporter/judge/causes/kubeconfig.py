@@ -7,7 +7,7 @@ import posixpath
 from exporter.config.settings import CLIENT_CURRENT
 from exporter.judge.case import UNSEEN, Answer, Case, Unseen
 from exporter.judge.causes.wording import when
-from exporter.judge.certificate import leaf
+from exporter.judge.certificate import bundle, leaf
 from exporter.model.files import PemFile
 from exporter.model.kubelet import Credential
 
@@ -97,12 +97,12 @@ def _ended(case: Case, credential: Credential) -> Answer:
     path, now = _kubeconfig_path(case), case.facts.taken
     if file.condition.is_absent:
         return f"{path} names {file.path}, which is not there: the kubelet cannot load it at its next start"
-    certificate = leaf(file)
-    if certificate is None or not case.has_ended(certificate):
+    ended = [certificate for certificate in bundle(file) if case.has_ended(certificate)]
+    if not ended:
         return None
-    what = f"embeds a certificate that ended on {when(certificate.not_after, now)}"
+    what = f"embeds a certificate that ended on {when(ended[0].not_after, now)}"
     if not file.is_embedded:
-        what = f"names {file.path}, a certificate that ended on {when(certificate.not_after, now)}"
+        what = f"names {file.path}, a certificate that ended on {when(ended[0].not_after, now)}"
     return f"{path} {what}; {_NEXT}; {_of_the_store(case)}"
 
 

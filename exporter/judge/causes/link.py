@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 
-from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED
+from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED
 from exporter.judge import store
 from exporter.judge.case import UNSEEN, Answer, Case, Unseen
 from exporter.judge.certificate import leaf
@@ -28,28 +28,32 @@ _FATAL = "what runs has its certificate in memory, the next start of the kubelet
 
 def regular_file(case: Case) -> Answer:
     """27: "expected … to be a symlink but it is a file", after the new pair was written (website#28312)."""
-    line = _entry(case, CLIENT_CURRENT)
-    if not isinstance(line, StoreEntry):
-        return line
-    if line.kind is not FileKind.REGULAR:
-        return None
-    path = posixpath.join(case.facts.store.path, CLIENT_CURRENT)
-    return f"{path} is a regular file where the kubelet's store wants a link: every rotation is signed and then lost"
+    what = "is a regular file where the kubelet's store wants a link: every rotation is signed and then lost"
+    return _either(_regular(case, CLIENT_CURRENT, what), _regular_of_serving(case, SERVER_CURRENT, what))
 
 
 def updated_leftover(case: Case) -> Answer:
     """28: the same refusal for ``updated``; the kubelet itself never leaves a regular file there."""
-    line = _entry(case, CLIENT_UPDATED)
-    if not isinstance(line, StoreEntry):
-        return line
-    if line.kind is not FileKind.REGULAR:
-        return None
-    path = posixpath.join(case.facts.store.path, CLIENT_UPDATED)
-    return f"{path} is a regular file where a rotation makes a link: every rotation is signed and then lost"
+    what = "is a regular file where a rotation makes a link: every rotation is signed and then lost"
+    return _either(_regular(case, CLIENT_UPDATED, what), _regular_of_serving(case, SERVER_UPDATED, what))
+
+
+def gap_for_good(case: Case) -> Answer:
+    """35: died between unlink and rename, and no start mends it: without the bootstrap flag kubelet.conf is loaded
+    first, with it the folder must be writable, and rotation on [lab].
+    """
+    answer, kubelet, folder = gap(case), case.kubelet, case.facts.store.folder
+    if not isinstance(answer, str):
+        return answer
+    names_it = kubelet.flags_known and kubelet.bootstrap is None and kubelet.credential is Credential.LINK
+    if names_it or kubelet.rotates is False or (folder and (folder.writable is False or folder.read_only)):
+        return f"{answer}; the kubelet's next start does not mend it"
+    seen = kubelet.flags_known and folder and folder.writable is not None and kubelet.rotates is not None
+    return None if seen and kubelet.credential is not Credential.UNKNOWN else UNSEEN
 
 
 def gap(case: Case) -> Answer:
-    """35: died between unlink and rename. Only a kubelet with the bootstrap flag mends that when it starts."""
+    """35: died between unlink and rename: the next start of a kubelet that bootstraps renames it."""
     line = _entry(case, CLIENT_UPDATED)
     if not isinstance(line, StoreEntry):
         return line
@@ -106,6 +110,29 @@ def target_broken(case: Case) -> Answer:
         why = _half(case) or why
     path = client.link or client.path
     return f"{path} {why}: {_FATAL}" if why else None if client.condition.is_seen else UNSEEN
+
+
+def _regular(case: Case, name: str, what: str) -> Answer:
+    line = _entry(case, name)
+    if not isinstance(line, StoreEntry):
+        return line
+    return f"{posixpath.join(case.facts.store.path, name)} {what}" if line.kind is FileKind.REGULAR else None
+
+
+def _regular_of_serving(case: Case, name: str, what: str) -> Answer:
+    """The serving store follows the same code."""
+    if not case.kubelet.server_tls_bootstrap:
+        return UNSEEN if case.kubelet.server_tls_bootstrap is None and case.facts.config is not None else None
+    if not _is_listed(case):
+        return _without_listing(case)
+    line = store.entry(case.facts.store, name)
+    is_regular = line is not None and line.kind is FileKind.REGULAR
+    return f"{posixpath.join(case.facts.store.path, name)} {what}" if is_regular else None
+
+
+def _either(*answers: Answer) -> Answer:
+    """The first that holds; UNSEEN where none does and one cannot be told."""
+    return next((answer for answer in answers if isinstance(answer, str)), UNSEEN if UNSEEN in answers else None)
 
 
 def _half(case: Case) -> str | None:

@@ -11,7 +11,7 @@ from exporter.model.host import Sight
 from exporter.model.kubelet import Distribution
 
 YEAR = 365 * 86400
-SLACK = 60.0  # seconds between a process's start and what it writes itself at that moment
+SLACK = 300.0  # seconds between a process's start and what it writes itself at that moment
 # rancher/dynamiclistener cert.go: their leaves begin when their CA does, so notBefore tells nothing of a leaf's age.
 _DATED_BY_CA = (Distribution.K3S, Distribution.RKE1, Distribution.RKE2)
 
@@ -44,7 +44,8 @@ def renewal_due(case: Case) -> Answer:
 def restart_needed(case: Case) -> Answer:
     """4: the file was renewed under a process that still has the old one (rancher#21709, #18805).
 
-    k3s and RKE2 write it themselves after their start, so there only a change between two visits tells.
+    A certificate cannot begin after it was written, so one that begins after the start is newer than the process; one
+    that begins with its CA is told by a change between two visits alone.
     """
     certificate, process = _owned(case), case.facts.process
     if not isinstance(certificate, Certificate):
@@ -55,7 +56,7 @@ def restart_needed(case: Case) -> Answer:
     if before and before.certificate.fingerprint != certificate.fingerprint:
         is_older = process.started < (before.node_clock or before.taken)
         return _evidence(case, certificate, process.started) if is_older else None
-    if case.kubelet.distribution not in _DATED_BY_CA and certificate.not_before > process.started + SLACK:
+    if certificate.not_before > process.started + SLACK:
         return _evidence(case, certificate, process.started)
     seen = case.memory.process
     is_same = seen is not None and seen.started is not None and abs(seen.started - process.started) <= SLACK

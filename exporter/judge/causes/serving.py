@@ -52,29 +52,22 @@ def never_issued(case: Case) -> Answer:
     return f"serverTLSBootstrap is true and {path} was never written: the kubelet has no certificate to serve with"
 
 
-def not_renewed_ended(case: Case) -> Answer:
-    """18: the serving certificate has ended, and no new one was approved."""
-    return _not_renewed(case, State.EXPIRED, "ended")
-
-
 def not_renewed(case: Case) -> Answer:
     """18, 19: the serving certificate's rotation is stalled."""
-    return _not_renewed(case, State.STALLED, "ends")
-
-
-def _not_renewed(case: Case, state: State, verb: str) -> Answer:
     if case.serving is None:
-        return UNSEEN if case.serving_state is state else None
-    if not case.serving.managed or case.serving_state is not state:
+        return UNSEEN if case.serving_state is State.STALLED else None
+    if not case.serving.managed or case.serving_state is not State.STALLED:
         return None
     certificate, now = case.serving.certificate, case.facts.taken
     due, end = when(window(certificate).end, now), when(certificate.not_after, now)
-    return f"the serving certificate was due for renewal by {due} and {verb} on {end}"
+    return f"the serving certificate was due for renewal by {due} and ends on {end}; its request is not approved"
 
 
 def self_signed_ending(case: Case) -> Answer:
     """2: kubelet.crt is self-signed for a year and never renewed (k/k#99418, kubeadm#2186)."""
-    certificate = _not_rotated(case)
+    certificate = _served(case)
+    if case.serving and case.serving.managed:
+        return None
     if not isinstance(certificate, Certificate):
         return certificate
     is_own = _THROW_AWAY_CA.search(certificate.issuer) or certificate.is_self_signed
@@ -87,8 +80,8 @@ def self_signed_ending(case: Case) -> Answer:
 
 
 def expired(case: Case) -> Answer:
-    """2: what the kubelet serves with has ended. It starts and serves all the same; who verifies it refuses it."""
-    certificate = _not_rotated(case)
+    """2, 18: what the kubelet serves with has ended. It starts and serves all the same; who verifies it refuses it."""
+    certificate = _served(case)
     if not isinstance(certificate, Certificate):
         return certificate
     if not case.has_ended(certificate):
@@ -114,12 +107,12 @@ def live_differs(case: Case) -> Answer:
     return f"the kubelet's port shows a certificate that ends on {live}, {here} holds one that ends on {end}"
 
 
-def _not_rotated(case: Case) -> Certificate | Unseen | None:
-    """The serving certificate where no rotation renews it."""
+def _served(case: Case) -> Certificate | Unseen | None:
+    """The serving certificate."""
     if case.serving is None:
         seen = case.facts.serving is None or case.facts.serving.condition.is_seen
         return None if seen and case.facts.store.condition is DirectoryCondition.OK else UNSEEN
-    return None if case.serving.managed else case.serving.certificate
+    return case.serving.certificate
 
 
 def _file(case: Case, certificate: Certificate) -> PemFile | None:

@@ -1,7 +1,7 @@
 """The pair that the kubelet must load to serve: half of it, an empty one, or two that do not belong together.
 
 ``cmd/kubelet/app/server.go`` InitializeTLS: with serverTLSBootstrap the store's link, tlsCertFile, kubelet-server.crt,
-the first that is there; else tlsCertFile and tlsPrivateKeyFile; else kubelet.crt and kubelet.key, which it makes itself.
+the first that is there; else tlsCertFile and tlsPrivateKeyFile; else kubelet.crt and kubelet.key, which it makes.
 """
 
 from __future__ import annotations
