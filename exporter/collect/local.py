@@ -13,7 +13,7 @@ import stat
 import time
 from collections.abc import Callable
 
-from exporter.collect import listing
+from exporter.collect import Flags, listing
 from exporter.collect.pem import LARGEST_FILE, PemScanner
 from exporter.collect.rooted import NotRegularError, OutsideRootError, RootedTree
 from exporter.errors import CollectError, Reason
@@ -44,7 +44,7 @@ class LocalTransport:
         self._clock = clock
         self._sleep = sleep
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:  # noqa: ARG002 - the contract's
         """One visit of a mounted root. Raises CollectError where the root itself is not there."""
         if not isinstance(node.access, LocalAccess):
             raise TypeError(f"{node.name} is not read from a mount")
