@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
+from exporter.collect import Flags
 from exporter.collect import answer_documents as documents
 from exporter.collect import answer_files as files
 from exporter.collect import answer_host as host
@@ -20,6 +22,7 @@ from exporter.config.settings import Paths
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
 from exporter.model.files import Condition, PemFile
+from exporter.model.host import Sight
 
 MAJORS_READ = (1,)
 LARGEST_ANSWER = 256 * 1024
@@ -31,8 +34,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_ID = 2**32 - 1
 
 
-def parse(output: bytes, paths: Paths, asked: float, answered: float) -> NodeFacts:
+def parse(output: bytes, paths: Paths, asked: float, answered: float, remembered: Flags = ()) -> NodeFacts:
     """The facts of one answer. ``asked`` and ``answered`` are the exporter's clock around it, epoch seconds.
+
+    ``remembered`` are the kubelet's flags of an earlier visit: its own where this one saw no process.
 
     Raises CollectError; its detail never holds what the node sent.
     """
@@ -45,7 +50,10 @@ def parse(output: bytes, paths: Paths, asked: float, answered: float) -> NodeFac
             _read(line, draft)
         except (ValueError, IndexError, KeyError, OverflowError) as error:
             raise CollectError(Reason.ANSWER_MALFORMED, f"a line beginning {_word(line)}") from error
-    return _facts(draft, version, paths, asked, answered)
+    facts = _facts(draft, version, paths, asked, answered)
+    if facts.process and facts.process.sight is not Sight.SEEN and remembered:
+        return replace(facts, process=replace(facts.process, flags=remembered, remembered=True))
+    return facts
 
 
 def is_whole(output: bytes) -> bool:

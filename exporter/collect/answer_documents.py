@@ -10,7 +10,6 @@ from exporter.collect.answer_draft import DocumentDraft, Draft
 from exporter.collect.outline import DATA, EMPTY, HIDDEN, KEYS, MOST_LINES, OTHER, VALUES, Line
 from exporter.model.kubelet_files import ConfigFile, Document, DocumentCondition, Kubeconfig
 
-ROLES = ("kubeconfig", "bootstrap", "config", "drop_in")
 _MOST_DOCUMENTS = 64
 _WIDEST = 4096  # columns
 _LARGEST_ID = 2**32 - 1
@@ -71,10 +70,12 @@ def kubeconfig_of(draft: Draft, role: str) -> Kubeconfig | None:
 
 
 def config_of(draft: Draft) -> tuple[ConfigFile, ...]:
-    """The configuration, then its drop-ins in their order."""
-    return tuple(
-        kubelet_config.parse(one.document, one.lines, is_drop_in=role == "drop_in")
-        for role in ("config", "drop_in")
-        for one in draft.documents
-        if one.role == role
+    """The configuration, then its drop-ins in the order of Go's filepath.WalkDir, whatever order they were told in."""
+    configs = [one for one in draft.documents if one.role == "config"]
+    drop_ins = sorted(
+        (one for one in draft.documents if one.role == "drop_in"), key=lambda one: one.document.path.split("/")
+    )
+    return (
+        *(kubelet_config.parse(one.document, one.lines) for one in configs),
+        *(kubelet_config.parse(one.document, one.lines, is_drop_in=True) for one in drop_ins),
     )

@@ -1,4 +1,4 @@
-"""The words of an answer: numbers that are bounded, texts that are plain. All else is a ValueError, without the text."""
+"""The words of an answer: bounded numbers and plain texts. All else is a ValueError that does not hold the text."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import stat
 import time
 from collections.abc import Callable
 
-from exporter.collect import listing
+from exporter.collect import Flags, listing
 from exporter.collect.pem import LARGEST_FILE, PemScanner
 from exporter.collect.rooted import NotRegularError, OutsideRootError, RootedTree
 from exporter.errors import CollectError, Reason

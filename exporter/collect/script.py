@@ -7,7 +7,8 @@ import shlex
 from functools import lru_cache
 from importlib import resources
 
-from exporter.config.settings import Paths
+from exporter.config.settings import Paths, Privilege
+from exporter.model.node import Node, SshAccess
 
 # In this order they are one script.
 PARTS = (
@@ -55,6 +56,19 @@ def node_script(
         "FLAGS": "" if installed else "\n".join(f"{name} {value}" for name, value in flags),
     }
     return text[:start] + "\n".join(f"{name}={shlex.quote(value)}" for name, value in baked.items()) + text[end:]
+
+
+def script_for(node: Node, remembered: tuple[tuple[str, str], ...] = ()) -> str:
+    """What runs on a node that is read over SSH: what is sent to it, or what is to be installed there."""
+    return node_script(
+        node.paths, installed_at(node), flags=remembered, compare=node.compare_keys, journal=node.journal
+    )
+
+
+def installed_at(node: Node) -> str | None:
+    """Where the script of a node is installed; None where it is sent."""
+    access = node.access
+    return access.script if isinstance(access, SshAccess) and access.privilege is not Privilege.LOGIN else None
 
 
 @lru_cache(maxsize=1)

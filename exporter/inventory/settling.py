@@ -67,6 +67,8 @@ class Settler:
             paths=paths,
             serving_port=nearest(lambda level: level.serving_handshake, 0) or None,
             rotation=nearest(lambda level: level.rotation, Rotation.KUBELET),
+            compare_keys=nearest(lambda level: level.compare_keys, False),  # noqa: FBT003 - the built-in value
+            journal=nearest(lambda level: level.journal, False),  # noqa: FBT003 - the built-in value
             labels=tuple((label, nearest(lambda level: level.labels.get(label), "")) for label in self.labels),  # noqa: B023 - called at once
             origin=origin,
         )

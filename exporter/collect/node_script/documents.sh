@@ -22,6 +22,8 @@ CONFIGS='/var/lib/kubelet/config.yaml
 /var/lib/k0s/kubelet-config.yaml
 /etc/kubernetes/kubelet.yaml'
 
+CONFIGURATION='\(^\|[ {,]\)"\{0,1\}kind"\{0,1\} *: *["'\'']\{0,1\}KubeletConfiguration'
+
 # What the flags name counts, there or not; without flags the first of the distributions' places that exists.
 queue_documents() {
     documents='' documents_at='' data_count=0
@@ -45,10 +47,10 @@ queue_documents() {
 first_document() { # ROLE PATHS
     for path in $2; do
         locate "$path" || continue
-        [ -e "$at" ] || [ -L "$at" ] || continue
+        [ -e "$at" ] || [ -L "$at" ] || is_denied "$at" || continue
         if [ "$path" = /etc/kubernetes/kubelet.conf ]; then
             kind=kubeconfig
-            [ -f "$at" ] && grep -q '^[ {]*"\{0,1\}kind"\{0,1\}: *"\{0,1\}KubeletConfiguration' "$at" && kind=config
+            [ -f "$at" ] && $patience grep -q "$CONFIGURATION" "$at" && kind=config
             [ "$kind" = "$1" ] || continue
         fi
         queue_document "$1" "$path"
@@ -56,19 +58,47 @@ first_document() { # ROLE PATHS
     done
 }
 
+# The files of a folder that end in .conf, also below folders in it, in the order of Go's filepath.WalkDir. A folder
+# that cannot be walked through, or not to its end, is told in their place.
 queue_drop_ins() { # FOLDER
-    case $1 in /*) locate "$1" || return 0 ;; *) return 0 ;; esac
-    [ -d "$at" ] || return 0
-    drop_ins=0 place=$at
-    set +f
-    for path in "$place"/*.conf; do
-        [ -e "$path" ] || [ -L "$path" ] || continue
+    if [ "${1#/}" = "$1" ] || ! locate "$1" || ! [ -d "$at" ]; then
+        queue_document drop_in "$1"
+        return 0
+    fi
+    [ -r "$at" ] && [ -x "$at" ] || { say "document drop_in denied $1"; return 0; }
+    place=$at drop_ins=0 walked=0 waiting=''
+    entries_of "$place"
+    while [ -n "$waiting" ]; do
+        path=${waiting%%"$NL"*}
+        waiting=${waiting#*"$NL"}
+        if [ -d "$path" ] && ! [ -L "$path" ]; then
+            walked=$((walked + 1))
+            [ "$walked" -le "$MOST_FOLDERS" ] && entries_of "$path"
+            continue
+        fi
         drop_ins=$((drop_ins + 1))
         [ "$drop_ins" -le "$MOST_DROP_INS" ] || break
-        plain "${path##*/}"
-        if [ "$shown" = '?' ]; then queue_document drop_in '?'; else queue_document drop_in "${1%/}/$shown"; fi
+        plain "$path"
+        [ "$shown" = '?' ] || shown=${1%/}${path#"$place"}
+        queue_document drop_in "$shown"
     done
+    [ "$drop_ins" -le "$MOST_DROP_INS" ] && [ "$walked" -le "$MOST_FOLDERS" ] || say "document drop_in too_large $1"
+}
+
+# Puts a folder's folders and .conf files before what waits.
+entries_of() {
+    set +f
+    set -- "$1"/*
     set -f
+    for entry in "$@"; do
+        case $entry in
+        *"$NL"*) entry='?.conf' ;; # no name of ours
+        *.conf) ;;
+        *) [ -d "$entry" ] && ! [ -L "$entry" ] || continue ;;
+        esac
+        found_entries=${found_entries:-}$entry$NL
+    done
+    waiting=${found_entries:-}$waiting found_entries=''
 }
 
 # Sets condition where that shows without reading, and tells the document then.

@@ -73,7 +73,9 @@ outline_pair() {
     elif [ -z "$condition" ]; then
         if [ "$dash" = - ]; then
             value=$rest
-            outline_value && outline_add "$indent" - '' "$text"
+            outline_value || return 0
+            # an outline could not tell nothing from an item whose content follows
+            if [ -n "$text" ]; then outline_add "$indent" - '' "$text"; else condition=intricate; fi
         else # a scalar of several lines; alone, it is no mapping
             condition=intricate
             case $first$rest in n* | [yc][\"\']*) ;; *) condition=broken ;; esac
@@ -208,6 +210,7 @@ outline_add() {
     if [ -z "$4" ]; then
         told=-
     elif [ -z "$told" ]; then
+        case $4 in *\\*) [ -z "$json" ] || condition=intricate ;; esac # an escape that may come to plain text
         plain "$4"
         told=$shown
         case $shown in '?' | -) told=! ;; esac

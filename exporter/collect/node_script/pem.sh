@@ -131,7 +131,7 @@ read_client() {
         looks=$((looks + 1)) before=$link read_at=$at
         locate_name "$CLIENT" || break
         # shellcheck disable=SC3013 # all three shells have -ef
-        [ "$at" -ef "$read_at" ] && break # it still leads to what was read
+        [ -n "$before" ] && [ "$at" -ef "$read_at" ] && break # it still leads to what was read
         look_at_link "$at"
         [ "$link" = "$before" ] && break
         link=$before

@@ -104,7 +104,13 @@ look_at_link() {
 
 # Whether a path that cannot be seen is there behind a closed door; only the C locale's words tell.
 is_denied() {
-    [ -x "${1%/*}/." ] && ! [ -L "$1" ] && return 1 # there is no door
+    door=$1
+    while ! [ -L "$door" ]; do
+        door=${door%/*}
+        [ -d "$door/." ] || continue
+        [ -x "$door/." ] && return 1 # it is open, and what was looked for is not in it
+        break
+    done
     case $($patience ls -Ld "$1" 2>&1) in
     *'Permission denied'*) return 0 ;;
     *) return 1 ;;

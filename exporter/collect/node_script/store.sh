@@ -11,13 +11,12 @@ STORES='/var/lib/kubelet/pki
 /var/snap/microk8s/current/certs
 /etc/origin/node/certificates'
 
-# Where the baked folder is the default, the one that this kubelet uses counts, and its files with it.
+# Where the baked folder is the default, the one that this kubelet uses counts, and its files with it. --root-dir does
+# not move it (kubernetes/kubernetes#53317).
 choose_store() {
     [ "$STORE" = "$DEFAULT_STORE" ] || return 0
     store=$STORE
     if [ -n "$knows_flags" ]; then
-        flag root-dir
-        case $value in /*) store=${value%/}/pki ;; esac
         flag cert-dir
         case $value in /*) store=${value%/} ;; esac
     else
