@@ -24,7 +24,7 @@ from exporter.config.settings import Paths, Rotation
 from exporter.errors import Reason
 from exporter.judge.assess import assess
 from exporter.model.facts import DirectoryCondition, NodeFacts
-from exporter.model.files import Condition, FileKind
+from exporter.model.files import Condition, FileKind, KeyBlock, PemFile
 from exporter.model.node import LocalAccess, Node
 from tests.trees import CASES, CURRENT, NOW, Mint, plain, rotate, unarmour
 
@@ -145,8 +145,29 @@ def by_local(paths: Paths, sleep: Callable[[float], None] = lambda _: None) -> N
 
 
 def bare(facts: NodeFacts) -> NodeFacts:
-    """Facts without what only one reader can know."""
-    return replace(facts, taken=0.0, clock=None, script_version="", uid=None)
+    """Facts without what only one reader can know, or has no eyes for yet."""
+    return replace(
+        facts,
+        taken=0.0,
+        clock=None,
+        script_version="",
+        uid=None,
+        store=replace(facts.store, folder=None, newest=tuple(map(keyless, facts.store.newest))),
+        client=keyless(facts.client),
+        serving=facts.serving and keyless(facts.serving),
+        host=None,
+        process=None,
+        service=None,
+        kubeconfig=None,
+        bootstrap=None,
+        config=None,
+        files=(),
+    )
+
+
+def keyless(file: PemFile) -> PemFile:
+    """A file without what is said of its key."""
+    return replace(file, key=KeyBlock.UNSEEN)
 
 
 def untimed(facts: NodeFacts) -> NodeFacts:

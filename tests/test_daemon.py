@@ -14,6 +14,7 @@ from typing import Any
 import paramiko
 import pytest
 
+from exporter.collect import Flags
 from exporter.collect.local import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.demo.server import DemoServer, Host
@@ -197,7 +198,7 @@ def follow(exporter: Running, node: str, until: Any) -> list[tuple[str, float]]:
 class Surprising:
     """A transport with a mistake in it: the test double of a bug of ours."""
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         raise ZeroDivisionError(node.name)
 
 
@@ -289,7 +290,7 @@ class Recording:
         self.asked: list[str] = []
         self._reason = reason
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         self.asked.append(node.name)
         raise CollectError(self._reason)
 
@@ -301,7 +302,7 @@ class Holding:
         self.let_go = threading.Event()
         self.under_way = 0
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         self.under_way += 1
         self.let_go.wait(20)
         raise CollectError(Reason.CONNECT_TIMEOUT, node.name)
@@ -310,7 +311,7 @@ class Holding:
 class SlowRefusal(Holding):
     """A transport that is refused in the end."""
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         self.under_way += 1
         self.let_go.wait(20)
         raise CollectError(Reason.AUTH_FAILED, node.name)

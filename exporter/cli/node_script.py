@@ -7,11 +7,11 @@ import sys
 
 from exporter.cli.visit import not_a_node
 from exporter.collect.installation import Installation
-from exporter.collect.script import checksum, node_script
+from exporter.collect.script import checksum, node_script, script_for
 from exporter.collect.ssh import identity
 from exporter.config.loading import load
 from exporter.config.schema import Config
-from exporter.config.settings import Paths, Privilege
+from exporter.config.settings import Paths
 from exporter.errors import ConfigurationError, Mistake
 from exporter.inventory.catalogue import Catalogue
 from exporter.model.node import Node, SshAccess
@@ -24,7 +24,7 @@ def command(given: argparse.Namespace) -> int:
         return 0
     config, beside = load(given.config_file)
     node = _chosen(Catalogue(config, beside), given.node)
-    script = node_script(node.paths, _installed(node))
+    script = script_for(node)
     if given.show == "script":
         sys.stdout.write(script)
     elif given.show == "sha256":
@@ -52,12 +52,6 @@ def _chosen(catalogue: Catalogue, name: str) -> Node:
     if name not in nodes:
         raise ConfigurationError(Mistake(name, not_a_node(name, nodes)))
     return nodes[name]
-
-
-def _installed(node: Node) -> str | None:
-    """Where the script of this node is installed; None where it is sent."""
-    access = node.access
-    return access.script if isinstance(access, SshAccess) and access.privilege is not Privilege.LOGIN else None
 
 
 def _installation(config: Config, node: Node, script: str, sources: str) -> Installation:

@@ -8,14 +8,21 @@ material is refused whole, before it is parsed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
-from exporter.collect import pem
+from exporter.collect import Flags
+from exporter.collect import answer_documents as documents
+from exporter.collect import answer_files as files
+from exporter.collect import answer_host as host
+from exporter.collect import answer_words as words
+from exporter.collect.answer_draft import Draft
 from exporter.collect.key_material import holds_key_material
 from exporter.config.settings import Paths
 from exporter.errors import CollectError, Reason
-from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreEntry, StoreFacts
-from exporter.model.files import Condition, FileKind, PemFile
+from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
+from exporter.model.files import Condition, PemFile
+from exporter.model.host import Sight
 
 MAJORS_READ = (1,)
 LARGEST_ANSWER = 256 * 1024
@@ -24,52 +31,29 @@ LONGEST_LINE = 4096
 _MARK = re.compile(r"kubelet-cert-exporter answer (\d{1,4})\.(\d{1,4}) (begin|end)")
 _END = re.compile(rb"^kubelet-cert-exporter answer \d{1,4}\.\d{1,4} end\r?\n", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_BEGIN_BLOCK, _END_BLOCK = pem.BEGIN.decode("ascii"), pem.END.decode("ascii")
-_TYPES = {
-    "-": FileKind.REGULAR,
-    "l": FileKind.LINK,
-    "d": FileKind.DIRECTORY,
-    "p": FileKind.FIFO,
-    "s": FileKind.SOCKET,
-    "c": FileKind.CHARACTER,
-    "b": FileKind.BLOCK,
-}
+_LARGEST_ID = 2**32 - 1
 
 
-@dataclass(slots=True)
-class _Draft:
-    """The answer while its lines are read."""
-
-    paths: dict[str, list[str]] = field(default_factory=dict)
-    time: float | None = None
-    uid: int | None = None
-    script: str = ""
-    directory: DirectoryCondition | None = None
-    counts: dict[str, int] = field(default_factory=dict)
-    entries: list[StoreEntry] = field(default_factory=list)
-    files: list[tuple[str, PemFile]] = field(default_factory=list)
-    block: list[bytes] | None = None
-    spoilt: bool = False  # a block of this file was none: what follows it does not count
-
-    def file(self, role: str) -> PemFile | None:
-        return next((file for its_role, file in self.files if its_role == role), None)
-
-
-def parse(output: bytes, paths: Paths, asked: float, answered: float) -> NodeFacts:
+def parse(output: bytes, paths: Paths, asked: float, answered: float, remembered: Flags = ()) -> NodeFacts:
     """The facts of one answer. ``asked`` and ``answered`` are the exporter's clock around it, epoch seconds.
+
+    ``remembered`` are the kubelet's flags of an earlier visit: its own where this one saw no process.
 
     Raises CollectError; its detail never holds what the node sent.
     """
     if holds_key_material(output):
         raise CollectError(Reason.KEY_MATERIAL, "the answer held a private key and was dropped")
     version, lines = _between_marks(output)
-    draft = _Draft()
+    draft = Draft()
     for line in lines:
         try:
             _read(line, draft)
         except (ValueError, IndexError, KeyError, OverflowError) as error:
             raise CollectError(Reason.ANSWER_MALFORMED, f"a line beginning {_word(line)}") from error
-    return _facts(draft, version, paths, asked, answered)
+    facts = _facts(draft, version, paths, asked, answered)
+    if facts.process and facts.process.sight is not Sight.SEEN and remembered:
+        return replace(facts, process=replace(facts.process, flags=remembered, remembered=True))
+    return facts
 
 
 def is_whole(output: bytes) -> bool:
@@ -101,120 +85,129 @@ def _mark(line: bytes) -> re.Match[str] | None:
     return _MARK.fullmatch(line.rstrip(b"\r").decode("ascii", "replace")) if len(line) < 80 else None
 
 
-def _read(line: str, draft: _Draft) -> None:
-    if draft.block is not None or line == _BEGIN_BLOCK:
-        _read_block(line, draft)
+def _read(line: str, draft: Draft) -> None:
+    if draft.block is not None or line == files.BEGIN_BLOCK:
+        files.read_block(line, draft)
         return
     word, _, rest = line.partition(" ")
-    match word:
-        case "time" | "uid" | "script":
-            _read_fact(word, rest, draft)
-        case "path":
-            role, _, path = rest.partition(" ")
-            draft.paths.setdefault(role, []).append(path)
-        case "directory":
-            draft.directory = DirectoryCondition(rest)
-        case "count":
-            role, number = rest.split(" ")
-            draft.counts[role] = int(number)
-        case "entry":
-            draft.entries.append(_entry(rest))
-        case "file":
-            role, condition, path = rest.split(" ", 2)
-            draft.files.append((role, PemFile(path, Condition(condition))))
-            draft.spoilt = False
-        case "link":
-            role, file = draft.files[-1]
-            draft.files[-1] = role, replace(file, link=rest)
+    if read := _READERS.get(word):
+        read(rest, draft)
 
 
-def _read_fact(word: str, rest: str, draft: _Draft) -> None:
-    """One of the facts that an answer tells once."""
-    if word == "time":
-        draft.time = float(int(rest))
-    elif word == "uid":
-        draft.uid = int(rest)
-    else:
-        draft.script = rest if _SHA256.fullmatch(rest) else ""
+def _read_time(rest: str, draft: Draft) -> None:
+    draft.time = float(words.number(rest))
 
 
-def _read_block(line: str, draft: _Draft) -> None:
-    if draft.block is None:
-        draft.block = []
-    elif line == _END_BLOCK:
-        role, file = draft.files[-1]
-        certificate = pem.decode(draft.block)
-        draft.block = None
-        draft.spoilt = draft.spoilt or certificate is None
-        if certificate is None and not file.certificates:
-            draft.files[-1] = role, replace(file, condition=Condition.MALFORMED)
-        elif certificate is not None and file.condition is Condition.READ and not draft.spoilt:
-            draft.files[-1] = role, replace(file, certificates=(*file.certificates, certificate))
-    else:
-        draft.block.append(line.encode("ascii"))
+def _read_uid(rest: str, draft: Draft) -> None:
+    draft.uid = words.number(rest, _LARGEST_ID)
 
 
-def _entry(rest: str) -> StoreEntry:
-    mode, uid, gid, size, modified, path = rest.split(" ", 5)
-    return StoreEntry(
-        name=path.rpartition("/")[2],
-        kind=_TYPES[mode[0]],
-        mode=_permissions(mode[1:10]),
-        uid=int(uid),
-        gid=int(gid),
-        size=int(size),
-        modified=None if modified == "-" else int(modified),
-    )
+def _read_script(rest: str, draft: Draft) -> None:
+    draft.script = rest if _SHA256.fullmatch(rest) else ""
 
 
-def _permissions(text: str) -> int:
-    """``rwsr-xr-t`` to its bits."""
-    bits = 0
-    for index, letter in enumerate(text):
-        if letter in "rwxst":
-            bits |= 1 << (8 - index)
-        if letter in "sStT":
-            bits |= 1 << (11 - index // 3)
-    return bits
+def _read_path(rest: str, draft: Draft) -> None:
+    role, _, path = rest.partition(" ")
+    draft.paths.setdefault(role, []).append(path)
 
 
-def _facts(draft: _Draft, version: str, paths: Paths, asked: float, answered: float) -> NodeFacts:
-    echoed = {"store": [paths.store], "client": [paths.client], "serving": list(paths.serving)}
+def _read_at(rest: str, draft: Draft) -> None:
+    """``at store DIRECTORY``, where the kubelet's own is another than the configured one."""
+    role, path = rest.split(" ")
+    if role == "store":
+        draft.store = words.plain(path)
+
+
+def _read_directory(rest: str, draft: Draft) -> None:
+    draft.directory = DirectoryCondition(rest)
+
+
+def _read_count(rest: str, draft: Draft) -> None:
+    role, number = rest.split(" ")
+    draft.counts[role] = words.number(number)
+
+
+_READERS: dict[str, Callable[[str, Draft], None]] = {
+    "time": _read_time,
+    "zone": host.read_zone,
+    "uid": _read_uid,
+    "script": _read_script,
+    "host": host.read_host,
+    "process": host.read_process,
+    "service": host.read_service,
+    "path": _read_path,
+    "at": _read_at,
+    "directory": _read_directory,
+    "count": _read_count,
+    "entry": files.read_entry,
+    "folder": files.read_folder,
+    "file": files.read_file,
+    "link": files.read_link,
+    "key": files.read_key,
+    "document": documents.read_document,
+    "stat": documents.read_stat,
+    "writable": documents.read_writable,
+    "line": documents.read_line,
+    "pair": files.read_pair,
+    "journal": host.read_journal,
+}
+
+
+def _facts(draft: Draft, version: str, paths: Paths, asked: float, answered: float) -> NodeFacts:
     client = draft.file("client")
     if draft.directory is None or draft.time is None or client is None or draft.block is not None:
         raise CollectError(Reason.ANSWER_MALFORMED, "a line that every answer has is missing")
-    if any(draft.paths.get(role) != wanted for role, wanted in echoed.items()):
-        raise CollectError(
-            Reason.ANSWER_OTHER_PATHS, "the installed script reads other paths than the configuration names"
-        )
+    _check_paths(draft, paths)
     if any(file.condition is Condition.READ and not file.certificates for _, file in draft.files):
         raise CollectError(Reason.ANSWER_MALFORMED, "a file that was read, without its certificate")
-    store = StoreFacts(
-        path=paths.store,
-        condition=draft.directory,
-        entries=tuple(draft.entries),
-        dated_client=draft.counts.get("client", 0),
-        dated_server=draft.counts.get("server", 0),
-        hidden=draft.counts.get("hidden", 0),
-        newest=tuple(file for role, file in draft.files if role == "dated"),
-    )
+    told_more = draft.process is not None  # every answer from 1.2 on
     return NodeFacts(
         taken=asked,
-        store=store,
+        store=_store(draft, draft.directory, paths),
         client=client,
         serving=draft.file("serving"),
         clock=NodeClock(draft.time, asked, answered),
         script_version=version,
         script_sha256=draft.script,
         uid=draft.uid,
+        host=draft.host,
+        process=host.process_of(draft),
+        service=draft.service,
+        kubeconfig=documents.kubeconfig_of(draft, "kubeconfig"),
+        bootstrap=documents.kubeconfig_of(draft, "bootstrap"),
+        config=documents.config_of(draft) if told_more else None,
+        files=tuple(sorted(draft.of_role("pem"), key=_path)),
+        pairs=tuple(draft.pairs),
+        journal=None if draft.journal is None else tuple(draft.journal),
     )
+
+
+def _check_paths(draft: Draft, paths: Paths) -> None:
+    echoed = {"store": [paths.store], "client": [paths.client], "serving": list(paths.serving)}
+    if any(draft.paths.get(role) != wanted for role, wanted in echoed.items()):
+        raise CollectError(
+            Reason.ANSWER_OTHER_PATHS, "the installed script reads other paths than the configuration names"
+        )
+
+
+def _store(draft: Draft, condition: DirectoryCondition, paths: Paths) -> StoreFacts:
+    return StoreFacts(
+        path=draft.store or paths.store,
+        condition=condition,
+        entries=tuple(draft.entries),
+        dated_client=draft.counts.get("client", 0),
+        dated_server=draft.counts.get("server", 0),
+        hidden=draft.counts.get("hidden", 0),
+        newest=tuple(sorted(draft.of_role("dated"), key=_path)),
+        folder=draft.folder,
+    )
+
+
+def _path(file: PemFile) -> str:
+    return file.path
 
 
 def _word(line: str) -> str:
     """The first word of a line where it is one of ours to name: nothing of a node's text reaches the log."""
     word = line.partition(" ")[0]
-    return (
-        repr(word)
-        if word in {"time", "uid", "path", "directory", "count", "entry", "file", "link"}
-        else "with another word"
-    )
+    return repr(word) if word in _READERS else "with another word"

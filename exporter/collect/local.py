@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from exporter.collect import listing, places
+from exporter.collect import Flags, listing, places
 from exporter.collect.local_documents import Documents
 from exporter.collect.local_folder import Ground
 from exporter.collect.local_host import read_host
@@ -26,7 +26,6 @@ from exporter.model.files import Condition, PemFile
 from exporter.model.host import Process, Sight
 from exporter.model.node import LocalAccess, Node
 
-Flags = tuple[tuple[str, str], ...]
 _PAUSE = 1.0
 _ALWAYS_TOLD = ("kubelet.crt", "kubelet.key")  # missing or not: the kubelet makes them
 _PEM_FLAGS = ("tls-cert-file", "tls-private-key-file", "client-ca-file")

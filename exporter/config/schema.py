@@ -54,6 +54,8 @@ class NodeSettings(Section):
     bastion: Word | None = None
     privilege: Privilege | None = None
     script: ScriptPath | None = None
+    compare_keys: bool | None = None  # over SSH: openssl on the node says whether a certificate fits its key
+    journal: bool | None = None  # over SSH: the kubelet's journal is looked through for lines that mean something
     root: AbsolutePath | None = None
     rotation: Rotation | None = None
     paths: PathSettings = PathSettings()

@@ -66,6 +66,8 @@ class Settler:
             access=_local(name, nearest(lambda level: level.root, "")) if local else self._ssh(name, entry, levels),
             paths=paths,
             rotation=nearest(lambda level: level.rotation, Rotation.KUBELET),
+            compare_keys=nearest(lambda level: level.compare_keys, False),  # noqa: FBT003 - the built-in value
+            journal=nearest(lambda level: level.journal, False),  # noqa: FBT003 - the built-in value
             labels=tuple((label, nearest(lambda level: level.labels.get(label), "")) for label in self.labels),  # noqa: B023 - called at once
             origin=origin,
         )

@@ -18,6 +18,7 @@ class DirectoryCondition(StrEnum):
     DENIED = "denied"
     NOT_A_DIRECTORY = "not_a_directory"
     OUTSIDE_ROOT = "outside_root"
+    UNREADABLE = "unreadable"  # its mount hangs
 
 
 @dataclass(frozen=True, slots=True)

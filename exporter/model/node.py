@@ -87,12 +87,21 @@ class Node:
     access: SshAccess | LocalAccess
     paths: Paths
     rotation: Rotation = Rotation.KUBELET
+    compare_keys: bool = False  # has the node say whether a certificate fits its key
+    journal: bool = False  # has the kubelet's journal looked through
     labels: tuple[tuple[str, str], ...] = ()
     origin: str = ""
 
     def is_read_as(self, other: Node) -> bool:
-        """Whether a reading of ``other`` is one of this node: same access, paths and owner. Labels do not matter."""
-        return (self.access, self.paths, self.rotation) == (other.access, other.paths, other.rotation)
+        """Whether a reading of ``other`` is one of this node: same access, paths, owner and extent.
+
+        Labels do not matter.
+        """
+        return self._reading == other._reading
+
+    @property
+    def _reading(self) -> tuple[object, ...]:
+        return self.access, self.paths, self.rotation, self.compare_keys, self.journal
 
     @property
     def transport(self) -> TransportKind:

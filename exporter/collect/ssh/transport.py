@@ -6,8 +6,8 @@ import os
 import time
 from collections.abc import Callable, Iterable
 
-from exporter.collect import answer
-from exporter.collect.script import checksum, node_script
+from exporter.collect import Flags, answer
+from exporter.collect.script import checksum, script_for
 from exporter.collect.ssh import audit, known_hosts
 from exporter.collect.ssh.accepted import AcceptedKeys
 from exporter.collect.ssh.audit import Audit
@@ -60,12 +60,12 @@ class SshTransport:
         self._open: set[Conversation] = set()
         self._closed = False
 
-    def read(self, node: Node) -> NodeFacts:
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         """One visit. Raises CollectError."""
         access = node.access
         if not isinstance(access, SshAccess):
             raise TypeError(f"{node.name} is not read over SSH")
-        script = node_script(node.paths, None if access.privilege is Privilege.LOGIN else access.script)
+        script = script_for(node, remembered)
         conversation = Conversation(access, self._means, self._bastions.of(access.via) if access.via else None)
         self._open.add(conversation)
         if self._closed:
@@ -74,7 +74,7 @@ class SshTransport:
         facts, outcome = None, str(Reason.INTERNAL)
         try:
             output = conversation.run(script)
-            facts = answer.parse(output.text, node.paths, output.asked, output.answered)
+            facts = answer.parse(output.text, node.paths, output.asked, output.answered, remembered)
             outcome = audit.READ
         except CollectError as error:
             outcome = error.reason

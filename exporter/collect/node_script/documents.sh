@@ -1,0 +1,213 @@
+
+# The kubelet's own files: kubeconfig, bootstrap kubeconfig, configuration and its drop-ins.
+
+KUBECONFIGS='/etc/kubernetes/kubelet.conf
+/var/lib/kubelet/kubeconfig
+/etc/kubernetes/kubeconfig-kubelet
+/var/lib/k0s/kubelet.conf
+/var/lib/rancher/k3s/agent/kubelet.kubeconfig
+/var/lib/rancher/rke2/agent/kubelet.kubeconfig
+/etc/kubernetes/ssl/kubecfg-kube-node.yaml
+/var/snap/microk8s/current/credentials/kubelet.config'
+BOOTSTRAPS='/etc/kubernetes/bootstrap-kubelet.conf
+/var/lib/kubelet/bootstrap-kubeconfig
+/etc/kubernetes/bootstrap-kubeconfig
+/etc/kubernetes/kubeconfig
+/var/lib/k0s/kubelet-bootstrap.conf'
+CONFIGS='/var/lib/kubelet/config.yaml
+/etc/kubernetes/kubelet-config.yaml
+/etc/kubernetes/kubelet.conf
+/etc/kubernetes/kubelet/config.json
+/etc/kubernetes/kubelet/kubelet-config.json
+/var/lib/k0s/kubelet-config.yaml
+/etc/kubernetes/kubelet.yaml'
+
+CONFIGURATION='\(^\|[ {,]\)"\{0,1\}kind"\{0,1\} *: *["'\'']\{0,1\}KubeletConfiguration'
+
+# What the flags name counts, there or not; without flags the first of the distributions' places that exists.
+queue_documents() {
+    documents='' documents_at='' data_count=0
+    if [ -n "$knows_flags" ]; then
+        flag kubeconfig
+        [ -z "$value" ] || queue_document kubeconfig "$value"
+        flag bootstrap-kubeconfig
+        [ -z "$value" ] || queue_document bootstrap "$value"
+        flag config
+        [ -z "$value" ] || queue_document config "$value"
+        flag config-dir
+        [ -z "$value" ] || queue_drop_ins "$value"
+    else
+        first_document kubeconfig "$KUBECONFIGS"
+        first_document bootstrap "$BOOTSTRAPS"
+        first_document config "$CONFIGS"
+    fi
+}
+
+# OpenShift's kubelet.conf is a configuration, other distributions' a kubeconfig.
+first_document() { # ROLE PATHS
+    for path in $2; do
+        locate "$path" || continue
+        [ -e "$at" ] || [ -L "$at" ] || is_denied "$at" || continue
+        if [ "$path" = /etc/kubernetes/kubelet.conf ]; then
+            kind=kubeconfig
+            [ -f "$at" ] && $patience grep -q "$CONFIGURATION" "$at" && kind=config
+            [ "$kind" = "$1" ] || continue
+        fi
+        queue_document "$1" "$path"
+        return 0
+    done
+}
+
+# The files of a folder that end in .conf, also below folders in it, in the order of Go's filepath.WalkDir. A folder
+# that cannot be walked through, or not to its end, is told in their place.
+queue_drop_ins() { # FOLDER
+    if [ "${1#/}" = "$1" ] || ! locate "$1" || ! [ -d "$at" ]; then
+        queue_document drop_in "$1"
+        return 0
+    fi
+    [ -r "$at" ] && [ -x "$at" ] || { say "document drop_in denied $1"; return 0; }
+    place=$at drop_ins=0 walked=0 waiting=''
+    entries_of "$place"
+    while [ -n "$waiting" ]; do
+        path=${waiting%%"$NL"*}
+        waiting=${waiting#*"$NL"}
+        if [ -d "$path" ] && ! [ -L "$path" ]; then
+            walked=$((walked + 1))
+            [ "$walked" -le "$MOST_FOLDERS" ] && entries_of "$path"
+            continue
+        fi
+        drop_ins=$((drop_ins + 1))
+        [ "$drop_ins" -le "$MOST_DROP_INS" ] || break
+        plain "$path"
+        [ "$shown" = '?' ] || shown=${1%/}${path#"$place"}
+        queue_document drop_in "$shown"
+    done
+    [ "$drop_ins" -le "$MOST_DROP_INS" ] && [ "$walked" -le "$MOST_FOLDERS" ] || say "document drop_in too_large $1"
+}
+
+# Puts a folder's folders and .conf files before what waits.
+entries_of() {
+    set +f
+    set -- "$1"/*
+    set -f
+    for entry in "$@"; do
+        case $entry in
+        *"$NL"*) entry='?.conf' ;; # no name of ours
+        *.conf) ;;
+        *) [ -d "$entry" ] && ! [ -L "$entry" ] || continue ;;
+        esac
+        found_entries=${found_entries:-}$entry$NL
+    done
+    waiting=${found_entries:-}$waiting found_entries=''
+}
+
+# Sets condition where that shows without reading, and tells the document then.
+queue_document() { # ROLE PATH
+    condition=''
+    case $2 in
+    /*)
+        if ! locate "$2"; then
+            condition=$astray
+        elif ! [ -e "$at" ]; then
+            condition=missing
+            if is_denied "$at"; then condition=denied; fi
+        elif ! [ -f "$at" ]; then
+            condition=not_regular
+        elif ! [ -r "$at" ]; then
+            condition=denied
+        elif ! [ -s "$at" ]; then
+            condition=empty
+        fi
+        ;;
+    *) condition=unreadable at='' ;; # relative to a folder that we do not know, or not plain
+    esac
+    if [ -n "$condition" ]; then
+        [ "$condition" = "$astray" ] && at=''
+        say "document $1 $condition $2"
+        status=''
+        [ -z "$at" ] || ! [ -e "$at" ] || status=$(statuses L "$at")
+        tell_status "$status"
+    else
+        documents="$documents$1 $2$NL" documents_at=$documents_at$at$NL
+    fi
+}
+
+# shellcheck disable=SC2086 # a path a line
+read_documents() {
+    [ -n "$documents" ] || return 0
+    document_statuses=$(statuses L $documents_at)
+    read_all outline_begin outline_line document_end "$LARGEST_DOCUMENT" $documents_at
+}
+
+document_end() {
+    outline_end
+    waiting=${documents%%"$NL"*}
+    documents=${documents#*"$NL"}
+    at=${documents_at%%"$NL"*}
+    documents_at=${documents_at#*"$NL"}
+    # an outline that an answer cannot hold
+    [ $((${#outline} + ${#embedded} + 16384)) -lt "$room" ] || condition=intricate outline='' embedded=''
+    say "document ${waiting%% *} $condition ${waiting#* }"
+    for line in $document_statuses; do
+        case $line in *" $at") tell_status "$line" && break ;; esac
+    done
+    [ -z "$outline" ] || say "${outline%"$NL"}"
+    [ -z "$embedded" ] || say "${embedded%"$NL"}"
+    [ "$condition" = broken ] || queue_named_files "${waiting#* }"
+}
+
+# tell_status "MODE UID GID SIZE MTIME PATH", or nothing, of what is at the place `at`
+tell_status() {
+    case $1 in ?*) say "stat ${1%" $at"}" ;; esac
+    [ "$uid" = 0 ] && [ -n "$at" ] || return 0
+    target=$at
+    [ -e "$at" ] || target=${at%/*}/.
+    if [ -w "$target" ]; then say 'writable yes'; else say 'writable no'; fi
+}
+
+# The PEM files that a document names: a relative one from the document's own folder.
+queue_named_files() { # PATH
+    for name in $named; do
+        case $name in
+        /*) ;;
+        *)
+            clean "${1%/*}/$name"
+            name=$cleaned
+            ;;
+        esac
+        queue_file pem "$name"
+    done
+}
+
+# Sets cleaned to a path without `.`, `..` and `//`, as Go's filepath.Join has it.
+clean() {
+    cleaned='' rest=$1
+    while [ -n "$rest" ]; do
+        part=${rest%%/*}
+        case $rest in */*) rest=${rest#*/} ;; *) rest='' ;; esac
+        case $part in
+        '' | .) ;;
+        ..) cleaned=${cleaned%/*} ;;
+        *) cleaned=$cleaned/$part ;;
+        esac
+    done
+}
+
+queue_flag_files() {
+    for name in tls-cert-file tls-private-key-file client-ca-file; do
+        flag "$name"
+        case $value in /*) queue_file pem "$value" ;; esac
+    done
+}
+
+# Of the store: what the kubelet opens beside the client's link. Its own kubelet.crt and kubelet.key count when missing.
+queue_store_files() {
+    for name in $newest_server; do queue_file pem "$STORE/$name"; done
+    for name in $CLIENT_LINK kubelet-client.crt kubelet-client.key $SERVING_LINK kubelet-server.crt kubelet-server.key \
+        kubelet.crt kubelet.key; do
+        case $name in
+        kubelet.crt | kubelet.key) queue_file pem "$STORE/$name" ;;
+        *) is_among "$name" "$known" && queue_file pem "$STORE/$name" ;;
+        esac
+    done
+}
