@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from exporter.collect import Flags
+from exporter.model.host import Flags
 from exporter.collect import answer_documents as documents
 from exporter.collect import answer_files as files
 from exporter.collect import answer_host as host

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 MOST_LINKS = 40  # the kernel's own limit
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -26,11 +27,21 @@ class NotRegularError(OSError):
     """Not a regular file: a directory, FIFO, socket or device. It was not opened."""
 
 
+def read_all(descriptor: int, limit: int) -> bytes:
+    """What follows in an open file, ``limit`` bytes at most."""
+    parts: list[bytes] = []
+    while limit > 0 and (part := os.read(descriptor, limit)):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
 class RootedTree:
     """One mounted root. Use as a context manager; raises OSError like the calls of ``os``."""
 
-    def __init__(self, root: str) -> None:
-        self._root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    def __init__(self, root: str, *, directory: int | None = None) -> None:
+        """``root`` is opened from ``directory``, a descriptor, where there is one."""
+        self._root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
 
     def __enter__(self) -> RootedTree:
         return self
@@ -42,19 +53,54 @@ class RootedTree:
         with self._at(path, follow=False) as (directory, name):
             return os.stat(name, dir_fd=directory, follow_symlinks=False)
 
+    def stat(self, path: str) -> os.stat_result:
+        """Of what a path leads to, links resolved within the root."""
+        with self._at(path, follow=True) as (directory, name):
+            return os.stat(name, dir_fd=directory, follow_symlinks=False)
+
+    def is_folder(self, path: str) -> bool:
+        try:
+            return stat.S_ISDIR(self.stat(path).st_mode)
+        except OSError:
+            return False
+
+    def statvfs(self, path: str) -> os.statvfs_result:
+        with self._at(path, follow=True) as (directory, name):
+            descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            try:
+                return os.statvfs(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def may_write(self, path: str) -> bool:
+        """Whether this process could write there: neither a read-only mount, nor immutable, nor denied."""
+        with self._at(path, follow=True) as (directory, name):
+            return os.access(name, os.W_OK, dir_fd=directory, effective_ids=True)
+
+    @contextmanager
+    def open_folder(self, path: str) -> Iterator[int]:
+        """A descriptor of a directory that can be listed."""
+        with self._at(path, follow=True) as (directory, name):
+            descriptor = os.open(name, _LISTED, dir_fd=directory)
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The first ``limit`` bytes of a regular file; one of /proc says no size of its own."""
+        with self.open_regular(path) as descriptor:
+            return read_all(descriptor, limit)
+
     def readlink(self, path: str) -> str:
         with self._at(path, follow=False) as (directory, name):
             return os.readlink(name, dir_fd=directory)
 
     def names(self, path: str) -> list[str]:
         """The names in a directory, sorted."""
-        with self._at(path, follow=True) as (directory, name):
-            descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-            try:
-                os.stat(".", dir_fd=descriptor)  # names that cannot be looked at are of no use
-                return sorted(os.listdir(descriptor))
-            finally:
-                os.close(descriptor)
+        with self.open_folder(path) as descriptor:
+            os.stat(".", dir_fd=descriptor)  # names that cannot be looked at are of no use
+            return sorted(os.listdir(descriptor))
 
     @contextmanager
     def open_regular(self, path: str) -> Iterator[int]:

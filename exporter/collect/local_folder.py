@@ -1,0 +1,77 @@
+"""What a mounted root tells of a folder or file of the node's beside its contents: status, room, whether it can be
+written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+
+from exporter.collect import listing, mounts
+from exporter.collect.rooted import RootedTree
+from exporter.model.facts import Folder
+
+_LABEL = "security.selinux"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A mounted root, and the node's own table of mounts (empty where /proc does not show it)."""
+
+    tree: RootedTree
+    table: bytes = b""
+
+    def is_writable(self, path: str) -> bool | None:
+        """Whether root may write there, as far as a mount lets one say; None where only the node itself knows.
+
+        A mount that is read-only for us need not be so for the node. A refusal means something where we are the owner,
+        to whom only an immutable file refuses.
+        """
+        mount = mounts.above(self.table, path)
+        if mount is not None and mount.is_read_only:
+            return False
+        try:
+            if os.geteuid() != 0 or self.tree.statvfs(path).f_flag & os.ST_RDONLY:
+                return None
+            if self.tree.may_write(path):
+                return True
+            found = self.tree.stat(path)
+        except OSError:
+            return None
+        return False if found.st_uid == 0 and found.st_mode & stat.S_IWUSR else None
+
+    def folder(self, path: str) -> Folder | None:
+        """The certificate folder; None where nothing of it is to be seen."""
+        try:
+            found, room = self.tree.stat(path), self.tree.statvfs(path)
+        except OSError:
+            return None
+        mount = mounts.above(self.table, path)
+        device = mounts.of_device(mounts.our_own(), (os.major(found.st_dev), os.minor(found.st_dev)))
+        filesystem = mount or device
+        return Folder(
+            mode=stat.S_IMODE(found.st_mode),
+            uid=found.st_uid,
+            gid=found.st_gid,
+            writable=self.is_writable(path),
+            bytes_free=room.f_bavail * room.f_frsize,
+            files_free=room.f_favail if room.f_files else None,  # some make them as they need them
+            filesystem=listing.plain_link(filesystem.filesystem) if filesystem else "",
+            read_only=_is_read_only(mount, device),
+            label=self._label(path),
+        )
+
+    def _label(self, path: str) -> str:
+        try:
+            with self.tree.open_folder(path) as descriptor:
+                label = os.getxattr(descriptor, _LABEL)
+        except OSError:
+            return ""
+        return listing.plain_or(label.rstrip(b"\0").decode("latin-1"), "")
+
+
+def _is_read_only(mount: mounts.Mount | None, device: mounts.Mount | None) -> bool | None:
+    """The node's mount says it; ours only where the file system itself is read-only."""
+    if mount is not None:
+        return mount.is_read_only
+    return True if device is not None and device.is_device_read_only else None
