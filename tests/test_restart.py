@@ -126,8 +126,8 @@ def test_the_words_are_about_this_node() -> None:
     found = verdict(IN_2027.facts, IN_2027.kubelet, NOW)
     assert found is not None
     assert found.words == (
-        "/etc/kubernetes/kubelet.conf is not used, for a certificate in it ended on 2026-08-17 14:13 UTC;"
-        " then /etc/kubernetes/bootstrap-kubelet.conf is read instead, and it is not there."
+        "/etc/kubernetes/kubelet.conf cannot be used (a certificate in it ended on 2026-08-17 14:13 UTC), so the kubelet"
+        " turns to /etc/kubernetes/bootstrap-kubelet.conf, which is not there."
     )
 
 
@@ -144,6 +144,7 @@ UNREAD = PemFile(CURRENT, Condition.DENIED, link=DATED)
         (conf_is(DocumentCondition.INTRICATE), "? not-seen"),
         (conf_is(DocumentCondition.DENIED), "? not-seen"),
         (replace(HEALTHY, kubeconfig=None), "? not-seen"),
+        (replace(NO_FLAG, kubeconfig=None), "? not-seen"),
         (replace(HEALTHY, kubeconfig=kubeconfig("/another/kubelet.conf", current(GOOD))), "? not-seen"),
         (conf_is(DocumentCondition.INTRICATE, NO_FLAG), "? not-seen"),
         (HEALTHY.with_flags(cert_dir="/srv/pki"), "? not-seen"),
