@@ -84,9 +84,7 @@ def _same_cluster(view: View) -> Iterator[Restart]:
     if own is None or other is None or not own.is_read:
         return
     if own.server is None or own.server != other.server or not _is_same_authority(own, other):
-        words = (
-            f"The kubelet would go by server and CA of {other.document.path}, which differ from {own.document.path}'s."
-        )
+        words = f"Server and CA of {other.document.path}, which would be used, are not those of {own.document.path}."
         yield unknown(RestartReason.BOOTSTRAP_CA_DIFFERS, words)
 
 

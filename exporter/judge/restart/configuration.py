@@ -29,7 +29,7 @@ def judge(view: View) -> Iterator[Restart]:
     if not view.kubelet.config_known:
         yield unseen("the kubelet's configuration")
     if view.kubelet.server_tls_bootstrap and view.kubelet.serving_gate is False:
-        words = "serverTLSBootstrap is on without its feature gate, RotateKubeletServerCertificate, which the kubelet refuses."
+        words = "serverTLSBootstrap is on without its gate RotateKubeletServerCertificate: the kubelet refuses that."
         yield dies(RestartReason.SERVING_GATE_OFF, words)
 
 

@@ -29,9 +29,7 @@ def unknown(reason: RestartReason, words: str) -> Restart:
 
 def unseen(what: str) -> Restart:
     """A fact that decides was not to be seen."""
-    return unknown(
-        RestartReason.NOT_SEEN, f"Whether the kubelet would come back depends on {what}, which could not be seen."
-    )
+    return unknown(RestartReason.NOT_SEEN, f"That the kubelet would come back depends on {what}, which was not seen.")
 
 
 def moment(seconds: float) -> str:
