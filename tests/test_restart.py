@@ -144,6 +144,9 @@ UNREAD = PemFile(CURRENT, Condition.DENIED, link=DATED)
     [
         (linked(UNREAD), "? not-seen"),
         (linked(current(GOOD, key=KeyBlock.UNSEEN)), "? not-seen"),
+        (embedding(GOOD, worker=HEALTHY.with_files(UNREAD)), "? not-seen"),
+        (embedding(GOOD, key=KeyBlock.UNSEEN, worker=NO_FLAG.with_files(current(EXPIRED))), "? not-seen"),
+        (linked(current(GOOD, key=KeyBlock.UNSEEN), OFF), "? not-seen"),
         (conf_is(DocumentCondition.INTRICATE), "? not-seen"),
         (conf_is(DocumentCondition.DENIED), "? not-seen"),
         (replace(HEALTHY, kubeconfig=None), "? not-seen"),

@@ -96,7 +96,8 @@ def _broken_in_kubeconfig(view: View, pair: Pair, *, alone: bool) -> Restart:
     own = view.kubelet.kubeconfig
     if alone:
         return dies(RestartReason.KUBECONFIG_MISMATCHED, f"The pair that {own} embeds {why_not(pair)}.")
-    return lives(RestartReason.CLIENT_PAIR_BROKEN, f"{pair.certificate.path}, which {own} names, {why_not(pair)}.")
+    words = f"What {own} names does not load: {place(view, pair.certificate)} {why_not(pair)}."
+    return lives(RestartReason.CLIENT_PAIR_BROKEN, words)
 
 
 def _usable(view: View, pair: Pair) -> Restart:
