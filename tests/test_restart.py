@@ -30,11 +30,14 @@ from tests.kubelets import (
     document,
     kubeconfig,
     lasting,
+    pem,
 )
 from tests.restarts import (
     COMES_BACK,
     IN_THE_GAP,
+    LEGACY,
     NO_FLAG,
+    NO_LINK,
     NO_PROCESS,
     OFF,
     WITH_FILE,
@@ -126,8 +129,8 @@ def test_the_words_are_about_this_node() -> None:
     found = verdict(IN_2027.facts, IN_2027.kubelet, NOW)
     assert found is not None
     assert found.words == (
-        "/etc/kubernetes/kubelet.conf is not used, for a certificate in it ended on 2026-08-17 14:13 UTC;"
-        " then /etc/kubernetes/bootstrap-kubelet.conf is read instead, and it is not there."
+        "/etc/kubernetes/kubelet.conf cannot be used (a certificate in it ended on 2026-08-17 14:13 UTC),"
+        " so the kubelet turns to /etc/kubernetes/bootstrap-kubelet.conf, which is not there."
     )
 
 
@@ -141,9 +144,13 @@ UNREAD = PemFile(CURRENT, Condition.DENIED, link=DATED)
     [
         (linked(UNREAD), "? not-seen"),
         (linked(current(GOOD, key=KeyBlock.UNSEEN)), "? not-seen"),
+        (embedding(GOOD, worker=HEALTHY.with_files(UNREAD)), "? not-seen"),
+        (embedding(GOOD, key=KeyBlock.UNSEEN, worker=NO_FLAG.with_files(current(EXPIRED))), "? not-seen"),
+        (linked(current(GOOD, key=KeyBlock.UNSEEN), OFF), "? not-seen"),
         (conf_is(DocumentCondition.INTRICATE), "? not-seen"),
         (conf_is(DocumentCondition.DENIED), "? not-seen"),
         (replace(HEALTHY, kubeconfig=None), "? not-seen"),
+        (replace(NO_FLAG, kubeconfig=None), "? not-seen"),
         (replace(HEALTHY, kubeconfig=kubeconfig("/another/kubelet.conf", current(GOOD))), "? not-seen"),
         (conf_is(DocumentCondition.INTRICATE, NO_FLAG), "? not-seen"),
         (HEALTHY.with_flags(cert_dir="/srv/pki"), "? not-seen"),
@@ -162,6 +169,8 @@ UNREAD = PemFile(CURRENT, Condition.DENIED, link=DATED)
         ),
         (conf_is(DocumentCondition.DENIED, HEALTHY.with_files(absent(CA))), "0 client-ca-broken dies"),
         (linked(UNREAD).with_files(absent(f"{PKI}/kubelet.key")), "0 serving-pair-half dies"),
+        # a pair of the store that a kubelet.conf which was not seen may come before
+        (conf_is(DocumentCondition.INTRICATE, NO_LINK.with_files(LEGACY[0], pem(LEGACY[1].path))), "? not-seen"),
         # rotation off: the store's link says nothing of a kubelet.conf that was not seen
         (conf_is(DocumentCondition.INTRICATE, OFF.with_files(current(GOOD, key=KeyBlock.CUT))), "? not-seen"),
         # not seen, and no matter

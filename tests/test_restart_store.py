@@ -181,6 +181,13 @@ RECOVERY: list[Row] = [
         "0 updated-regular-file dies",
     ),
     (
+        "without the flag as well",
+        embedding(GOOD, worker=NO_FLAG.with_files(absent(CURRENT), UPDATED_FILE)),
+        "0 updated-regular-file dies",
+        embedding(GOOD, worker=NO_FLAG.with_files(*IN_THE_GAP)),
+        COMES_BACK,
+    ),
+    (
         "without the flag kubelet.conf comes before it",
         linked(absent(CURRENT), NO_FLAG).with_files(*IN_THE_GAP),
         "0 kubeconfig-broken dies",

@@ -17,7 +17,7 @@ from exporter.model.restart import Restart, RestartReason
 
 def judge(view: View, reason: str) -> Iterator[Restart]:
     """Every partial verdict of a kubelet that bootstraps for this ``reason``."""
-    why = f"{view.kubelet.kubeconfig} is not used, for {reason}"
+    why = f"{view.kubelet.kubeconfig} cannot be used ({reason}), so the kubelet"
     yield from _file(view, why)
     yield from _kubeconfig(view, why)
     yield from _rotating(view) if view.kubelet.rotates else _at_rest(view)
@@ -35,13 +35,14 @@ def _file(view: View, why: str) -> Iterator[Restart]:
     else:
         is_missing = bootstrap.document.condition is DocumentCondition.MISSING
         cause = RestartReason.BOOTSTRAP_MISSING if is_missing else RestartReason.BOOTSTRAP_BROKEN
-        yield dies(cause, f"{why}; then {path} is read instead, and {conf.fault(checks)}.")
+        what = "is not there" if is_missing else f"does not load: {conf.fault(checks)}"
+        yield dies(cause, f"{why} turns to {path}, which {what}.")
 
 
 def _kubeconfig(view: View, why: str) -> Iterator[Restart]:
     writable = view.kubeconfig.document.writable if view.kubeconfig else None
     if writable is False:
-        words = f"{why}; then it is written anew, and it cannot be written."
+        words = f"{why} has to write it anew, and it cannot be written."
         yield dies(RestartReason.KUBECONFIG_NOT_WRITABLE, words)
     elif writable is None:
         yield unseen(f"whether {view.kubelet.kubeconfig} can be written")
@@ -51,9 +52,9 @@ def _rotating(view: View) -> Iterator[Restart]:
     """A pair of the store that has not ended is used, and the token is not."""
     verdict = in_use.of_store(view, None)
     if verdict is None:
-        why = "The store has no valid certificate"
+        why = "There is no valid certificate in the store"
         if view.is_writable is False:
-            words = f"{why}, and {view.kubelet.store} is not writable, so a new one cannot be kept."
+            words = f"{why}, and {view.kubelet.store} is not writable: a new one could not be kept."
             yield lives(RestartReason.STORE_NOT_WRITABLE, words)
         yield _token_unknown(view, why)
         return
@@ -67,7 +68,7 @@ def _at_rest(view: View) -> Iterator[Restart]:
     yield from store.recovery(view, CLIENT)
     why = "Rotation is off, so a new certificate is asked for first"
     if view.is_writable is False:
-        words = f"{why}, and {view.kubelet.store} is not writable, so it cannot be kept."
+        words = f"{why}, and {view.kubelet.store} is not writable: it could not be kept."
         yield dies(RestartReason.STORE_NOT_WRITABLE, words)
     yield _token_unknown(view, why)
 
@@ -83,7 +84,7 @@ def _same_cluster(view: View) -> Iterator[Restart]:
     if own is None or other is None or not own.is_read:
         return
     if own.server is None or own.server != other.server or not _is_same_authority(own, other):
-        words = f"Server and CA will be those of {other.document.path}, which differ from {own.document.path}'s."
+        words = f"Server and CA of {other.document.path}, which would be used, are not those of {own.document.path}."
         yield unknown(RestartReason.BOOTSTRAP_CA_DIFFERS, words)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.judge.restart.outcome import lives, moment, name
+from exporter.judge.restart.outcome import lives, moment
 from exporter.judge.restart.pem import Pair, certificates, every, exists, has_certificates, loads, why_not
 from exporter.judge.restart.view import View
 from exporter.model.files import Condition, PemFile
@@ -37,11 +37,11 @@ def opens(view: View, conf: Kubeconfig) -> list[Check]:
     if condition is not DocumentCondition.READ:
         return [(False if condition.is_seen else None, _UNLOADABLE.get(condition, ""))]
     files = [view.named(file) for file in (conf.certificate, conf.key, conf.authority) if file]
-    checks: list[Check] = [(exists(file), f"{file.path} is not there") for file in files]
+    checks: list[Check] = [(exists(file), f"{file.path}, which it names, is not there") for file in files]
     if conf.certificate is not None:
         checks.append((conf.key is not None, "it has a certificate without a key"))
     if conf.authority is not None:
-        checks.append((_is_authority(conf.authority), f"no CA can be read in {name(conf.authority, 'it')}"))
+        checks.append((_is_authority(conf.authority), f"its CA cannot be read{_from(conf.authority)}"))
     return checks
 
 
@@ -54,9 +54,9 @@ def still_valid(view: View, conf: Kubeconfig) -> list[Check]:
     if pair is None:
         return checks
     own = has_certificates(pair.certificate)
-    checks.append((own, f"no certificate can be read in {name(pair.certificate, 'it')}"))
+    checks.append((own, f"its certificate cannot be read{_from(pair.certificate)}"))
     if not pair.is_named:
-        checks.append((loads(view, pair), f"what it embeds {why_not(pair)}"))
+        checks.append((loads(view, pair), f"the pair that it embeds {why_not(pair)}"))
     ended = [certificate.not_after for certificate in certificates(pair.certificate)]
     if ended:
         checks.append((view.now <= min(ended), f"a certificate in it ended on {moment(min(ended))}"))
@@ -80,6 +80,10 @@ def empty_authority(conf: Kubeconfig) -> Iterator[Restart]:
             RestartReason.KUBECONFIG_CA_EMPTY,
             f"{conf.authority.path}, the CA that {conf.document.path} names, is empty: no API server will be trusted.",
         )
+
+
+def _from(file: PemFile) -> str:
+    return "" if file.is_embedded else f" from {file.path}"
 
 
 def _is_authority(file: PemFile) -> bool | None:

@@ -22,14 +22,14 @@ def judge(view: View) -> Iterator[Restart]:
     for file in view.facts.config or ():
         condition = file.document.condition
         if condition in _BROKEN:
-            words = f"{file.document.path}, of the kubelet's configuration, {_BROKEN[condition]}."
+            words = f"{file.document.path}, part of the kubelet's configuration, {_BROKEN[condition]}."
             yield dies(RestartReason.CONFIG_BROKEN, words)
         elif not condition.is_seen:
             yield unseen(file.document.path)
     if not view.kubelet.config_known:
         yield unseen("the kubelet's configuration")
     if view.kubelet.server_tls_bootstrap and view.kubelet.serving_gate is False:
-        words = "serverTLSBootstrap is on and its feature gate RotateKubeletServerCertificate is off, which is refused."
+        words = "serverTLSBootstrap is on without its gate RotateKubeletServerCertificate: the kubelet refuses that."
         yield dies(RestartReason.SERVING_GATE_OFF, words)
 
 

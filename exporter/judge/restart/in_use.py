@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.judge.restart import conf, store
-from exporter.judge.restart.outcome import comes_back, dies, exits, lives, moment, name, unknown, unseen
-from exporter.judge.restart.pem import Pair, leaf, loads, why_not
+from exporter.judge.restart.outcome import comes_back, dies, exits, lives, moment, unknown, unseen
+from exporter.judge.restart.pem import Pair, leaf, loads, place, why_not
 from exporter.judge.restart.view import CLIENT, View
 from exporter.model.kubelet_files import Kubeconfig
 from exporter.model.restart import Restart, RestartReason
@@ -46,64 +46,67 @@ def broken(view: View, pair: Pair) -> Restart:
     """The store's first pair that exists must load, whatever else is good."""
     is_current = store.is_current(view, CLIENT, pair)
     reason = RestartReason.STORE_TARGET_BROKEN if is_current else RestartReason.CLIENT_PAIR_BROKEN
-    return dies(reason, f"{pair.certificate.path} is read at each start, and it {why_not(pair)}.")
+    return dies(reason, f"{pair.certificate.path} is read at each start, but it {why_not(pair)}.")
 
 
 def _from_kubeconfig(view: View, pair: Pair | None) -> Restart:
     """Rotation on, and the store's pair has ended, or there is none."""
     if pair is None:
-        return _needs_signing(view, "what kubelet.conf holds")
+        return _needs_signing(view, f"what {view.kubelet.kubeconfig} holds")
     loading = loads(view, pair)
     if loading is None:
-        return unseen(f"what {name(pair.certificate)} holds")
+        return unseen(f"what {place(view, pair.certificate)} holds")
     if not loading:
-        words = f"The store has no valid certificate, and {name(pair.certificate)} {why_not(pair)}."
-        if pair.is_embedded:
-            return dies(RestartReason.KUBECONFIG_MISMATCHED, words)
-        return lives(RestartReason.CLIENT_PAIR_BROKEN, words)
+        return _broken_in_kubeconfig(view, pair, alone=pair.is_embedded)
     if _has_ended(view, pair):
-        words = f"Neither the store nor kubelet.conf has a valid certificate: {_ended(pair)}."
+        words = f"{_ended(view, pair)}: with it every request for a new one is refused."
         return exits(RestartReason.KUBECONFIG_EXPIRED, words)
     if pair.is_embedded:
         return _usable(view, pair)
     if _begins_later(view, pair):
-        return exits(RestartReason.NOT_YET_VALID, _not_yet(pair), leaf(pair).not_before)
-    return _needs_signing(view, name(pair.certificate))
+        return exits(RestartReason.NOT_YET_VALID, _not_yet(view, pair), leaf(pair).not_before)
+    return _needs_signing(view, place(view, pair.certificate))
 
 
 def _needs_signing(view: View, credential: str) -> Restart:
-    why = "The store has no valid certificate: a new one must be signed first"
+    why = "There is no valid certificate in the store"
     if view.is_writable is False:
-        words = f"{why}, and {view.kubelet.store} is not writable, so it cannot be kept."
+        words = f"{why}, and {view.kubelet.store} is not writable: a new one could not be kept."
         return lives(RestartReason.STORE_NOT_WRITABLE, words)
-    return unknown(RestartReason.NEEDS_SIGNING, f"{why}, asked for with {credential}.")
+    return unknown(RestartReason.NEEDS_SIGNING, f"{why}: a new one must be signed first, asked for with {credential}.")
 
 
 def _at_rest(view: View, own: Kubeconfig, pair: Pair | None) -> Restart:
     """Rotation off: the store counts only where kubelet.conf names it."""
     if pair is None:
-        words = f"{own.document.path} has no certificate; that its token or plugin is good no file tells."
+        words = f"{own.document.path} has no certificate, and no file tells whether its token or plugin is accepted."
         return unknown(RestartReason.CREDENTIAL_UNKNOWN, words)
     loading = loads(view, pair)
     if loading is None:
-        return unseen(f"what {name(pair.certificate)} holds")
-    if not loading and pair.is_named:
-        words = f"{pair.certificate.path}, which kubelet.conf names, {why_not(pair)}."
-        return lives(RestartReason.CLIENT_PAIR_BROKEN, words)
+        return unseen(f"what {place(view, pair.certificate)} holds")
     if not loading:
-        return dies(RestartReason.KUBECONFIG_MISMATCHED, f"What {own.document.path} embeds {why_not(pair)}.")
+        return _broken_in_kubeconfig(view, pair, alone=not pair.is_named)
     if _has_ended(view, pair):
-        return lives(RestartReason.KUBECONFIG_EXPIRED, f"Rotation is off, and {_ended(pair)}.")
+        return lives(RestartReason.KUBECONFIG_EXPIRED, f"{_ended(view, pair)}, and rotation is off.")
     return _usable(view, pair)
+
+
+def _broken_in_kubeconfig(view: View, pair: Pair, *, alone: bool) -> Restart:
+    """A pair of kubelet.conf that does not load; what stands in it ``alone`` is read when the kubelet starts."""
+    own = view.kubelet.kubeconfig
+    if alone:
+        return dies(RestartReason.KUBECONFIG_MISMATCHED, f"The pair that {own} embeds {why_not(pair)}.")
+    words = f"What {own} names does not load: {place(view, pair.certificate)} {why_not(pair)}."
+    return lives(RestartReason.CLIENT_PAIR_BROKEN, words)
 
 
 def _usable(view: View, pair: Pair) -> Restart:
     """A certificate that loads and has not ended: it serves, or will."""
     if _begins_later(view, pair):
-        return lives(RestartReason.NOT_YET_VALID, _not_yet(pair), leaf(pair).not_before)
+        return lives(RestartReason.NOT_YET_VALID, _not_yet(view, pair), leaf(pair).not_before)
     until = moment(leaf(pair).not_after)
     return comes_back(
-        f"The certificate in {name(pair.certificate)} is valid until {until}, and no file stops the kubelet."
+        f"The certificate in {place(view, pair.certificate)} is valid until {until}, and no file stops the kubelet."
     )
 
 
@@ -115,9 +118,9 @@ def _begins_later(view: View, pair: Pair) -> bool:
     return view.now < leaf(pair).not_before
 
 
-def _ended(pair: Pair) -> str:
-    return f"the one in {name(pair.certificate)} ended on {moment(leaf(pair).not_after)}"
+def _ended(view: View, pair: Pair) -> str:
+    return f"The certificate in {place(view, pair.certificate)} ended on {moment(leaf(pair).not_after)}"
 
 
-def _not_yet(pair: Pair) -> str:
-    return f"The certificate in {name(pair.certificate)} is valid only from {moment(leaf(pair).not_before)} on."
+def _not_yet(view: View, pair: Pair) -> str:
+    return f"The certificate in {place(view, pair.certificate)} is valid only from {moment(leaf(pair).not_before)} on."

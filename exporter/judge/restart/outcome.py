@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from exporter.model.files import PemFile
 from exporter.model.restart import Ending, Restart, RestartReason
 
 
@@ -30,12 +29,7 @@ def unknown(reason: RestartReason, words: str) -> Restart:
 
 def unseen(what: str) -> Restart:
     """A fact that decides was not to be seen."""
-    return unknown(RestartReason.NOT_SEEN, f"The restart depends on {what}, which could not be seen.")
-
-
-def name(file: PemFile, owner: str = "kubelet.conf") -> str:
-    """How a sentence calls a file; ``owner`` is the kubeconfig that may embed it."""
-    return f"the data embedded in {owner}" if file.is_embedded else file.path
+    return unknown(RestartReason.NOT_SEEN, f"That the kubelet would come back depends on {what}, which was not seen.")
 
 
 def moment(seconds: float) -> str:

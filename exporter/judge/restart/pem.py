@@ -77,12 +77,18 @@ def leaf(pair: Pair) -> Certificate:
     return certificates(pair.certificate)[0]
 
 
+def place(view: View, file: PemFile) -> str:
+    """Where a file stands; what kubelet.conf embeds stands in it."""
+    return f"{view.kubelet.kubeconfig}" if file.is_embedded else file.path
+
+
 def why_not(pair: Pair) -> str:
     """What keeps a pair from loading, as the end of a sentence."""
     if has_certificates(pair.certificate) is False:
         return "holds no certificate that can be read" + _condition(pair.certificate)
     if has_key(pair.key) is False:
-        return f"has no whole private key{'' if pair.key == pair.certificate else ' in ' + pair.key.path}"
+        is_elsewhere = pair.key.path != pair.certificate.path and not pair.key.is_embedded
+        return f"has no whole private key{' in ' + pair.key.path if is_elsewhere else ''}"
     return "holds a certificate and a key that do not belong together"
 
 
