@@ -97,6 +97,13 @@ def test_windows_are_counted_where_they_open_and_close() -> None:
     assert (coming.open_now, coming.opens_later, coming.closes_later) == (1, 1, 2)
 
 
+def test_a_window_that_opens_as_the_last_period_ends_is_later() -> None:
+    """Periods begin where the one before ends: no moment is in two of them, or in none."""
+    coming = forecast([held(20 * DAY, 30 * DAY)], MONDAY, DAY - 1)
+    assert [(period.begins, period.opens) for period in coming.periods] == [(MONDAY, 0)]
+    assert (coming.opens_later, coming.later) == (1, 1)
+
+
 def test_the_busiest_time_is_a_larger_period() -> None:
     """The week of a fleet that is told by days, the day of one that is told by hours."""
     coming = forecast([held(age * DAY, 30 * DAY) for age in (0, 1, 2, 20)], MONDAY)
