@@ -76,6 +76,7 @@ def flag_conf_missing_bootstrap_there(tree: Tree) -> None:
     worker(tree)
     tree.remove(KUBELET_CONF)
     tree.bootstrap()
+    tree.real = False
 
 
 @scenario
@@ -178,6 +179,7 @@ def flag_no_store_bootstrap_there(tree: Tree) -> None:
     for path in sorted(tree.path(PKI).glob("kubelet-client-*")):
         path.unlink()
     tree.bootstrap()
+    tree.real = False
 
 
 # Rotation off.
@@ -189,6 +191,7 @@ def flag_rotation_off_conf_missing(tree: Tree) -> None:
     worker(tree, rotates=False)
     tree.remove(KUBELET_CONF)
     tree.bootstrap()
+    tree.real = False
 
 
 @scenario
@@ -202,6 +205,7 @@ def flag_rotation_off_conf_missing_current_broken(tree: Tree) -> None:
 def flag_rotation_off_conf_missing_read_only(tree: Tree) -> None:
     """The same, and the folder is mounted read-only."""
     flag_rotation_off_conf_missing(tree)
+    tree.real = True
     tree.read_only.append(PKI)
 
 

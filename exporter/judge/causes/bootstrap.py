@@ -9,12 +9,14 @@ from exporter.judge.certificate import bundle, leaf
 from exporter.model.files import KeyBlock, PemFile
 from exporter.model.kubelet import Distribution
 from exporter.model.kubelet_files import DocumentCondition, Kubeconfig
+from exporter.model.restart import RestartReason
 
 _UNLOADABLE = {
     DocumentCondition.BROKEN: "does not parse as a kubeconfig",
     DocumentCondition.EMPTY: "is empty",
     DocumentCondition.MISSING: "is not there",
 }
+_BEFORE = (RestartReason.UPDATED_REGULAR_FILE, RestartReason.STORE_NOT_WRITABLE)
 _LOST = (DocumentCondition.DENIED, DocumentCondition.OUTSIDE_ROOT, DocumentCondition.UNREADABLE)
 
 
@@ -46,8 +48,11 @@ def _broken(case: Case, then: str, *, has_way: bool) -> Answer:
 def file_missing(case: Case) -> Answer:
     """6: the next start has to bootstrap and the bootstrap kubeconfig is gone (k/k#99645, website#42944).
 
-    kubeadm removes it after the join; while kubelet.conf has a good certificate nobody needs it.
+    kubeadm removes it after the join; while kubelet.conf has a good certificate nobody needs it. The store is opened
+    first: what mends its link, or ends the kubelet there, is told by the causes about the store.
     """
+    if case.restart and (case.restart.safe or case.restart.reason in _BEFORE):
+        return None
     why, missing = _must_bootstrap(case), _is_bootstrap_missing(case)
     if why is None or missing is not True:
         return UNSEEN if why is not None and missing is not False and UNSEEN in (why, missing) else None
