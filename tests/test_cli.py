@@ -83,6 +83,27 @@ def test_visit_prometheus_is_exposition_text(tmp_path: Path, capsys: pytest.Capt
         subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=True)
 
 
+@pytest.mark.parametrize(("chosen", "told"), [("table", True), ("json", True), ("prometheus", False)])
+def test_visit_tells_what_only_shows_across_nodes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], chosen: str, told: bool
+) -> None:
+    """Two nodes of one cloned image are each well, and together exit status 1; one of them alone is 0."""
+    mounted(tmp_path / "w1", time.time() - DAY, time.time() + DAY)
+    shutil.copytree(tmp_path / "w1", tmp_path / "w2", symlinks=True)
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"groups:\n  all:\n    transport: local\n    root: {tmp_path}/{{name}}\n"
+        "    nodes: [w1, w2]\n    labels: {cluster: prod}\n"
+    )
+    assert main(["visit", "--config.file", str(config), "--format", chosen]) == 1
+    captured = capsys.readouterr()
+    words = "cluster prod: certificate-shared (critical): w1, w2 have one and the same client certificate"
+    assert (words in captured.err) is told
+    assert ("kubelet_cert_fleet_finding{" in captured.out) is not told
+    assert main(["visit", "w1", "--config.file", str(config), "--format", chosen]) == 0
+    assert "certificate-shared" not in "".join(capsys.readouterr())
+
+
 def test_visit_of_an_unknown_node_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name that the inventory does not have is an error that names it."""
     config = tmp_path / "c.yaml"

@@ -34,7 +34,7 @@ from exporter.model.host import Process, Service, Sight
 from exporter.model.kubelet import Credential, Distribution, Kubelet
 from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.model.report import FleetSnapshot, NodeReport, Visit
-from exporter.model.restart import Ending, Restart
+from exporter.model.restart import Ending, Restart, RestartReason
 from exporter.rounds.visit import visit
 from exporter.serve.samples import NodeView, views
 from tests.trees import CASES, NOW, Mint, plain, unarmour
@@ -62,7 +62,10 @@ ORPHAN = Finding(
     (Step("df -h /var/lib/kubelet", "look for room"), Step("df -i /var/lib/kubelet", "and for inodes")),
 )
 RESTART = Restart(
-    safe=False, reason="kubeconfig-expired", words="kubelet.conf comes first, and has ended.", ending=Ending.DIES
+    safe=False,
+    reason=RestartReason.KUBECONFIG_EXPIRED,
+    words="kubelet.conf comes first, and has ended.",
+    ending=Ending.DIES,
 )
 KUBELET = Kubelet(
     distribution=Distribution.KUBEADM,
@@ -149,7 +152,7 @@ worker-07.prod    STALLED for 11d11h    kubeconfig-embedded (critical), 1 more
              2026-09-01. The kubelet asks for its next one with that certificate
              and gets 401 each time.
              docs/causes.md#kubeconfig-embedded
-  Restart    not safe: kubelet.conf comes first, and has ended. It dies at once,
+  Restart    Not safe. kubelet.conf comes first, and has ended. It dies at once,
              at each start.
   Do         # point the certificate at the store's link
              sed -i 's|client-certificate-data:.*|client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem|' /etc/kubernetes/kubelet.conf
@@ -345,13 +348,16 @@ def test_the_process_in_words(tmp_path: Path, process: Process, words: str) -> N
     ("restart", "words"),
     [
         (
-            Restart(safe=True, reason="store-valid", words="the store's pair is good."),
-            "safe: the store's pair is good.",
+            Restart(safe=True, reason=RestartReason.COMES_BACK, words="The store's pair is good."),
+            "Safe. The store's pair is good.",
         ),
-        (Restart(safe=None, reason="needs-signing", words="w."), "not known: w."),
-        (Restart(safe=False, reason="r", words="w.", ending=Ending.EXITS), "w. It exits five minutes after each start"),
+        (Restart(safe=None, reason=RestartReason.NEEDS_SIGNING, words="w."), "Not known. w."),
         (
-            Restart(safe=False, reason="not-yet-valid", words="w.", ending=Ending.LIVES, until=NOW),
+            Restart(safe=False, reason=RestartReason.KUBECONFIG_EXPIRED, words="w.", ending=Ending.EXITS),
+            "w. It exits five minutes after each start",
+        ),
+        (
+            Restart(safe=False, reason=RestartReason.NOT_YET_VALID, words="w.", ending=Ending.LIVES, until=NOW),
             "shows it. It heals by itself at 2026-09-21 14:13.",
         ),
     ],

@@ -29,7 +29,7 @@ from exporter.model.host import Process, Sight
 from exporter.model.kubelet import Credential, Distribution, Kubelet
 from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, Visit
-from exporter.model.restart import Ending, Restart
+from exporter.model.restart import Ending, Restart, RestartReason
 from exporter.rounds.state import FleetState
 
 NOW = 1_700_000_000.0
@@ -256,27 +256,34 @@ def test_the_latest_begin_is_remembered() -> None:
     assert report.after(looked(NOW + 2, client=older)).newest == 1_699_000_000
 
 
-SAFE, UNSAFE, UNCLEAR = Restart(True, "fine", ""), Restart(False, "gone", "", Ending.DIES), Restart(None, "unseen", "")
+SAFE = Restart(True, RestartReason.COMES_BACK, "")
+UNSAFE = Restart(False, RestartReason.KUBECONFIG_EXPIRED, "", Ending.DIES)
+UNSEEN, UNCLEAR = (Restart(None, reason, "") for reason in (RestartReason.NOT_SEEN, RestartReason.NEEDS_SIGNING))
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "reason", "after"),
+    ("before", "now", "after"),
     [
-        (None, SAFE, None, SAFE),
-        (SAFE, None, None, SAFE),  # a script that tells nothing of it
-        (UNSAFE, None, Reason.CERTIFICATE_DENIED, UNSAFE),
-        (SAFE, UNSAFE, Reason.LINK_MISSING, UNSAFE),  # what a visit without a reading saw counts
-        (UNSAFE, SAFE, Reason.LINK_MISSING, SAFE),
-        (UNSAFE, UNCLEAR, None, UNCLEAR),
-        (UNSAFE, UNCLEAR, Reason.CERTIFICATE_DENIED, UNSAFE),  # no alarm ends as nothing could be seen
-        (SAFE, UNCLEAR, Reason.CERTIFICATE_DENIED, UNCLEAR),  # what is not known makes no node look healthier
-        (UNCLEAR, UNCLEAR, Reason.CERTIFICATE_DENIED, UNCLEAR),
+        (None, SAFE, SAFE),
+        (None, UNSEEN, UNSEEN),
+        (SAFE, None, SAFE),  # a script that tells nothing of it
+        (UNSAFE, None, UNSAFE),
+        (SAFE, UNSAFE, UNSAFE),
+        (UNSAFE, SAFE, SAFE),
+        (UNSAFE, UNSEEN, UNSAFE),  # no alarm ends because nothing could be seen
+        (UNSAFE, Restart(None, RestartReason.FLAGS_UNKNOWN, ""), UNSAFE),
+        (UNSAFE, Restart(None, RestartReason.ROTATION_UNKNOWN, ""), UNSAFE),
+        (UNSAFE, UNCLEAR, UNCLEAR),  # all was seen, and it is not as bad any more
+        (SAFE, UNSEEN, UNSEEN),  # what is not known makes no node look healthier
+        (SAFE, UNCLEAR, UNCLEAR),
+        (UNCLEAR, UNSEEN, UNSEEN),
     ],
 )
+@pytest.mark.parametrize("reason", [None, Reason.LINK_MISSING])
 def test_the_verdict_on_a_restart(
     before: Restart | None, now: Restart | None, reason: Reason | None, after: Restart
 ) -> None:
-    """The last visit's word; only where it had no reading and cannot tell does an earlier alarm stay."""
+    """The last visit's word, with or without a reading; an alarm stays where what decides was not seen."""
     report = NodeReport(NODE).after(looked(NOW, restart=before)).after(looked(NOW + 1, reason=reason, restart=now))
     assert report.restart == after
     assert report.after(failed(NOW + 2)).restart == after

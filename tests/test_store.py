@@ -45,6 +45,20 @@ def test_a_healthy_store_has_its_last_rotation_and_no_orphan() -> None:
     assert history(store(), CLIENT) == StoreHistory(last_rotation=200, rotations_on_disk=2, orphans=())
 
 
+def test_the_serving_store_has_a_history_of_its_own() -> None:
+    """The serving link's target and the number of dated serving files; none without a link."""
+    target = "kubelet-server-2026-09-22-10-00-00.pem"
+    serving = PemFile(f"{PKI}/kubelet-server-current.pem", Condition.READ, (LEAF,), f"{PKI}/{target}")
+    facts = replace(store(line(target, 300)), dated_server=4)
+    seen = history(facts, CLIENT, serving)
+    assert seen is not None
+    assert (seen.last_serving_rotation, seen.serving_rotations_on_disk, seen.last_rotation) == (300, 4, 200)
+    for other in (None, replace(serving, link=None), replace(serving, link=f"{PKI}/gone.pem")):
+        seen = history(facts, CLIENT, other)
+        assert seen is not None
+        assert seen.last_serving_rotation is None
+
+
 @pytest.mark.parametrize("condition", [it for it in DirectoryCondition if it is not DirectoryCondition.OK])
 def test_a_store_that_was_not_seen_has_no_history(condition: DirectoryCondition) -> None:
     """Not seen is told apart from empty."""

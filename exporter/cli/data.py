@@ -21,7 +21,7 @@ def node(view: NodeView) -> dict[str, object]:
         "detail": report.detail or None,
         "state": view.client_state,
         "clock_offset_seconds": report.clock_offset,
-        "findings": [{"cause": finding.cause, "severity": finding.severity} for finding in report.findings],
+        "findings": [{"cause": finding.cause, "severity": finding.severity} for finding in view.findings],
         "certificates": {role: rotated(reading, state) for role, reading, state in view.readings()},
     }
 

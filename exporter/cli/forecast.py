@@ -54,11 +54,8 @@ def command(given: argparse.Namespace) -> int:
 
 
 def _held(view: NodeView) -> tuple[Certificate | None, State]:
-    """A node that was read and has no certificate has nothing to rotate, by design."""
     reading = view.report.client
-    if reading is None:
-        return None, State.UNMANAGED if view.report.up else State.UNKNOWN
-    return reading.certificate, view.client_state
+    return reading.certificate if reading else None, view.client_state
 
 
 def _print(coming: Forecast) -> None:

@@ -35,7 +35,7 @@ _HANDSHAKES = {
     Handshake.NO_CERTIFICATE: "something there shows no certificate",
     Handshake.UNREACHABLE: "no way there from the exporter",
 }
-_VERDICTS = {True: "safe: ", False: "not safe: ", None: "not known: "}
+_VERDICTS = {True: "Safe. ", False: "Not safe. ", None: "Not known. "}
 _STYLES = {True: "green", False: "bold red", None: "yellow"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.cli.timeline import told
-from exporter.cli.words import duration
+from exporter.cli.words import duration, minute
 from exporter.judge import rotation
 from exporter.model.assessment import Reading, State
 
@@ -20,7 +20,7 @@ def since(state: State, reading: Reading | None) -> float | None:
         State.FRESH: float(found.not_before),
         State.WINDOW: edges.start,
         State.LATE: edges.end,
-        State.STALLED: edges.grace_end,
+        State.STALLED: max(edges.grace_end, reading.excused_until),
         State.EXPIRED: float(found.not_after),
     }.get(state)
 
@@ -40,7 +40,7 @@ def sentence(state: State, reading: Reading | None, now: float) -> str:
         return _WITHOUT_CERTIFICATE if state is State.UNMANAGED else _NO_READING
     found, edges = reading.certificate, rotation.window(reading.certificate)
     opens, closes, ends = (told(moment, found.lifetime) for moment in (edges.start, edges.end, found.not_after))
-    patience = told(edges.grace_end, min(found.lifetime, 1))
+    patience = minute(max(edges.grace_end, reading.excused_until))
     left, past = duration(found.not_after - now), duration(now - edges.end)
     if state is State.STALLED:
         return (

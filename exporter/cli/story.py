@@ -31,17 +31,10 @@ _NOT_KNOWN = (
 )
 
 
-def state_of(visit: Visit, view: NodeView) -> State:
-    """As the view has it; a node without a certificate by design has nothing to rotate."""
-    if visit.assessment and visit.assessment.has_no_certificate_by_design:
-        return State.UNMANAGED
-    return view.client_state
-
-
 def tell(visit: Visit, view: NodeView, now: float, page: Page, glyphs: Glyphs) -> None:
     """The whole story; ``now`` is in epoch seconds."""
-    state, assessment = state_of(visit, view), visit.assessment
-    reading, findings = view.report.client, view.report.findings
+    state, assessment = view.client_state, visit.assessment
+    reading, findings = view.report.client, view.findings
     _header(visit, state, view, now, page)
     page.blank()
     if reading:
@@ -73,7 +66,7 @@ def _header(visit: Visit, state: State, view: NodeView, now: float, page: Page) 
     parts = [Text(visit.node.name, "bold"), Text(headline(state, view.report.client, now), STYLES[state])]
     if visit.reason:
         parts.append(Text(visit.reason, "magenta"))
-    for first, *others in [view.report.findings] if view.report.findings else ():
+    for first, *others in [view.findings] if view.findings else ():
         more = f", {len(others)} more" if others else ""
         parts.append(Text(f"{first.cause} ({first.severity}){more}", _SEVERITIES[first.severity]))
     page.header(*parts)

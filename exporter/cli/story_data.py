@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.cli import data, listing
 from exporter.cli.reasons import MEANINGS
 from exporter.cli.state_words import since
-from exporter.cli.story import certificates, state_of
+from exporter.cli.story import certificates
 from exporter.cli.words import moment
 from exporter.model.facts import NodeFacts
 from exporter.model.finding import Finding
@@ -20,19 +20,18 @@ Data = dict[str, object]
 
 def story(visit: Visit, view: NodeView) -> Data:
     """The node as ``visit --format json`` has it, and all that this visit saw beside it; what is not known is null."""
-    facts, assessment, state = visit.facts, visit.assessment, state_of(visit, view)
+    facts, assessment, state = visit.facts, visit.assessment, view.client_state
     began = since(state, view.report.client)
     meaning = MEANINGS[visit.reason] if visit.reason else None
     told: Data = {
         **data.node(view),
-        "state": state,
         "state_since": None if began is None else moment(began),
         "visited": moment(visit.began),
         "duration_seconds": round(visit.duration, 3),
         "uid": facts.uid if facts else None,
         "reason_seen": meaning.seen if meaning else None,
         "reason_look_at": meaning.look if meaning else None,
-        "findings": [_finding(finding) for finding in view.report.findings],
+        "findings": [_finding(finding) for finding in view.findings],
         "restart": _restart(assessment.restart) if assessment and assessment.restart else None,
         "kubelet": _kubelet(assessment.kubelet) if assessment and assessment.kubelet else None,
         "process": _process(facts.process) if facts and facts.process else None,

@@ -30,7 +30,7 @@ from exporter.rounds.pool import Pool
 from exporter.rounds.state import FleetState
 from exporter.rounds.worker import Worker
 from exporter.serve.exposition import Format, render
-from exporter.serve.samples import NodeView, views
+from exporter.serve.samples import FleetView, fleet_view
 
 _LONG = 1.0  # seconds without a bar
 _LOOKS_EVERY = 0.2
@@ -52,26 +52,30 @@ def command(given: argparse.Namespace) -> int:
     if not fleet.nodes:
         raise ConfigurationError(Mistake(given.config_file, "no nodes in the inventory"))
     snapshot, now = visit_all(fleet), time.time()
-    nodes = views(snapshot, now)
+    seen = fleet_view(snapshot, now)
     try:
-        _tell(snapshot, nodes, now, given.format)
+        _tell(snapshot, seen, now, given.format)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: what was found still counts
         nobody_reads()
-    ended = status(nodes)
+    ended = status(seen.nodes, seen.findings)
     return COULD_NOT_LOOK if ended == FINE and problems else ended
 
 
-def _tell(snapshot: FleetSnapshot, nodes: tuple[NodeView, ...], now: float, chosen: str) -> None:
+def _tell(snapshot: FleetSnapshot, seen: FleetView, now: float, chosen: str) -> None:
     if chosen == "json":
-        print(json.dumps([data.node(view) for view in nodes], indent=2))
+        print(json.dumps([data.node(view) for view in seen.nodes], indent=2))
     elif chosen == "prometheus":
         sys.stdout.write(render(snapshot, now, Format.TEXT).decode())
+        return
     else:
         _print_table(snapshot, now)
         for report in snapshot.reports:
             if report.detail:
                 sys.stderr.write(f"{report.node.name}: {report.reason}: {report.detail}\n")
+    for finding in seen.findings:
+        where = f"cluster {finding.cluster}" if finding.cluster else "fleet"
+        sys.stderr.write(f"{where}: {finding.cause} ({finding.severity}): {finding.evidence}\n")
 
 
 def _print_table(snapshot: FleetSnapshot, now: float) -> None:

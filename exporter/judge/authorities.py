@@ -28,7 +28,7 @@ def issuer_has_changed(members: Members, now: float) -> Hit | None:
         old, new = member.report.ties.issuer_before, member.client.authority_identifier if member.client else ""
         if old and new and old != new and keys[old] and _is_new(member, now):
             changed[old, new].append(member)
-    (old, new), group = max(changed.items(), key=lambda item: len(item[1]), default=(("", ""), []))
+    (old, new), group = max(changed.items(), key=lambda item: (len(item[1]), item[0]), default=(("", ""), []))
     if len(group) < SEVERAL:
         return None
     since = min(member.client.not_before for member in group if member.client)
@@ -67,7 +67,7 @@ def ca_caps_leaves(everybody: Members, _now: float) -> Hit | None:
 def _is_capped(end: int, group: list[Member]) -> bool:
     authorities = [member.report.authority.not_after for member in group if member.report.authority]
     if authorities:
-        return max(authorities) <= end
+        return max(authorities) == end
     begins = [member.client.not_before for member in group if member.client]
     return max(begins) - min(begins) > FAR_APART
 

@@ -154,8 +154,9 @@ _CONFIG_OF_OPENSHIFT = "/etc/kubernetes/kubelet.conf"  # a KubeletConfiguration 
 
 def recognise(facts: NodeFacts) -> Distribution:
     """Whose kubelet these facts are of; UNKNOWN where nothing tells it."""
+    shown = _shown(facts)
     for holds in (_by_program, _by_path, _by_plugin, _by_system, _by_name):
-        found = next((row.distribution for row in TABLE if holds(row, facts)), None)
+        found = next((row.distribution for row in TABLE if holds(row, shown)), None)
         if found is not None:
             return found
     return Distribution.UNKNOWN
@@ -174,21 +175,33 @@ def restart_command(facts: NodeFacts, distribution: Distribution) -> str:
     return f"systemctl restart {on_server}" if on_server else row(distribution).restart
 
 
-def _by_program(row: Row, facts: NodeFacts) -> bool:
-    return facts.process is not None and facts.process.sight is Sight.SEEN and facts.process.name in row.programs
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a node shows of its distribution."""
+
+    program: str
+    paths: frozenset[str]  # that flags and files name
+    configurations: tuple[str, ...]
+    plugin: str
+    system: str
+    names: tuple[str, ...]  # common names of the client certificate's subject and issuer
 
 
-def _by_path(row: Row, facts: NodeFacts) -> bool:
-    if row.distribution is Distribution.OPENSHIFT and _CONFIG_OF_OPENSHIFT in _configurations(facts):
-        return True
-    return any(_is_at(path, place) for path in _paths(facts) for place in row.paths)
+def _shown(facts: NodeFacts) -> _Shown:
+    process, certificate = facts.process, leaf(facts.client)
+    flag = process.flag("config") if process else None
+    parts = f"{certificate.subject},{certificate.issuer}".split(",") if certificate else []
+    return _Shown(
+        program=process.name if process and process.sight is Sight.SEEN else "",
+        paths=_paths(facts),
+        configurations=(*([flag] if flag else []), *(file.document.path for file in facts.config or ())),
+        plugin=posixpath.basename((facts.kubeconfig.command if facts.kubeconfig else None) or ""),
+        system=facts.host.system if facts.host else "",
+        names=tuple(part.removeprefix("CN=") for part in parts if part.startswith("CN=")),
+    )
 
 
-def _is_at(path: str, place: str) -> bool:
-    return path.startswith(place) if place.endswith("/") else path == place
-
-
-def _paths(facts: NodeFacts) -> set[str]:
+def _paths(facts: NodeFacts) -> frozenset[str]:
     """Every path that flags and files name; of a table's own guesses only those that are there."""
     kubeconfigs = [it for it in (facts.kubeconfig, facts.bootstrap) if it is not None]
     there = [it for it in kubeconfigs if it.document.condition is not DocumentCondition.MISSING]
@@ -197,35 +210,40 @@ def _paths(facts: NodeFacts) -> set[str]:
     paths: list[str | None] = [
         *(it.document.path for it in there),
         *(file.path for file in named),
-        *_configurations(facts),
+        *(file.document.path for file in facts.config or ()),
         *(path for it in settings for path in (it.tls_cert_file, it.client_ca_file)),
         *(value for _, value in (facts.process.flags if facts.process else ())),
         facts.store.path + "/",
         facts.client.path,
         facts.client.link,
     ]
-    return {path for path in paths if path}
+    return frozenset(path for path in paths if path)
 
 
-def _configurations(facts: NodeFacts) -> list[str]:
-    flag = facts.process.flag("config") if facts.process else None
-    return [*([flag] if flag else []), *(file.document.path for file in facts.config or ())]
+def _by_program(row: Row, shown: _Shown) -> bool:
+    return shown.program in row.programs
 
 
-def _by_plugin(row: Row, facts: NodeFacts) -> bool:
-    command = facts.kubeconfig.command if facts.kubeconfig else None
-    return command is not None and posixpath.basename(command) in row.plugins
+def _by_path(row: Row, shown: _Shown) -> bool:
+    if row.distribution is Distribution.OPENSHIFT and _CONFIG_OF_OPENSHIFT in shown.configurations:
+        return True
+    return any(_is_at(path, place) for path in shown.paths for place in row.paths)
 
 
-def _by_system(row: Row, facts: NodeFacts) -> bool:
-    return facts.host is not None and facts.host.system in row.systems
+def _is_at(path: str, place: str) -> bool:
+    return path.startswith(place) if place.endswith("/") else path == place
 
 
-def _by_name(row: Row, facts: NodeFacts) -> bool:
-    certificate = leaf(facts.client)
-    parts = f"{certificate.subject},{certificate.issuer}".split(",") if certificate else []
-    common_names = [part.removeprefix("CN=") for part in parts if part.startswith("CN=")]
-    return any(_is_called(name, sign) for name in common_names for sign in row.names)
+def _by_plugin(row: Row, shown: _Shown) -> bool:
+    return shown.plugin in row.plugins
+
+
+def _by_system(row: Row, shown: _Shown) -> bool:
+    return shown.system in row.systems
+
+
+def _by_name(row: Row, shown: _Shown) -> bool:
+    return any(_is_called(name, sign) for name in shown.names for sign in row.names)
 
 
 def _is_called(name: str, sign: str) -> bool:

@@ -97,6 +97,7 @@ def certificate_is_shared(members: Members, _now: float) -> Hit | None:
     shared = [group for group in owners.values() if len(group) > 1 and not _is_one_machine(group)]
     if not shared:
         return None
+    shared.sort(key=listed)
     more = f", and {len(shared) - 1} other certificates are shared too" if len(shared) > 1 else ""
     return Hit(
         f"{listed(shared[0])} have one and the same client certificate{more}: to the API server they are one "

@@ -47,7 +47,7 @@ def history(store: StoreFacts, client: PemFile, serving: PemFile | None = None) 
 
 def _stored(store: StoreFacts, file: PemFile) -> int | None:
     """When the target of a store's link was written."""
-    target = entry(store, posixpath.basename(file.link)) if file.link else None
+    target = in_use(store, file) if file.link else None
     return target.modified if target else None
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.model.facts import DirectoryCondition, NodeFacts
-from exporter.model.files import Condition
+from exporter.model.files import Condition, PemFile
 from exporter.model.host import Sight
 from exporter.model.kubelet_files import Document, DocumentCondition
 
-_OF_DOCUMENT = {
+_WHY: dict[Condition | DocumentCondition, str] = {
     DocumentCondition.INTRICATE: "written in a way that is not picked apart (anchors, flow style, several documents)",
     DocumentCondition.NOT_REGULAR: "not a regular file",
     DocumentCondition.TOO_LARGE: "too large to be read",
     DocumentCondition.OUTSIDE_ROOT: "leads out of the mounted root",
     DocumentCondition.UNREADABLE: "an input/output error",
-}
-_OF_FILE = {
     Condition.OUTSIDE_ROOT: "leads out of the mounted root",
     Condition.UNREADABLE: "an input/output error, or no tool on the node that decodes it",
     Condition.TOO_LARGE: "too large to be read",
@@ -36,16 +34,11 @@ def _lines(facts: NodeFacts) -> Iterator[str]:
     if facts.store.condition is DirectoryCondition.DENIED:
         yield f"{facts.store.path}: not to be looked into{who}"
     yield from _process(facts)
-    why: dict[Condition | DocumentCondition, str] = {
-        Condition.DENIED: f"not to be read{who}",
-        DocumentCondition.DENIED: f"not to be read{who}",
-        **_OF_FILE,
-        **_OF_DOCUMENT,
-    }
-    files = (facts.client, *([facts.serving] if facts.serving else []), *facts.store.newest, *facts.files)
-    for found in (*_documents(facts), *files):
-        if found.condition in why:
-            yield f"{found.path}: {why[found.condition]}"
+    for found in (*_documents(facts), *_files(facts)):
+        if found.condition in (Condition.DENIED, DocumentCondition.DENIED):
+            yield f"{found.path}: not to be read{who}"
+        elif found.condition in _WHY:
+            yield f"{found.path}: {_WHY[found.condition]}"
     if not facts.pairs:
         yield "whether certificates and keys are of one pair (compare_keys is off, or the node has no openssl)"
     if facts.journal is None:
@@ -60,6 +53,13 @@ def _process(facts: NodeFacts) -> Iterator[str]:
         yield "the kubelet's flags: there is no process; those of an earlier visit count"
     elif process.sight is Sight.ABSENT:
         yield "the kubelet's flags: there is no process, and no earlier visit saw any"
+
+
+def _files(facts: NodeFacts) -> Iterator[PemFile]:
+    yield facts.client
+    if facts.serving:
+        yield facts.serving
+    yield from (*facts.store.newest, *facts.files)
 
 
 def _documents(facts: NodeFacts) -> Iterator[Document]:

@@ -143,10 +143,10 @@ def _newest(before: NodeReport, seen: Assessment) -> int | None:
 
 
 def _restart(before: NodeReport, seen: Assessment) -> Restart | None:
-    """A visit without a reading that cannot tell withdraws a promise, but no alarm."""
+    """A visit that could not see what decides withdraws a promise, but no alarm."""
     if seen.restart is None or before.restart is None:
         return seen.restart or before.restart
-    stays = before.restart.safe is False and seen.restart.safe is None and seen.reason is not None
+    stays = before.restart.safe is False and seen.restart.safe is None and seen.restart.reason.is_of_the_visit
     return before.restart if stays else seen.restart
 
 

@@ -56,6 +56,11 @@ class RestartReason(StrEnum):
     SERVING_PAIR_HALF = "serving-pair-half"
     SERVING_NOT_WRITABLE = "serving-not-writable"
 
+    @property
+    def is_of_the_visit(self) -> bool:
+        """Whether the visit could not see what decides; a root that looks would know."""
+        return self in (RestartReason.FLAGS_UNKNOWN, RestartReason.ROTATION_UNKNOWN, RestartReason.NOT_SEEN)
+
 
 @dataclass(frozen=True, slots=True)
 class Restart:

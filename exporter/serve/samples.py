@@ -23,7 +23,7 @@ class NodeView:
     report: NodeReport
     client_state: State
     serving_state: State
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...]
 
     def readings(self) -> Iterable[tuple[CertificateRole, Reading, State]]:
         if self.report.client:

@@ -14,7 +14,7 @@ from exporter.judge.restart.pem import Pair, exists, loads, why_not
 from exporter.judge.restart.view import SELF_SIGNED, SERVER, View
 from exporter.model.restart import Restart, RestartReason
 
-_COUNT_NO_FILES = ("btrfs", "vfat", "exfat")  # whose df shows no free inodes, ever
+_COUNT_NO_FILES = ("btrfs", "vfat", "exfat", "")  # whose df shows no free inodes, ever; or not known
 
 
 def judge(view: View) -> Iterator[Restart]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from exporter.judge.restart.outcome import dies, unseen
 from exporter.judge.restart.pem import Pair, every, exists
 from exporter.judge.restart.view import View
-from exporter.model.files import FileKind
+from exporter.model.files import Condition, FileKind, PemFile
 from exporter.model.restart import Restart, RestartReason
 
 
@@ -38,9 +38,17 @@ def recovery(view: View, prefix: str) -> Iterator[Restart]:
 
 
 def recovered(view: View, prefix: str) -> View:
-    """The node once the store was opened: where ``current`` was not there, ``updated`` has become it."""
+    """The node once the store was opened: where ``current`` was not there, ``updated`` has become it.
+
+    Where that was not seen, what ``current`` holds is not known, whoever else tells of it.
+    """
     current = view.path(f"{prefix}-current.pem")
-    if exists(view.file(current)) is not False or not _is_link(view, prefix):
+    is_there = exists(view.file(current))
+    if is_there:
+        return view
+    if is_there is None or not view.is_listed:
+        return replace(view, healed=PemFile(current, Condition.UNREADABLE))
+    if not _is_link(view, prefix):
         return view
     return replace(view, healed=replace(view.file(view.path(f"{prefix}-updated.pem")), path=current))
 

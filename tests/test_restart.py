@@ -1,0 +1,183 @@
+"""Would the kubelet come back: which verdict wins, what its words say, and that what was not seen is never good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from exporter.judge.kubelet import understand
+from exporter.judge.restart import verdict
+from exporter.model.assessment import Memory
+from exporter.model.facts import DirectoryCondition, StoreFacts
+from exporter.model.files import Condition, KeyBlock, PemFile
+from exporter.model.kubelet_files import ConfigFile, DocumentCondition
+from exporter.model.restart import RestartReason
+from tests.kubelets import (
+    CA,
+    CONFIG,
+    CURRENT,
+    DATED,
+    DAY,
+    EXPIRED,
+    FUTURE,
+    GOOD,
+    HEALTHY,
+    PKI,
+    UPDATED,
+    Worker,
+    absent,
+    document,
+    kubeconfig,
+    lasting,
+)
+from tests.restarts import (
+    COMES_BACK,
+    IN_THE_GAP,
+    NO_FLAG,
+    NO_PROCESS,
+    OFF,
+    WITH_FILE,
+    conf_is,
+    current,
+    embedding,
+    linked,
+    told,
+)
+from tests.trees import NOW
+
+
+def test_not_yet_valid_heals_by_itself() -> None:
+    """The verdict says until when."""
+    found = verdict(linked(current(FUTURE)).facts, HEALTHY.kubelet, NOW)
+    assert found is not None
+    assert found.until == NOW + 2 * DAY
+    after = verdict(linked(current(FUTURE)).facts, HEALTHY.kubelet, NOW + 2 * DAY)
+    assert after is not None
+    assert (after.safe, after.until) == (True, None)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0, COMES_BACK), (1, "0 bootstrap-missing dies")])
+def test_a_certificate_ends_after_its_last_second(seconds: int, expected: str) -> None:
+    """Go's ``now.After(notAfter)``."""
+    found = verdict(HEALTHY.facts, HEALTHY.kubelet, NOW + 335 * DAY + seconds)
+    assert found is not None
+    assert expected.startswith(f"{int(bool(found.safe))} {found.reason}")
+
+
+def test_what_dies_at_once_strikes_before_what_lives() -> None:
+    """Two hindrances: the words are those of the one that a person meets."""
+    assert told(linked(current(FUTURE)).with_files(absent(CA))) == "0 client-ca-broken dies"
+    assert (
+        told(linked(current(EXPIRED), NO_FLAG).with_files(absent(f"{PKI}/kubelet.crt"))) == "0 serving-pair-half dies"
+    )
+    assert told(replace(linked(current()), config=(ConfigFile(document(CONFIG, DocumentCondition.BROKEN)),))) == (
+        "0 config-broken dies"
+    )
+
+
+def test_an_old_script_gives_no_verdict() -> None:
+    """Where nothing beside the store was looked at there is nothing to say."""
+    facts = replace(HEALTHY.facts, process=None, kubeconfig=None)
+    assert verdict(facts, understand(facts, Memory()), NOW) is None
+
+
+def test_remembered_flags_count_and_are_told() -> None:
+    """A kubelet that is down is judged by the flags of the last visit, and the words say so."""
+    before = Memory(process=HEALTHY.facts.process)
+    for worker, safe in ((NO_PROCESS, True), (linked(absent(CURRENT), NO_PROCESS), False)):
+        found = verdict(worker.facts, understand(worker.facts, before), NOW)
+        assert found is not None
+        assert found.safe is safe
+        assert found.words.endswith(" (by the flags that an earlier visit saw).")
+
+
+# What its users know it by.
+
+
+def test_the_healthy_pair_of_a_false_alarm_comes_back() -> None:
+    """k/k#138763: a 45-day certificate at 0.845 of its life is nothing."""
+    assert told(linked(current(lasting(-38, 7)))) == COMES_BACK
+
+
+IN_2027 = embedding(EXPIRED)
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        (IN_2027, "0 bootstrap-missing dies"),
+        (IN_2027.with_kubeconfig(current(GOOD)), COMES_BACK),
+        (IN_2027.with_settings(rotate_certificates=False), "0 bootstrap-missing dies"),
+        (IN_2027.with_kubeconfig(current(GOOD)).with_settings(rotate_certificates=False), COMES_BACK),
+        (embedding(GOOD, worker=OFF.with_files(current(EXPIRED))), COMES_BACK),
+    ],
+)
+def test_kubeadms_embedded_certificate(tree: Worker, expected: str) -> None:
+    """kubeadm#1753: the store is fine, kubelet.conf embeds what ended; pointing it at the link mends that.
+
+    With rotation off kubelet.conf alone is judged.
+    """
+    assert told(tree) == expected
+
+
+def test_the_words_are_about_this_node() -> None:
+    """Paths and dates of the node's own, for a person at night."""
+    found = verdict(IN_2027.facts, IN_2027.kubelet, NOW)
+    assert found is not None
+    assert found.words == (
+        "/etc/kubernetes/kubelet.conf is not used, for a certificate in it ended on 2026-08-17 14:13 UTC;"
+        " then /etc/kubernetes/bootstrap-kubelet.conf is read instead, and it is not there."
+    )
+
+
+# What was not seen.
+
+UNREAD = PemFile(CURRENT, Condition.DENIED, link=DATED)
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        (linked(UNREAD), "? not-seen"),
+        (linked(current(GOOD, key=KeyBlock.UNSEEN)), "? not-seen"),
+        (conf_is(DocumentCondition.INTRICATE), "? not-seen"),
+        (conf_is(DocumentCondition.DENIED), "? not-seen"),
+        (replace(HEALTHY, kubeconfig=None), "? not-seen"),
+        (replace(HEALTHY, kubeconfig=kubeconfig("/another/kubelet.conf", current(GOOD))), "? not-seen"),
+        (conf_is(DocumentCondition.INTRICATE, NO_FLAG), "? not-seen"),
+        (HEALTHY.with_flags(cert_dir="/srv/pki"), "? not-seen"),
+        (replace(HEALTHY, config=(ConfigFile(document(CONFIG, DocumentCondition.INTRICATE)),)), "? not-seen"),
+        (HEALTHY.with_files(PemFile(CA, Condition.DENIED)), "? not-seen"),
+        (HEALTHY.with_files(PemFile(f"{PKI}/kubelet.key", Condition.DENIED)), "? not-seen"),
+        (replace(HEALTHY.with_files(*IN_THE_GAP), folder=None), "? not-seen"),
+        (
+            linked(absent(CURRENT)).with_files(absent(CURRENT), PemFile(UPDATED, Condition.UNREADABLE, link=DATED)),
+            "? not-seen",
+        ),
+        # a 0 that holds whichever way the rest is
+        (
+            conf_is(DocumentCondition.INTRICATE, HEALTHY.with_files(current(GOOD, key=KeyBlock.CUT))),
+            "0 store-target-broken dies",
+        ),
+        (conf_is(DocumentCondition.DENIED, HEALTHY.with_files(absent(CA))), "0 client-ca-broken dies"),
+        (linked(UNREAD).with_files(absent(f"{PKI}/kubelet.key")), "0 serving-pair-half dies"),
+        # rotation off: the store's link says nothing of a kubelet.conf that was not seen
+        (conf_is(DocumentCondition.INTRICATE, OFF.with_files(current(GOOD, key=KeyBlock.CUT))), "? not-seen"),
+        # not seen, and no matter
+        (replace(HEALTHY, bootstrap=None), COMES_BACK),
+        (replace(HEALTHY, folder=None), COMES_BACK),
+    ],
+)
+def test_what_was_not_seen_is_never_taken_for_good(tree: Worker, expected: str) -> None:
+    """Absent where it decides, unless something else already gives a 0; nothing where it does not matter."""
+    assert told(tree) == expected
+
+
+def test_a_folder_that_was_not_listed_proves_nothing_absent() -> None:
+    """No permission on the folder: what has no line there may well be there."""
+    facts = linked(absent(CURRENT), WITH_FILE).facts
+    hidden = replace(facts, store=StoreFacts(PKI, DirectoryCondition.DENIED))
+    found = verdict(hidden, HEALTHY.kubelet, NOW)
+    assert found is not None
+    assert (found.safe, found.reason) == (None, RestartReason.NOT_SEEN)
