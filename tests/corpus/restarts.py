@@ -36,7 +36,7 @@ def flag_updated_is_a_file_without_current(tree: Tree) -> None:
 def flag_current_broken_bootstrap_there(tree: Tree) -> None:
     """A current that does not load is fatal even with a good bootstrap file."""
     worker(tree)
-    tree.write(tree.target(), b"", 0o600)
+    tree.damage(tree.target(), b"")
     tree.bootstrap()
 
 
@@ -198,7 +198,7 @@ def flag_rotation_off_conf_missing(tree: Tree) -> None:
 def flag_rotation_off_conf_missing_current_broken(tree: Tree) -> None:
     """The same with a current that does not load: even that does not decide."""
     flag_rotation_off_conf_missing(tree)
-    tree.write(tree.target(), b"", 0o600)
+    tree.damage(tree.target(), b"")
 
 
 @scenario
