@@ -1,92 +1,225 @@
-"""The table of causes: each row speaks for what it names, and is silent for a healthy neighbour."""
+"""The table of causes: each row comes first where it should, its healthy neighbour is silent, unseen is not healthy."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import random
+from dataclasses import fields, replace
+from itertools import product
+from typing import TypeVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from exporter.judge import store
+from exporter.config.settings import Rotation
+from exporter.judge.case import Case
 from exporter.judge.diagnosis import TABLE, findings
+from exporter.model.assessment import Memory
 from exporter.model.facts import DirectoryCondition, NodeFacts, StoreEntry, StoreFacts
 from exporter.model.files import Condition, FileKind, PemFile
 from exporter.model.finding import Cause, Finding, Severity
+from exporter.model.host import Process, Sight
+from tests.cases import AWAKE, aged, case, clock, line, of, using
+from tests.hidden import HIDE, without
+from tests.kubelets import BOOTSTRAP_CONF, CURRENT, DATED, EXPIRED, HEALTHY, PKI, kubeconfig, pair
+from tests.sick import SICK, Sick, started
+from tests.trees import NOW
 
-PKI = "/var/lib/kubelet/pki"
-CURRENT, UPDATED = "kubelet-client-current.pem", "kubelet-client-updated.pem"
-TARGET, NEWER = "kubelet-client-2026-09-21-10-00-00.pem", "kubelet-client-2026-09-22-10-00-00.pem"
+T = TypeVar("T")
+FLEET = (
+    Cause.CERTIFICATE_SHARED,
+    Cause.FLEET_STALLED,
+    Cause.FLEET_ISSUER_CHANGED,
+    Cause.FLEET_CA_CAPS,
+    Cause.KUBECONFIG_CA_DIFFERS,
+    Cause.EXPORTER_CLOCK_OFF,
+)
+CASES = [case for sick in SICK.values() for case in (sick.case, sick.neighbour)]
 
 
-def line(name: str, kind: FileKind = FileKind.REGULAR, size: int = 1100, modified: int = 100) -> StoreEntry:
-    """One line of a listing."""
-    return StoreEntry(name, kind, 0o600, 0, 0, size, modified)
+def causes(it: Case) -> list[Cause]:
+    return [finding.cause for finding in findings(it)]
 
 
-LINK, DATED = line(CURRENT, FileKind.LINK, 59), line(TARGET)
-READ = PemFile(f"{PKI}/{CURRENT}", Condition.READ, (b"",), f"{PKI}/{TARGET}")
-GONE = PemFile(f"{PKI}/{CURRENT}", Condition.MISSING)
-REGULAR = PemFile(f"{PKI}/{CURRENT}", Condition.READ, (b"",))
+@pytest.mark.parametrize("sick", SICK.values(), ids=SICK)
+def test_a_cause_comes_first(sick: Sick) -> None:
+    """Where it holds it is the first finding, with its severity, a whole sentence of evidence, and commands."""
+    first = findings(sick.case)[0]
+    assert (first.cause, first.severity) == (sick.cause, sick.severity)
+    assert first.evidence.isprintable()
+    assert first.evidence.endswith(".")
+    assert first.evidence.count(". ") == 0
+    assert first.steps
+    assert all(step.command.isprintable() and step.purpose.isprintable() for step in first.steps)
 
 
-def causes(client: PemFile, *entries: StoreEntry) -> list[Cause]:
-    """What is found with such a client's file and such a listing."""
-    facts = NodeFacts(0.0, StoreFacts(PKI, DirectoryCondition.OK, entries, 1), client, None)
-    return [finding.cause for finding in findings(facts, store.history(facts.store, facts.client))]
+@pytest.mark.parametrize("sick", SICK.values(), ids=SICK)
+def test_a_healthy_neighbour_is_silent(sick: Sick) -> None:
+    """One detail less, and nothing at all is found."""
+    assert findings(sick.neighbour) == ()
+
+
+def test_every_row_has_its_case() -> None:
+    """The table has a row for each cause of a node, critical before warning, and the cases reach them all."""
+    assert {row.cause for row in TABLE} == set(Cause) - set(FLEET)
+    assert {(row.cause, row.severity) for row in TABLE} == {(sick.cause, sick.severity) for sick in SICK.values()}
+    for cause in {row.cause for row in TABLE}:
+        severities = [row.severity for row in TABLE if row.cause is cause]
+        assert severities == sorted(severities, key=[Severity.CRITICAL, Severity.WARNING].index)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.69, 0.70, 0.845, 0.899, 0.90])
+@pytest.mark.parametrize("life", [3600 * 24, 45 * 86400, 365 * 86400])
+def test_a_certificate_in_its_window_is_no_finding(share: float, life: int) -> None:
+    """Up to the window's end, and in the grace after it, there is nothing to find (k/k#138763: 45 days at 0.845)."""
+    assert findings(case(using(aged(share, life)))) == ()
+    serving = pair(
+        f"{PKI}/kubelet-server-current.pem", aged(share, life, serving=True), link=f"{PKI}/kubelet-server-x.pem"
+    )
+    assert findings(case(HEALTHY.with_files(serving).with_settings(server_tls_bootstrap=True))) == ()
+
+
+def test_a_certificate_past_its_window_is_explained() -> None:
+    """At 0.999 of a year a kubelet that runs, and that nothing hinders, got no answer."""
+    assert causes(case(using(aged(0.999)))) == [Cause.ROTATION_NOT_SIGNED]
+
+
+# A node that tells of nothing but its store.
+
+
+def alone(client: PemFile, *entries: StoreEntry) -> list[Cause]:
+    """What is found where an old script tells of the store and nothing else."""
+    facts = NodeFacts(NOW, StoreFacts(PKI, DirectoryCondition.OK, entries, 1), client, None)
+    return causes(of(facts, Memory(), Rotation.KUBELET))
+
+
+LINK, TARGET = line("kubelet-client-current.pem", kind=FileKind.LINK), line(DATED.removeprefix(f"{PKI}/"))
+READ = pair(CURRENT, aged(0.3), link=DATED)
+GONE = PemFile(CURRENT, Condition.MISSING)
+UPDATED, NEWER = "kubelet-client-updated.pem", "kubelet-client-2026-09-21-10-00-00.pem"
 
 
 @pytest.mark.parametrize(
     ("client", "entries", "found"),
     [
-        (READ, [LINK, DATED], []),
+        (READ, [LINK, TARGET], []),
         (READ, [], []),
-        # 27: a regular file in place of the link
-        (REGULAR, [line(CURRENT), DATED], [Cause.STORE_LINK_REGULAR_FILE]),
-        (REGULAR, [line(CURRENT, FileKind.DIRECTORY), DATED], []),
-        (READ, [LINK, DATED, line("kubelet-server-current.pem")], []),
-        # 28: a regular file in place of the link that is to become current
-        (READ, [LINK, DATED, line(UPDATED)], [Cause.STORE_UPDATED_LEFTOVER]),
-        (READ, [LINK, DATED, line(UPDATED, size=0)], [Cause.STORE_UPDATED_LEFTOVER]),
-        (READ, [LINK, DATED, line(UPDATED, FileKind.LINK)], []),  # a rotation that is under way, or heals
-        # 35: died between unlink and rename
-        (GONE, [DATED, line(UPDATED, FileKind.LINK)], [Cause.STORE_UPDATED_LEFTOVER]),
-        (GONE, [DATED], []),
-        (replace(GONE, path="/etc/kubernetes/client.pem"), [DATED, line(UPDATED, FileKind.LINK)], []),
-        # 25: disk full
-        (READ, [LINK, DATED, line(NEWER, size=0, modified=200)], [Cause.ORPHAN_EMPTY]),
-        (READ, [LINK, DATED, line(NEWER, size=1, modified=200)], []),
-        (READ, [LINK, DATED, line(NEWER, size=0, modified=50)], []),
-        (
-            READ,
-            [LINK, DATED, line(UPDATED), line(NEWER, size=0, modified=200)],
-            [Cause.STORE_UPDATED_LEFTOVER, Cause.ORPHAN_EMPTY],
-        ),
+        (replace(READ, link=None), [line("kubelet-client-current.pem"), TARGET], [Cause.STORE_LINK_REGULAR_FILE]),
+        (READ, [line("kubelet-client-current.pem", kind=FileKind.DIRECTORY), TARGET], []),
+        (READ, [LINK, TARGET, line("kubelet-server-current.pem")], []),
+        (READ, [LINK, TARGET, line(UPDATED)], [Cause.STORE_UPDATED_LEFTOVER]),
+        (READ, [LINK, TARGET, line(UPDATED, kind=FileKind.LINK)], []),
+        (GONE, [TARGET, line(UPDATED, kind=FileKind.LINK)], [Cause.STORE_LINK_GAP]),
+        (GONE, [TARGET], [Cause.STORE_LINK_MISSING]),
+        (GONE, [], []),
+        (replace(GONE, path="/etc/kubernetes/client.pem"), [TARGET, line(UPDATED, kind=FileKind.LINK)], []),
+        (READ, [LINK, line(DATED.removeprefix(f"{PKI}/"), 9e5), line(NEWER, size=0)], [Cause.ORPHAN_EMPTY]),
     ],
 )
-def test_what_is_found(client: PemFile, entries: list[StoreEntry], found: list[Cause]) -> None:
-    """A cause is found where its files lie so, and nowhere else."""
-    assert causes(client, *entries) == found
+def test_a_store_alone(client: PemFile, entries: list[StoreEntry], found: list[Cause]) -> None:
+    """Its listing is enough for what blocks every rotation."""
+    assert alone(client, *entries) == found
 
 
 def test_a_store_that_was_not_seen_proves_nothing() -> None:
     """Without a listing there is no finding."""
-    facts = NodeFacts(0.0, StoreFacts(PKI, DirectoryCondition.DENIED), replace(GONE, condition=Condition.DENIED), None)
-    assert findings(facts, None) == ()
+    facts = NodeFacts(NOW, StoreFacts(PKI, DirectoryCondition.DENIED), replace(GONE, condition=Condition.DENIED), None)
+    assert causes(of(facts, Memory(), Rotation.KUBELET)) == []
 
 
-def test_findings_carry_the_severity_of_their_row() -> None:
-    """What blocks every rotation is critical, a lost attempt a warning."""
-    facts = NodeFacts(
-        0.0,
-        StoreFacts(PKI, DirectoryCondition.OK, (LINK, DATED, line(UPDATED), line(NEWER, size=0, modified=200))),
-        READ,
-        None,
+# What was not seen.
+
+# What a fact takes back rather than tells: without it a weaker finding stands, or what is left when nothing explains.
+WEAKER = {"service": {Cause.KUBELET_DOWN}, "journal": {Cause.ROTATION_NOT_SIGNED}}
+
+
+@pytest.mark.parametrize("sick", SICK.values(), ids=SICK)
+def test_what_is_hidden_neither_accuses_nor_heals(sick: Sick) -> None:
+    """Without a fact nothing is found that was not found with it, and nothing that is known ends."""
+    for it, hidden in product((sick.case, sick.neighbour), HIDE):
+        known = findings(it)
+        there = {finding.cause for finding in known}
+        assert (hidden, set(causes(without(it, hidden))) - there - WEAKER.get(hidden, set())) == (hidden, set())
+        assert (hidden, there - set(causes(without(it, hidden, findings=known)))) == (hidden, set())
+
+
+@pytest.mark.parametrize("sick", SICK.values(), ids=SICK)
+def test_a_finding_ends_with_a_look(sick: Sick) -> None:
+    """Where all is seen nothing stays for having been found before."""
+    healthy = replace(sick.neighbour, memory=replace(sick.neighbour.memory, findings=findings(sick.case)))
+    assert findings(healthy) == ()
+
+
+def test_a_kept_finding_keeps_its_severity() -> None:
+    """What was critical when it was last seen is no warning for being unseen; what was a warning stays one."""
+    for severity in Severity:
+        earlier = Finding(Cause.KUBECONFIG_EMBEDDED, severity, "as it was.")
+        it = without(case(), "kubeconfig", findings=(earlier,))
+        assert findings(it) == (earlier,)
+
+
+def test_as_an_ordinary_user_nothing_is_made_up() -> None:
+    """Without root the directory's listing and the process are left: a healthy node is silent, a broken link is not."""
+    denied = ("kubeconfig", "client", "newest", "files", "folder", "host", "journal")
+    assert findings(without(case(), *denied)) == ()
+    sick = SICK["link a regular file"].case
+    assert causes(without(sick, *denied)) == [Cause.STORE_LINK_REGULAR_FILE]
+
+
+# Any facts at all.
+
+
+def shuffled(facts: NodeFacts, dice: random.Random) -> NodeFacts:
+    """The same facts in another order; that of drop-ins and flags means something and stays."""
+
+    store = replace(
+        facts.store, entries=any_order(facts.store.entries, dice), newest=any_order(facts.store.newest, dice)
     )
-    assert findings(facts, store.history(facts.store, READ)) == (
-        Finding(Cause.STORE_UPDATED_LEFTOVER, Severity.CRITICAL),
-        Finding(Cause.ORPHAN_EMPTY, Severity.WARNING),
-    )
+    files, pairs = any_order(facts.files, dice), any_order(facts.pairs, dice)
+    journal = facts.journal and any_order(facts.journal, dice)
+    return replace(facts, store=store, files=files, pairs=pairs, journal=journal)
 
 
-def test_every_cause_has_one_row() -> None:
-    """The table is complete and names nothing twice."""
-    assert sorted(row.cause for row in TABLE) == sorted(Cause)
+def any_order(items: tuple[T, ...], dice: random.Random) -> tuple[T, ...]:
+    return tuple(dice.sample(items, len(items)))
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_any_mixture_of_facts_is_judged(data: st.DataObject) -> None:
+    """Facts of different nodes thrown together: no exception, no order that matters, no accusation by blindness."""
+    mixed = {field.name: getattr(data.draw(st.sampled_from(CASES)).facts, field.name) for field in fields(NodeFacts)}
+    memory = data.draw(st.sampled_from(CASES)).memory
+    it = of(NodeFacts(**mixed), memory, data.draw(st.sampled_from(Rotation)))
+    found = findings(it)
+    again = of(shuffled(it.facts, random.Random(data.draw(st.integers(0, 9)))), memory, it.owner)
+    assert findings(again) == found
+    hidden = data.draw(st.sampled_from(sorted(HIDE)))
+    known = {finding.cause for finding in found}
+    assert known <= set(causes(without(it, hidden, findings=found)))
+
+
+@given(st.integers(-(2**70), 2**70), st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False))
+@settings(max_examples=200, deadline=None)
+def test_no_date_is_too_odd(modified: int, begun: int, shown: float) -> None:
+    """mtimes, starts and clocks beyond any calendar are judged like others."""
+    entries = tuple(replace(it, modified=modified) for it in HEALTHY.facts.store.entries)
+    worker = replace(HEALTHY, extra=(replace(line(NEWER), modified=modified + 1),))
+    facts = replace(worker.facts, store=replace(worker.facts.store, entries=entries), host=AWAKE)
+    process = Process(Sight.SEEN, "kubelet", 1, float(begun), 0, tuple(HEALTHY.flags))
+    odd = replace(facts, process=process, clock=replace(clock(0), shown=shown))
+    findings(of(odd, Memory(newest=modified, starts=(shown, None, float(begun))), Rotation.KUBELET))
+
+
+def test_the_first_finding_of_two_faults() -> None:
+    """Two faults at once: in the order of judgement, and the rest stays."""
+    worker = replace(HEALTHY.with_kubeconfig(pair("#2", EXPIRED)), process=Process(Sight.ABSENT))
+    memory = Memory(process=HEALTHY.facts.process)
+    assert causes(case(worker, memory=memory, service=None)) == [
+        Cause.KUBECONFIG_EMBEDDED,
+        Cause.BOOTSTRAP_FILE_MISSING,
+        Cause.KUBELET_DOWN,
+    ]
+    bootstrap = kubeconfig(BOOTSTRAP_CONF, has_token=True)
+    again = replace(worker, process=started(86400), bootstrap=bootstrap)
+    assert causes(case(again, memory=memory)) == [Cause.KUBECONFIG_EMBEDDED]

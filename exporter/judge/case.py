@@ -62,7 +62,9 @@ class Case:
         """The client certificate of this visit; None where its file is known to hold none."""
         if self.client:
             return self.client.certificate
-        return None if self.facts.client.condition.is_seen else UNSEEN
+        kubeconfig = self.facts.kubeconfig  # without a store, the certificate that it embeds or names is the client's
+        seen = kubeconfig is None or kubeconfig.document.condition.is_seen
+        return None if seen and self.facts.client.condition.is_seen else UNSEEN
 
     def has_ended(self, certificate: Certificate) -> bool:
         """Past notAfter by both clocks."""

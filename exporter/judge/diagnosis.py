@@ -45,7 +45,7 @@ class Predicate(Protocol):
 class Row:
     """One cause. ``explains``: it alone keeps a client certificate from being renewed.
 
-    ``is_rest``: asked only where no row before it explains anything.
+    ``is_rest``: asked only where no row before it explains anything, and none that is not ``optional`` was unseen.
     """
 
     cause: Cause
@@ -53,6 +53,7 @@ class Row:
     holds: Predicate
     advice: steps.Advice
     explains: bool = True
+    optional: bool = False  # what it rests on is often not to be seen: a clock, the journal
     is_rest: bool = False
 
 
@@ -61,8 +62,8 @@ TABLE = (
     Row(Cause.CONFIG_BROKEN, CRITICAL, settings.config_broken, kubelet.config, explains=False),
     Row(Cause.SERVING_GATE_OFF, CRITICAL, settings.serving_gate_off, kubelet.gate, explains=False),
     Row(Cause.CLIENT_CA_BROKEN, CRITICAL, settings.client_ca_broken, kubelet.client_ca, explains=False),
-    Row(Cause.CLOCK_AHEAD, CRITICAL, dates.clock_ahead_outside, cluster.clock),
-    Row(Cause.CLOCK_BEHIND, CRITICAL, dates.clock_behind_outside, cluster.clock),
+    Row(Cause.CLOCK_AHEAD, CRITICAL, dates.clock_ahead_outside, cluster.clock, optional=True),
+    Row(Cause.CLOCK_BEHIND, CRITICAL, dates.clock_behind_outside, cluster.clock, optional=True),
     Row(Cause.KUBECONFIG_BROKEN, CRITICAL, bootstrap.broken, kubelet.kubeconfig, explains=False),
     Row(Cause.KUBECONFIG_EMBEDDED, CRITICAL, kubeconfig.embedded_ended, kubelet.point_at_link),
     Row(Cause.KUBECONFIG_DATED_FILE, CRITICAL, kubeconfig.dated_file_ended, kubelet.point_at_link),
@@ -115,15 +116,16 @@ TABLE = (
     Row(Cause.OWNER_RESTART_NEEDED, WARNING, owner.restart_needed, cluster.restart),
     # The folder.
     Row(Cause.STORE_NOT_WRITABLE, CRITICAL, folder.not_writable, store.not_writable),
+    Row(Cause.ROTATION_NOT_STORED, CRITICAL, folder.not_stored, store.not_stored, optional=True),
     Row(Cause.STORE_FULL, WARNING, folder.full, store.full),
     Row(Cause.STORE_ON_TMPFS, WARNING, folder.on_tmpfs, store.tmpfs, explains=False),
     # Late or stalled.
     Row(Cause.TIMER_SUSPENDED, WARNING, rotation.timer_suspended, cluster.restart),
-    Row(Cause.API_CA_UNKNOWN, CRITICAL, rotation.api_ca_unknown, cluster.server_ca),
-    Row(Cause.CSR_FORBIDDEN, CRITICAL, rotation.csr_forbidden, cluster.refused),
-    Row(Cause.CSR_DENIED, CRITICAL, rotation.csr_denied, cluster.refused),
-    Row(Cause.CSR_UNAUTHORIZED, CRITICAL, rotation.csr_unauthorized, cluster.unauthorized),
-    Row(Cause.API_UNREACHABLE, CRITICAL, rotation.api_unreachable, cluster.server),
+    Row(Cause.API_CA_UNKNOWN, CRITICAL, rotation.api_ca_unknown, cluster.server_ca, optional=True),
+    Row(Cause.CSR_FORBIDDEN, CRITICAL, rotation.csr_forbidden, cluster.refused, optional=True),
+    Row(Cause.CSR_DENIED, CRITICAL, rotation.csr_denied, cluster.refused, optional=True),
+    Row(Cause.CSR_UNAUTHORIZED, CRITICAL, rotation.csr_unauthorized, cluster.unauthorized, optional=True),
+    Row(Cause.API_UNREACHABLE, CRITICAL, rotation.api_unreachable, cluster.server, optional=True),
     Row(Cause.ROTATION_NOT_SIGNED, CRITICAL, rotation.not_signed, cluster.requests, is_rest=True),
     # The serving side.
     Row(Cause.SERVING_TLS_INCOMPLETE, WARNING, serving.tls_incomplete, cluster.serving_pair, explains=False),
@@ -139,19 +141,21 @@ def findings(case: Case) -> tuple[Finding, ...]:
     """Every cause that holds, in the order of the table; one that cannot be told stays as the last visit left it."""
     remembered = {finding.cause: finding for finding in case.memory.findings}
     found: dict[Cause, Finding] = {}
-    is_explained = False
+    is_explained = is_open = False
     for row in TABLE:
         if row.cause in found or (row.is_rest and is_explained):
             continue
-        finding = _finding(row, case, remembered.get(row.cause))
+        answer = UNSEEN if row.is_rest and is_open else row.holds(case)
+        finding = _finding(row, case, answer, remembered.get(row.cause))
         if finding:
             found[row.cause] = finding
             is_explained = is_explained or row.explains
+        elif answer is UNSEEN and row.explains and not row.optional:
+            is_open = True
     return tuple(found.values())
 
 
-def _finding(row: Row, case: Case, earlier: Finding | None) -> Finding | None:
-    answer = row.holds(case)
+def _finding(row: Row, case: Case, answer: Answer, earlier: Finding | None) -> Finding | None:
     if answer is UNSEEN:
         # what was known and cannot be told any more stays, at the latest with the cause's warning row, its last
         return earlier if earlier and row.severity in (earlier.severity, WARNING) else None

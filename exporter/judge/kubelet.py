@@ -37,6 +37,7 @@ def understand(facts: NodeFacts, memory: Memory) -> Kubelet:
     config_known = known and _config_is_understood(facts, path("config"))
     settings = _settings(facts, path, _DEFAULTS if config_known else KubeletSettings())
     store = posixpath.normpath((path("cert-dir") or Paths().store) if known else facts.store.path)
+    is_client = not known or path("kubeconfig") is not None  # standalone it has no certificate to rotate
     return Kubelet(
         distribution=recognise(facts),
         flags_known=known,
@@ -46,7 +47,7 @@ def understand(facts: NodeFacts, memory: Memory) -> Kubelet:
         kubeconfig=path("kubeconfig") if known else _place(facts.kubeconfig),
         bootstrap=path("bootstrap-kubeconfig") if known else _place(facts.bootstrap),
         credential=credential(facts.kubeconfig, store),
-        rotates=_flag(process, "rotate-certificates", otherwise=settings.rotate_certificates),
+        rotates=is_client and _flag(process, "rotate-certificates", otherwise=settings.rotate_certificates),
         server_tls_bootstrap=_flag(process, "rotate-server-certificates", otherwise=settings.server_tls_bootstrap),
         serving_gate=_gate(process, otherwise=settings.serving_gate),
         tls_cert_file=settings.tls_cert_file,

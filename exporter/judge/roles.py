@@ -23,9 +23,11 @@ _OURS = (SERVER_CURRENT, _SELF_SIGNED)
 
 
 def client(facts: NodeFacts, kubelet: Kubelet | None) -> PemFile | None:
-    """The client certificate's file; None where this node has none by design (a token, an exec plugin)."""
+    """The client certificate's file; None where this node has none by design (a token, an exec plugin, standalone)."""
     if posixpath.basename(facts.client.path) != CLIENT_CURRENT or kubelet is None:
         return facts.client
+    if kubelet.is_standalone:
+        return None
     if kubelet.rotates is not False and not _is_store_bare(facts):
         return facts.client
     kubeconfig = facts.kubeconfig

@@ -52,6 +52,7 @@ class Cause(StrEnum):
     STORE_FULL = "store-full"
     STORE_NOT_WRITABLE = "store-not-writable"
     STORE_ON_TMPFS = "store-on-tmpfs"
+    ROTATION_NOT_STORED = "rotation-not-stored"
 
     # Names and issuers.
     NODE_NAME_DIFFERS = "node-name-differs"

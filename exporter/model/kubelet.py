@@ -89,6 +89,11 @@ class Kubelet:
     client_ca_file: str | None = None
     node_name: str | None = None  # --hostname-override, else the host's name in lower case
 
+    @property
+    def is_standalone(self) -> bool:
+        """Whether it runs without --kubeconfig: no API server, no client certificate."""
+        return self.flags_known and self.kubeconfig is None
+
     def filled_from(self, earlier: Kubelet | None) -> Kubelet:
         """This one; whose it is and who rotates what as an earlier visit saw it, where this one could not."""
         if earlier is None:

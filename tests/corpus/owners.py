@@ -49,8 +49,8 @@ def k3s(tree: Tree) -> None:
 
 @scenario
 def k3s_renewal_due(tree: Tree) -> None:
-    """4: k3s renews only at its own restart; the certificate has 40 days left and nobody restarted it since."""
-    _k3s(tree, YEAR - 40 * DAY, YEAR - 40 * DAY - 60)
+    """4: k3s renews only at its own restart; the certificate has 30 days left and nobody restarted it since."""
+    _k3s(tree, YEAR - 30 * DAY, YEAR - 30 * DAY - 60)
     tree.real = False
 
 

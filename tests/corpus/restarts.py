@@ -36,7 +36,7 @@ def flag_updated_is_a_file_without_current(tree: Tree) -> None:
 def flag_current_broken_bootstrap_there(tree: Tree) -> None:
     """A current that does not load is fatal even with a good bootstrap file."""
     worker(tree)
-    tree.write(tree.target(), b"", 0o600)
+    tree.damage(tree.target(), b"")
     tree.bootstrap()
 
 
@@ -76,6 +76,7 @@ def flag_conf_missing_bootstrap_there(tree: Tree) -> None:
     worker(tree)
     tree.remove(KUBELET_CONF)
     tree.bootstrap()
+    tree.real = False
 
 
 @scenario
@@ -178,6 +179,7 @@ def flag_no_store_bootstrap_there(tree: Tree) -> None:
     for path in sorted(tree.path(PKI).glob("kubelet-client-*")):
         path.unlink()
     tree.bootstrap()
+    tree.real = False
 
 
 # Rotation off.
@@ -189,19 +191,21 @@ def flag_rotation_off_conf_missing(tree: Tree) -> None:
     worker(tree, rotates=False)
     tree.remove(KUBELET_CONF)
     tree.bootstrap()
+    tree.real = False
 
 
 @scenario
 def flag_rotation_off_conf_missing_current_broken(tree: Tree) -> None:
     """The same with a current that does not load: even that does not decide."""
     flag_rotation_off_conf_missing(tree)
-    tree.write(tree.target(), b"", 0o600)
+    tree.damage(tree.target(), b"")
 
 
 @scenario
 def flag_rotation_off_conf_missing_read_only(tree: Tree) -> None:
     """The same, and the folder is mounted read-only."""
     flag_rotation_off_conf_missing(tree)
+    tree.real = True
     tree.read_only.append(PKI)
 
 

@@ -135,14 +135,14 @@ def plain_rotation_off_embedded_current_broken(tree: Tree) -> None:
     """Rotation off: a broken store does not count where kubelet.conf does not name it."""
     plain(tree, rotates=False)
     embedded(tree, 0.2)
-    tree.write(tree.target(), b"", 0o600)
+    tree.damage(tree.target(), b"")
 
 
 @scenario
 def plain_rotation_off_current_broken(tree: Tree) -> None:
     """The neighbour: kubelet.conf names it."""
     plain(tree, rotates=False)
-    tree.write(tree.target(), b"", 0o600)
+    tree.damage(tree.target(), b"")
 
 
 @scenario
@@ -172,7 +172,7 @@ def standalone(tree: Tree) -> None:
     worker(tree)
     tree.flags = {"config": CONFIG}
     tree.remove(KUBELET_CONF)
-    tree.write(tree.target(), b"", 0o600)
+    tree.damage(tree.target(), b"")
 
 
 @scenario

@@ -99,7 +99,7 @@ def serving_rotated_expired(tree: Tree) -> None:
 def serving_current_broken(tree: Tree) -> None:
     """A serving current that does not load is as fatal as a client's."""
     rotating(tree)
-    tree.write(tree.target(SERVER_CURRENT), b"", 0o600, 10 * DAY)
+    tree.damage(tree.target(SERVER_CURRENT), b"")
 
 
 @scenario
@@ -107,7 +107,7 @@ def serving_current_cut_in_the_key(tree: Tree) -> None:
     """The same, cut where only the key suffers."""
     rotating(tree)
     path = tree.target(SERVER_CURRENT)
-    tree.write(path, tree.path(path).read_bytes()[:-80], 0o600, 10 * DAY)
+    tree.damage(path, tree.path(path).read_bytes()[:-80])
 
 
 @scenario

@@ -168,21 +168,21 @@ def authority_expired(tree: Tree) -> None:
 def target_empty(tree: Tree) -> None:
     """33: power was lost after the rotation: the link leads to an empty file."""
     worker(tree)
-    tree.write(tree.target(), b"", 0o600, 10 * DAY)
+    tree.damage(tree.target(), b"")
 
 
 @scenario
 def target_cut_in_the_key(tree: Tree) -> None:
     """33: cut in the key block, it reads as a perfectly good, fresh certificate, and is fatal all the same."""
     worker(tree)
-    tree.write(tree.target(), content(tree)[:-80], 0o600, 10 * DAY)
+    tree.damage(tree.target(), content(tree)[:-80])
 
 
 @scenario
 def target_cut_in_the_certificate(tree: Tree) -> None:
     """33: cut in the certificate."""
     worker(tree)
-    tree.write(tree.target(), content(tree)[:300], 0o600, 10 * DAY)
+    tree.damage(tree.target(), content(tree)[:300])
 
 
 @scenario

@@ -105,6 +105,11 @@ class Tree:
         os.utime(path, (self.now - age, self.now - age))
         return path
 
+    def damage(self, node_path: str, content: bytes) -> None:
+        """Other content in a file that keeps its times: what a power cut leaves."""
+        age = self.now - self.path(node_path).stat().st_mtime
+        self.write(node_path, content, 0o600, age)
+
     def link(self, node_path: str, target: str) -> None:
         """A symbolic link, in place of whatever was there."""
         path = self.path(node_path)

@@ -202,6 +202,12 @@ queue_flag_files() {
 
 # Of the store: what the kubelet opens beside the client's link. Its own kubelet.crt and kubelet.key count when missing.
 queue_store_files() {
+    for name in kubelet-client kubelet-server; do
+        # a kubelet that starts makes it the link, where there is none
+        is_among "$name-updated.pem" "$known" || continue
+        look_at_file "$STORE/$name-current.pem"
+        case $condition in missing | dangling) queue_file pem "$STORE/$name-updated.pem" ;; esac
+    done
     for name in $newest_server; do queue_file pem "$STORE/$name"; done
     for name in $CLIENT_LINK kubelet-client.crt kubelet-client.key $SERVING_LINK kubelet-server.crt kubelet-server.key \
         kubelet.crt kubelet.key; do

@@ -4,18 +4,13 @@
 # Sets below (what its paths are looked at below) and careful. Only a mount of another machine or of a program can hang:
 # where there is none nothing is asked twice.
 survey_mounts() {
-    below=$ROOT careful='' patience='' mounted='' hung='' answering=''
+    table='' below=$ROOT careful='' patience='' mounted='' hung='' answering=''
     if [ -z "$ROOT" ] && [ "$mounts" = own ] && [ -d "$process/root/." ]; then below=$process/root; fi
     [ -z "$ROOT" ] || return 0
-    set -- -e ' - \(9p\|afs\|beegfs\|ceph\|cifs\|fuse[^ ]*\|gfs2\|glusterfs\|gpfs\|lustre\|nfs4*\|ocfs2\|smb[0-9]*\) '
-    path=$STORE
-    while [ -n "$path" ]; do
-        case $path in *[!A-Za-z0-9/._-]*) ;; *) set -- "$@" -e "^[^ ]* [^ ]* [^ ]* [^ ]* $path " ;; esac
-        path=${path%/*}
-    done
-    table=/proc/self/mountinfo
+    table=/proc/self/mountinfo surveyed=$STORE
     [ -n "$process" ] && [ -r "$process/mountinfo" ] && table=$process/mountinfo
-    mounted=$(grep -s "$@" -e '^[^ ]* [^ ]* [^ ]* [^ ]* / ' "$table") || careful=y
+    hanging=' - \(9p\|afs\|beegfs\|ceph\|cifs\|fuse[^ ]*\|gfs2\|glusterfs\|gpfs\|lustre\|nfs4*\|ocfs2\|smb[0-9]*\) '
+    mounted=$(mounts_above "$STORE" -e "$hanging") || careful=y
     for line in $mounted; do
         case ${line##* - } in
         9p' '* | afs' '* | beegfs' '* | ceph' '* | cifs' '* | fuse* | gfs2' '* | glusterfs' '* | gpfs' '* | lustre' '* | \
@@ -25,6 +20,17 @@ survey_mounts() {
     # a timeout(1) that cannot be used so is none
     [ -z "$careful" ] || timeout -s KILL 1 true || careful=''
     [ -z "$careful" ] || patience=timeout$NL-s${NL}KILL$NL$PATIENCE # words before each command on the node's files
+}
+
+# mounts_above PATH GREP_ARGUMENT...: the table's mounts that PATH may lie in, and those that the arguments ask for
+mounts_above() {
+    path=$1
+    shift
+    while [ -n "$path" ]; do
+        case $path in *[!A-Za-z0-9/._-]*) ;; *) set -- "$@" -e "^[^ ]* [^ ]* [^ ]* [^ ]* $path " ;; esac
+        path=${path%/*}
+    done
+    grep -s "$@" -e '^[^ ]* [^ ]* [^ ]* [^ ]* / ' "$table"
 }
 
 # Whether a folder answers; a mount whose server went away does not.

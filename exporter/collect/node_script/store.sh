@@ -143,9 +143,12 @@ tell_room() {
     say "folder free $(($1 * $2 / 1024)) $files"
 }
 
-# The longest mount point above the store; the later one where two are the same.
+# The longest mount point above the store, where that really is (/var/run is a link); the later one of two equals.
 tell_mount() {
     longest='' told=''
+    [ -n "$table" ] && follow "$STORE" || return 0
+    real=${at#"$below"}
+    [ "$real" = "$surveyed" ] || mounted=$(mounts_above "$real")
     for line in $mounted; do
         IFS=' '
         # shellcheck disable=SC2086
@@ -153,7 +156,7 @@ tell_mount() {
         IFS=$NL
         [ $# -gt 6 ] || continue
         mount=${5%/} # a word of its own: in bash an empty "${5%/}" in a pattern matches nothing
-        case $STORE/ in "$mount"/*) ;; *) continue ;; esac
+        case $real/ in "$mount"/*) ;; *) continue ;; esac
         [ "${#5}" -ge "${#longest}" ] || continue
         longest=$5
         line=${line#* - }

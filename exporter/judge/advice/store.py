@@ -107,7 +107,14 @@ def not_writable(case: Case) -> tuple[Step, ...]:
         )
     if process and process.uid and facts and facts.uid != process.uid:
         return (Step(f"chown -R {process.uid} {folder}", "the kubelet's own again"),)
+    return (Step(f"ls -ld {folder}", "who may write there"),)
+
+
+def not_stored(case: Case) -> tuple[Step, ...]:
+    """A denial that no mode shows."""
+    folder = quote(case.facts.store.path)
     return (
+        Step(f"journalctl -u {quote(steps.unit(case))} --no-pager | grep 'Unable to store'", "why it was refused"),
         Step("ausearch -m avc -ts recent | grep kubelet", "whether SELinux denied it"),
         Step(f"restorecon -Rv {folder}", "the label that the policy wants"),
     )

@@ -9,12 +9,14 @@ from exporter.judge.certificate import bundle, leaf
 from exporter.model.files import KeyBlock, PemFile
 from exporter.model.kubelet import Distribution
 from exporter.model.kubelet_files import DocumentCondition, Kubeconfig
+from exporter.model.restart import RestartReason
 
 _UNLOADABLE = {
     DocumentCondition.BROKEN: "does not parse as a kubeconfig",
     DocumentCondition.EMPTY: "is empty",
     DocumentCondition.MISSING: "is not there",
 }
+_BEFORE = (RestartReason.UPDATED_REGULAR_FILE, RestartReason.STORE_NOT_WRITABLE)
 _LOST = (DocumentCondition.DENIED, DocumentCondition.OUTSIDE_ROOT, DocumentCondition.UNREADABLE)
 
 
@@ -46,13 +48,15 @@ def _broken(case: Case, then: str, *, has_way: bool) -> Answer:
 def file_missing(case: Case) -> Answer:
     """6: the next start has to bootstrap and the bootstrap kubeconfig is gone (k/k#99645, website#42944).
 
-    kubeadm removes it after the join; while kubelet.conf has a good certificate nobody needs it.
+    kubeadm removes it after the join; while kubelet.conf has a good certificate nobody needs it. The store is opened
+    first: what mends its link, or ends the kubelet there, is told by the causes about the store.
     """
+    if case.restart and (case.restart.safe or case.restart.reason in _BEFORE):
+        return None
     why, missing = _must_bootstrap(case), _is_bootstrap_missing(case)
     if why is None or missing is not True:
         return UNSEEN if why is not None and missing is not False and UNSEEN in (why, missing) else None
-    path = case.kubelet.bootstrap or "a bootstrap kubeconfig"
-    then = f"the kubelet's next start has to bootstrap, and {path} is not there: it ends at once"
+    then = f"the kubelet's next start has to bootstrap, and {case.kubelet.bootstrap} is not there: it ends at once"
     return why if isinstance(why, Unseen) else f"{why}, so {then}"
 
 
@@ -91,11 +95,11 @@ def _must_bootstrap(case: Case) -> str | Unseen | None:
 
 def _is_bootstrap_missing(case: Case) -> bool | Unseen:
     """Whether the flag is set and its file is not there."""
-    if case.kubelet.flags_known and case.kubelet.bootstrap is None:
-        return False
     bootstrap = case.facts.bootstrap
-    if bootstrap is None:
-        return has_bootstrap(case) is False or UNSEEN
+    if not case.kubelet.flags_known or (bootstrap is None and case.kubelet.bootstrap):
+        return UNSEEN
+    if bootstrap is None or case.kubelet.bootstrap is None:
+        return False
     missing = bootstrap.document.condition is DocumentCondition.MISSING
     return missing if bootstrap.document.condition not in _LOST else UNSEEN
 
@@ -111,7 +115,8 @@ def has_bootstrap(case: Case) -> bool | Unseen:
         return False if is_looked_for else UNSEEN
     if not bootstrap.document.condition.is_seen:
         return UNSEEN
-    return bootstrap.document.condition is DocumentCondition.READ
+    is_read = bootstrap.document.condition is DocumentCondition.READ
+    return UNSEEN if is_read and not case.kubelet.flags_known else is_read  # no flag may name it
 
 
 def _misses(kubeconfig: Kubeconfig) -> str | Unseen | None:

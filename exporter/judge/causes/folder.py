@@ -30,10 +30,7 @@ def full(case: Case) -> Answer:
 
 
 def not_writable(case: Case) -> Answer:
-    """26: a read-only file system, an immutable folder, another owner; no orphan is left behind [lab].
-
-    A denial by SELinux or AppArmor shows in the journal alone.
-    """
+    """26: a read-only file system, an immutable folder, another owner; no orphan is left behind [lab]."""
     folder = _folder(case)
     if not isinstance(folder, Folder):
         return folder
@@ -45,10 +42,21 @@ def not_writable(case: Case) -> Answer:
     process = case.facts.process
     if process and process.uid and _is_barred(folder, process.uid):
         return f"{path} belongs to uid {folder.uid} and the kubelet runs as uid {process.uid}: it cannot write there"
-    if is_lost_by_the_journal(case) and not store.orphans(case.facts.store, case.facts.client):
-        return f"the journal says that a signed certificate could not be stored, and {path} has no trace of it"
-    seen = None not in (folder.read_only, folder.writable) and case.facts.journal is not None
-    return None if seen and process and process.uid is not None else UNSEEN
+    is_told = folder.writable is not None or case.facts.uid is None  # nobody can tell for a mount
+    return None if is_told and process and process.uid is not None else UNSEEN
+
+
+def not_stored(case: Case) -> Answer:
+    """26: a denial by SELinux or AppArmor shows in the journal alone."""
+    folder = _folder(case)
+    if not isinstance(folder, Folder):
+        return folder
+    if case.facts.journal is None:
+        return UNSEEN
+    if not is_lost_by_the_journal(case) or store.orphans(case.facts.store, case.facts.client):
+        return None
+    path = case.facts.store.path
+    return f"the journal says that a signed certificate could not be stored, and {path} has no trace of it"
 
 
 def _is_barred(folder: Folder, uid: int) -> bool:

@@ -36,6 +36,8 @@ def went_back(case: Case) -> Answer:
     others = [leaf(file) for file in case.facts.store.newest]
     if any(other is not None and other.not_before >= newest for other in others):
         return None  # the newer one is still there: somebody moved the link
+    if not _are_seen(case):
+        return UNSEEN
     now = case.facts.taken
     return (
         f"the client certificate is of {when(certificate.not_before, now)}, and one of {when(newest, now)} "
@@ -51,9 +53,11 @@ def replaced_by_hand(case: Case) -> Answer:
     if process is None or process.sight is Sight.HIDDEN or (process.sight is Sight.SEEN and process.started is None):
         return UNSEEN
     link = store.entry(case.facts.store, CLIENT_CURRENT)
-    if case.facts.store.condition is not DirectoryCondition.OK or client.link is None:
-        return UNSEEN if link is None or link.kind is FileKind.LINK else None
-    if process.started is None or link is None or link.modified is None or link.modified <= process.started + SLACK:
+    if case.facts.store.condition in (DirectoryCondition.DENIED, DirectoryCondition.OUTSIDE_ROOT):
+        return UNSEEN
+    if link is None or link.kind is not FileKind.LINK or client.link is None:
+        return UNSEEN if link and link.kind is FileKind.LINK else None
+    if process.started is None or link.modified is None or link.modified <= process.started + SLACK:
         return None
     name = posixpath.basename(client.link)
     target = store.entry(case.facts.store, name)
@@ -65,6 +69,11 @@ def replaced_by_hand(case: Case) -> Answer:
         f"{client.path} was made to lead to {client.link} on {when(link.modified, case.by_the_node)}, by hand, while "
         f"the kubelet ran (since {when(process.started, case.by_the_node)}): it still uses the certificate of before"
     )
+
+
+def _are_seen(case: Case) -> bool:
+    """Whether the newest dated files were read."""
+    return all(file.condition.is_seen for file in case.facts.store.newest)
 
 
 def _is_store(case: Case) -> bool:
@@ -97,6 +106,8 @@ def storm(case: Case) -> Answer:
     certificate = case.certificate()
     if certificate is None or isinstance(certificate, Unseen):
         return certificate
+    if not _are_seen(case):
+        return UNSEEN
     orphans = {line.name for line, _ in store.orphans(case.facts.store, case.facts.client)}
     dated = [line for line in case.facts.store.entries if store.is_dated_client(line.name)]
     times = sorted(line.modified for line in dated if line.modified is not None and line.name not in orphans)

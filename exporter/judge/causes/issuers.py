@@ -10,6 +10,7 @@ from exporter.judge.case import UNSEEN, Answer, Case, Unseen
 from exporter.judge.causes.wording import when
 from exporter.judge.certificate import bundle, leaf
 from exporter.model.assessment import Certificate
+from exporter.model.facts import DirectoryCondition
 from exporter.model.files import PemFile
 from exporter.model.kubelet import Distribution
 
@@ -54,8 +55,8 @@ def issuer_not_trusted(case: Case) -> Answer:
     if not _is_rotated(case) or certificate is None or isinstance(certificate, Unseen):
         return certificate if isinstance(certificate, Unseen) and _is_rotated(case) else None
     before = _before(case)
-    if not certificate.authority_identifier or before is None:
-        return None
+    if not certificate.authority_identifier or before is None or isinstance(before, Unseen):
+        return UNSEEN if before is UNSEEN else None
     if before.authority_identifier == certificate.authority_identifier:
         return None
     trusted = _authorities(case)
@@ -108,9 +109,13 @@ def _authorities(case: Case) -> list[Certificate] | Unseen:
     return [certificate for file in files for certificate in bundle(file)]
 
 
-def _before(case: Case) -> Certificate | None:
+def _before(case: Case) -> Certificate | Unseen | None:
     """The certificate in the dated file before the link's target."""
+    if case.facts.store.condition in (DirectoryCondition.DENIED, DirectoryCondition.OUTSIDE_ROOT):
+        return UNSEEN
     target = posixpath.basename(case.facts.client.link or "")
-    older = [file for file in case.facts.store.newest if posixpath.basename(file.path) < target and leaf(file)]
-    dated = [file for file in older if store.is_dated_client(posixpath.basename(file.path))]
-    return leaf(max(dated, key=lambda file: posixpath.basename(file.path), default=None))
+    older = {name: file for file in case.facts.store.newest if (name := posixpath.basename(file.path)) < target}
+    newest = max((name for name in older if store.is_dated_client(name)), default=None)
+    if newest is None:
+        return None
+    return leaf(older[newest]) if older[newest].condition.is_seen else UNSEEN

@@ -78,13 +78,16 @@ def _named(case: Case, credential: Credential) -> PemFile | Unseen | None:
     if not case.is_settled(kubeconfig.document.modified):
         return None  # `kubeadm init` embeds first, and points at the link a minute later
     if credential in (Credential.OTHER_FILE, Credential.LINK_ELSEWHERE):
-        return kubeconfig.certificate if _differs_from_store(case, kubeconfig.certificate) else None
+        differs = _differs_from_store(case, kubeconfig.certificate)
+        return differs if isinstance(differs, Unseen) else kubeconfig.certificate if differs else None
     return kubeconfig.certificate
 
 
-def _differs_from_store(case: Case, file: PemFile) -> bool:
+def _differs_from_store(case: Case, file: PemFile) -> bool | Unseen:
     """A path may lead to the store by another name: a folder that is a link, a file that is one."""
     here, there = leaf(case.facts.client), leaf(file)
+    if not case.facts.client.condition.is_seen or not file.condition.is_seen:
+        return UNSEEN
     return here is None or there is None or here.fingerprint != there.fingerprint
 
 

@@ -30,7 +30,7 @@ def node_name_differs(case: Case) -> Answer:
     process = case.facts.process
     override = process.flag("hostname-override") if process else None
     wanted = kubelet.node_name
-    if wanted is None or override == _HIDDEN:
+    if wanted is None or override == _HIDDEN or not kubelet.flags_known:
         return UNSEEN
     if wanted == name:
         return None

@@ -74,6 +74,16 @@ def _evidence(case: Case, certificate: Certificate, started: float) -> str:
 def _owned(case: Case) -> Certificate | Unseen | None:
     """The client certificate where something else renews it."""
     distribution = case.kubelet.distribution
-    if not distribution.renews_itself or distribution is Distribution.EKS:
+    if distribution is Distribution.EKS:
         return None
+    if not distribution.renews_itself:
+        return None if _is_recognised(case) else UNSEEN
     return case.certificate()
+
+
+def _is_recognised(case: Case) -> bool:
+    """Whether all was seen that tells distributions apart."""
+    process, kubeconfig, config = case.facts.process, case.facts.kubeconfig, case.facts.config
+    documents = [*([kubeconfig.document] if kubeconfig else []), *(file.document for file in config or ())]
+    is_told = process is not None and process.sight is not Sight.HIDDEN
+    return is_told and all(document.condition.is_seen for document in documents)

@@ -79,14 +79,12 @@ def _in_the_journal(case: Case, sign: JournalSign, what: str) -> Answer:
 
 
 def not_signed(case: Case) -> Answer:
-    """17, 20, 21, 23, 24: it asked and got nothing, as far as can be told from a node: the table asks this row only
-    where nothing above explains the stall. A stall with an unseen ground is told by its state alone.
+    """17, 20, 21, 23, 24: it asked and got nothing, as far as can be told from a node. The table asks this row only
+    where nothing above explains the stall, and nothing that might was unseen.
     """
     overdue, ran = is_overdue(case), _had_time(case)
     if overdue is not True or ran is not True:
         return UNSEEN if UNSEEN in (overdue, ran) and False not in (overdue, ran) else None
-    if not _is_everything_seen(case):
-        return UNSEEN
     certificate = case.certificate()
     what = "the kubelet has no client certificate yet"
     if certificate and not isinstance(certificate, Unseen):
@@ -114,8 +112,9 @@ def _waits_for_its_first(case: Case) -> bool | Unseen:
     age = case.process_age()
     if facts.store.condition in (DirectoryCondition.DENIED, DirectoryCondition.OUTSIDE_ROOT) or age is None:
         return UNSEEN
-    asks = case.kubelet.credential is Credential.LINK or case.kubelet.credential is Credential.NONE
-    return bool(case.kubelet.rotates) and asks and age > SIGNED_BY
+    if case.kubelet.rotates is None or case.kubelet.credential is Credential.UNKNOWN:
+        return UNSEEN
+    return case.kubelet.credential in (Credential.LINK, Credential.NONE) and age > SIGNED_BY
 
 
 def _had_time(case: Case) -> bool | Unseen:
@@ -126,16 +125,3 @@ def _had_time(case: Case) -> bool | Unseen:
     if process is None or process.sight is Sight.HIDDEN:
         return UNSEEN
     return process.sight is Sight.SEEN
-
-
-def _is_everything_seen(case: Case) -> bool:
-    """What else would explain it: without these it stays open."""
-    facts, folder = case.facts, case.facts.store.folder
-    kubeconfig = facts.kubeconfig
-    if kubeconfig is None or not kubeconfig.is_read or facts.store.condition is not DirectoryCondition.OK:
-        return False
-    named = [file for file in (kubeconfig.certificate, kubeconfig.authority) if file]
-    if any(not file.condition.is_seen for file in named):
-        return False
-    is_told = folder is not None and folder.bytes_free is not None
-    return is_told and folder is not None and (folder.writable is not None or facts.uid is None)  # a mount cannot tell

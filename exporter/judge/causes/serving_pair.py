@@ -55,7 +55,7 @@ def pair_half(case: Case) -> Answer:
 def is_there(case: Case, path: str) -> bool | Unseen:
     """Whether a file is there, links followed."""
     file, line = case.facts.pem(path), store.entry(case.facts.store, posixpath.basename(path))
-    if file is not None and (file.condition.is_seen or file.condition is Condition.DENIED):
+    if file is not None and file.condition.is_seen:
         return not file.condition.is_absent
     is_listed = posixpath.dirname(path) == case.facts.store.path
     if is_listed and case.facts.store.condition is DirectoryCondition.OK:
