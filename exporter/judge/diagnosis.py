@@ -76,7 +76,7 @@ TABLE = (
     Row(Cause.STORE_TARGET_BROKEN, CRITICAL, link.target_broken, steps.relink, explains=False),
     Row(Cause.SERVING_PAIR_BROKEN, CRITICAL, serving_pair.pair_broken, cluster.serving_pair, explains=False),
     Row(Cause.SERVING_PAIR_HALF, CRITICAL, serving_pair.pair_half, cluster.serving_pair, explains=False),
-    Row(Cause.BOOTSTRAP_FILE_MISSING, CRITICAL, bootstrap.file_missing, steps.reissue),
+    Row(Cause.BOOTSTRAP_FILE_MISSING, CRITICAL, bootstrap.file_missing, kubelet.point_at_link),
     # The process.
     Row(Cause.KUBELET_CRASH_LOOP, CRITICAL, process.crash_looping, kubelet.look),
     Row(Cause.KUBELET_DOWN, CRITICAL, process.down, kubelet.look),
@@ -161,7 +161,9 @@ def _finding(row: Row, case: Case, answer: Answer, earlier: Finding | None) -> F
         return earlier if earlier and row.severity in (earlier.severity, WARNING) else None
     if answer is None:
         return None
-    return Finding(row.cause, row.severity, f"{answer}.", _advice(row, case))
+    first = answer.split(" ", 1)[0]
+    sentence = answer[0].upper() + answer[1:] if first.islower() else answer  # a setting keeps its own spelling
+    return Finding(row.cause, row.severity, f"{sentence}.", _advice(row, case))
 
 
 def _advice(row: Row, case: Case) -> tuple[Step, ...]:

@@ -11,6 +11,9 @@ from exporter.model.finding import Step
 from exporter.model.kubelet import Distribution
 
 _REQUESTS = "kubectl get csr --sort-by=.metadata.creationTimestamp"
+_SERVING = "--field-selector spec.signerName=kubernetes.io/kubelet-serving"
+_CLIENT = "--field-selector spec.signerName=kubernetes.io/kube-apiserver-client-kubelet"
+_PENDING = """'{{range .items}}{{if not .status}}{{.metadata.name}} {{.spec.username}}{{"\\n"}}{{end}}{{end}}'"""
 _BINDING = (
     "kubectl create clusterrolebinding kubeadm:node-autoapprove-certificate-rotation --group=system:nodes "
     "--clusterrole=system:certificates.k8s.io:certificatesigningrequests:selfnodeclient"
@@ -106,10 +109,10 @@ def requests(case: Case) -> tuple[Step, ...]:
     name = f"system:node:{steps.node_name(case)}"
     return (
         Step(f"{_REQUESTS} | grep {quote(name)} | tail -3", "with cluster access: Pending, Denied, or Approved"),
-        Step("kubectl certificate approve CSR", "the newest Pending one: the kubelet has given up the others"),
+        _approve(case, _CLIENT),
         Step(_BINDING, "Pending: who approves may have lost this binding"),
         Step(
-            "kubectl -n kube-system logs -l component=kube-controller-manager | grep -i certificate",
+            "kubectl -n kube-system logs -l component=kube-controller-manager --tail=-1 | grep -i certificate",
             "Approved and not issued: the signer; it needs --cluster-signing-cert-file and its key",
         ),
     )
@@ -147,7 +150,10 @@ def server_ca(case: Case) -> tuple[Step, ...]:
     """The CA in kubelet.conf."""
     path = quote(steps.kubeconfig(case))
     fetch = "kubectl get cm kube-root-ca.crt -n kube-system -o 'jsonpath={.data.ca\\.crt}' > ca.crt"
+    authority = case.facts.kubeconfig.authority if case.facts.kubeconfig else None
     put = f'sed -i.bak -E "s#^( *certificate-authority-data:).*#\\1 $(base64 -w0 ca.crt)#" {path}'
+    if authority and not authority.is_embedded:
+        put = f"install -m 644 ca.crt {quote(authority.path)}"
     return (
         Step(fetch, "with cluster access: the cluster's CA as it is now"),
         Step(put, "here, once that file was brought over: kubelet.conf trusts it"),
@@ -155,13 +161,20 @@ def server_ca(case: Case) -> tuple[Step, ...]:
     )
 
 
-def serving_requests(_: Case) -> tuple[Step, ...]:
+def serving_requests(case: Case) -> tuple[Step, ...]:
     """Nothing in Kubernetes approves serving certificates."""
-    signer = "--field-selector spec.signerName=kubernetes.io/kubelet-serving"
+    look = f"kubectl get csr {_SERVING}"
     return (
-        Step(f"kubectl get csr {signer}", "with cluster access: what waits; none at all: the node has no address"),
-        Step("kubectl certificate approve CSR", "the newest of this node; an approver has to do that from now on"),
+        Step(look, "with cluster access: what waits for an approver; none at all: the node has no address"),
+        _approve(case, _SERVING),
     )
+
+
+def _approve(case: Case, selector: str) -> Step:
+    """The newest request of this node's: the kubelet has given up the ones before (rotation-truth 1.3)."""
+    own = quote(f" system:node:{steps.node_name(case)}$")
+    newest = f"{_REQUESTS} {selector} -o go-template={_PENDING} | grep {own} | tail -1 | cut -d' ' -f1"
+    return Step(f"{newest} | xargs -r kubectl certificate approve", "approves this node's newest Pending one")
 
 
 def self_signed(case: Case) -> tuple[Step, ...]:

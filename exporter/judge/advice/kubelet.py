@@ -6,8 +6,7 @@ from shlex import quote
 
 from exporter.judge.advice import steps
 from exporter.judge.case import Case
-from exporter.judge.certificate import leaf
-from exporter.model.files import Condition
+from exporter.model.assessment import Certificate
 from exporter.model.finding import Step
 from exporter.model.kubelet_files import DocumentCondition
 
@@ -44,7 +43,10 @@ def _from_kubeadm(case: Case) -> tuple[Step, ...]:
 def gate(case: Case) -> tuple[Step, ...]:
     """The feature gate that contradicts ``serverTLSBootstrap``."""
     paths = [file.document.path for file in case.facts.config or () if file.settings.serving_gate is False]
-    files = " ".join(quote(path) for path in paths) or "/var/lib/kubelet/config.yaml"
+    if not paths:
+        unit = quote(steps.unit(case))
+        return (Step(f"systemctl cat {unit}", "where --feature-gates is given: take it out"), steps.restart(case))
+    files = " ".join(quote(path) for path in paths)
     edit = f"sed -i.bak '/^ *RotateKubeletServerCertificate: *false/d' {files}"
     return (Step(edit, "the gate is on by default"), steps.restart(case))
 
@@ -62,12 +64,13 @@ def client_ca(case: Case) -> tuple[Step, ...]:
 
 def rotation_off(case: Case) -> tuple[Step, ...]:
     """Switch rotation on where it is set, or set it."""
-    path = next((file.document.path for file in case.facts.config or ()), "/var/lib/kubelet/config.yaml")
-    file = quote(path)
-    edit = (
-        f"grep -q '^rotateCertificates:' {file} && sed -i.bak 's/^rotateCertificates:.*/rotateCertificates: true/' "
-        f"{file} || echo 'rotateCertificates: true' >> {file}"
-    )
+    files = case.facts.config or ()
+    said = [file.document.path for file in files if file.settings.rotate_certificates is False]
+    known = [*said[-1:], *(file.document.path for file in files), "/var/lib/kubelet/config.yaml"]
+    file = quote(known[0])
+    edit = f"echo 'rotateCertificates: true' >> {file}"
+    if said:
+        edit = f"sed -i.bak 's/^rotateCertificates:.*/rotateCertificates: true/' {file}"
     process = case.facts.process
     if process and process.flag("rotate-certificates") is not None:
         return (
@@ -75,10 +78,11 @@ def rotation_off(case: Case) -> tuple[Step, ...]:
             Step(edit, "rotation on; where kubelet.conf embeds a certificate, point it at the link as well"),
             steps.restart(case),
         )
-    return (
-        Step(edit, "rotation on; where kubelet.conf embeds a certificate, point it at the link as well"),
-        steps.restart(case),
-    )
+    on = Step(edit, "rotation on; where kubelet.conf embeds a certificate, point it at the link as well")
+    certificate = case.certificate()
+    if isinstance(certificate, Certificate) and case.has_ended(certificate):
+        return (on, *steps.reissue(case))
+    return (on, steps.restart(case))
 
 
 def kubeconfig(case: Case) -> tuple[Step, ...]:
@@ -93,16 +97,15 @@ def kubeconfig(case: Case) -> tuple[Step, ...]:
 
 def point_at_link(case: Case) -> tuple[Step, ...]:
     """To the link where the store has a good pair, else a new certificate first."""
-    client = leaf(case.facts.client)
-    if case.facts.client.condition is Condition.READ and client and not case.has_ended(client):
+    named = case.facts.kubeconfig and case.facts.kubeconfig.certificate
+    if named and steps.has_good_store(case):
         return (*steps.point_at_link(case), steps.restart(case))
     return steps.reissue(case)
 
 
 def elsewhere(case: Case) -> tuple[Step, ...]:
     """kubelet.conf follows the folder that is rotated in, or the other way round where that has nothing yet."""
-    client = leaf(case.facts.client)
-    if client and not case.has_ended(client):
+    if steps.has_good_store(case):
         return (*steps.point_at_link(case), steps.restart(case))
     unit = quote(steps.unit(case))
     return (

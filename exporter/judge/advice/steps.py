@@ -67,6 +67,14 @@ def good_file(case: Case) -> str | None:
     return best[1] if best else None
 
 
+def has_good_store(case: Case) -> bool:
+    """Whether the link leads to a whole pair that has not ended."""
+    client = case.facts.client
+    certificate = leaf(client)
+    is_whole = client.key not in (KeyBlock.NONE, KeyBlock.CUT)
+    return certificate is not None and is_whole and not case.has_ended(certificate)
+
+
 def link_to(case: Case, target: str) -> Step:
     """Make the store's link lead to ``target``; ``-n`` replaces a link instead of following it."""
     return Step(f"ln -sfn {quote(target)} {quote(link(case))}", "the store's link leads to the newest good pair")
@@ -82,7 +90,7 @@ def relink(case: Case) -> tuple[Step, ...]:
 
 def set_aside(path: str) -> Step:
     """Out of the way, and not lost."""
-    return Step(f"mv {quote(path)} {quote(path)}.bak", "out of the kubelet's way, and kept")
+    return Step(f"mv {quote(path)} {quote(path)}.aside", "out of the kubelet's way, and kept")
 
 
 def point_at_link(case: Case) -> tuple[Step, ...]:
@@ -128,9 +136,14 @@ def _by_kubeadm(case: Case) -> tuple[Step, ...]:
     name, folder, path = quote(node_name(case)), quote(case.facts.store.path), kubeconfig(case)
     make = f"kubeadm kubeconfig user --org system:nodes --client-name system:node:{name} > kubelet.conf"
     aside = f"mkdir -p {folder}.old && mv {folder}/kubelet-client* {folder}.old/"
-    return (
+    written = (
         Step(make, "on a control plane node: a kubeconfig with a new certificate"),
         Step(f"install -m 600 kubelet.conf {quote(path)}", "here, once that file was brought over"),
+    )
+    if has_good_store(case):
+        return (*written, *point_at_link_after_embedding(case), restart(case))
+    return (
+        *written,
         Step(aside, "the old pairs out of the kubelet's way, and kept"),
         restart(case, "the kubelet asks for a certificate of its own; wait until the store's link is there"),
         *point_at_link_after_embedding(case),

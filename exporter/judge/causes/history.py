@@ -38,9 +38,9 @@ def went_back(case: Case) -> Answer:
         return None  # the newer one is still there: somebody moved the link
     if not _are_seen(case):
         return UNSEEN
-    now = case.facts.taken
+    begun, later = when(certificate.not_before, newest), when(newest, certificate.not_before)
     return (
-        f"the client certificate is of {when(certificate.not_before, now)}, and one of {when(newest, now)} "
+        f"the client certificate is of {begun}, and one of {later} "
         "was read from this node before: its disk went back in time"
     )
 

@@ -77,7 +77,7 @@ def missing(case: Case) -> Answer:
         return None
     folder = case.facts.store.path
     return (
-        f"{folder} has {len(dated)} dated files and no {CLIENT_CURRENT}: "
+        f"{folder} has dated files ({len(dated)}) and no {CLIENT_CURRENT}: "
         "what runs has its certificate in memory, the next start of the kubelet finds none"
     )
 

@@ -24,7 +24,7 @@ def renewal_ended(case: Case) -> Answer:
     if not case.has_ended(certificate):
         return None
     end = when(certificate.not_after, case.facts.taken)
-    return f"the client certificate ended on {end}; what renews it here is {row(case.kubelet.distribution).renewer}"
+    return f"the client certificate ended on {end} (who renews it: {row(case.kubelet.distribution).renewer})"
 
 
 def renewal_due(case: Case) -> Answer:
@@ -38,7 +38,7 @@ def renewal_due(case: Case) -> Answer:
     if case.certainly < certificate.not_after - (1 - WINDOW_CLOSES) * life:
         return None
     end, renewer = when(certificate.not_after, case.facts.taken), row(case.kubelet.distribution).renewer
-    return f"the client certificate ends on {end}, past nine tenths of its life; what renews it here is {renewer}"
+    return f"the client certificate ends on {end}, nine tenths of its life are over (who renews it: {renewer})"
 
 
 def restart_needed(case: Case) -> Answer:

@@ -33,7 +33,7 @@ def crash_loop(case: Case) -> str | None:
     """
     service, process = case.facts.service, case.facts.process
     if service and service.sub == "auto-restart":
-        return f"systemd waits to start the kubelet again: {_told(service)}"
+        return f"{_told(service)}: systemd starts the kubelet again and again"
     if process is None or process.sight is not Sight.SEEN or process.started is None:
         return None
     sightings = (*case.memory.starts, process.started)[-VISITS - 1 :]

@@ -86,4 +86,5 @@ def rotation_disabled(case: Case) -> Answer:
         return None  # a token, an exec plugin, or nothing: there is nothing to rotate
     now = case.facts.taken
     verb = "ended" if case.has_ended(certificate) else "ends"
-    return f"rotateCertificates is false, and the client certificate {verb} on {when(certificate.not_after, now)}"
+    end = when(certificate.not_after, now)
+    return f"rotateCertificates is false: nothing renews the client certificate, which {verb} on {end}"
