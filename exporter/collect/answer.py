@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from exporter.model.host import Flags
 from exporter.collect import answer_documents as documents
 from exporter.collect import answer_files as files
 from exporter.collect import answer_host as host
@@ -22,7 +21,7 @@ from exporter.config.settings import Paths
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
 from exporter.model.files import Condition, PemFile
-from exporter.model.host import Sight
+from exporter.model.host import Flags, Sight
 
 MAJORS_READ = (1,)
 LARGEST_ANSWER = 256 * 1024

@@ -116,7 +116,7 @@ def _candidates(tree: RootedTree, folders: list[str]) -> Iterator[_Candidate]:
         is_understood = len(fields) >= _STARTED and fields[_STARTED - 1].isdecimal()
         if state == "Z" or not is_understood or not arguments[0]:
             continue
-        if name == _HYPERKUBE and _KUBELET not in arguments:
+        if (name == _HYPERKUBE and _KUBELET not in arguments) or _is_of_another_node(tree, folder):
             continue
         yield _Candidate(
             folder, name, int(fields[_STARTED - 1]), _uid(tree, folder), _own_mounts(tree, folder), arguments
@@ -131,12 +131,22 @@ def _text(tree: RootedTree, path: str) -> str:
         return ""
 
 
+def _is_of_another_node(tree: RootedTree, folder: str) -> bool:
+    """A kubelet sees all processes of its node: one that numbers its own lives in a container here (kind)."""
+    return len(_status(tree, folder, "NSpid:")) > 1
+
+
 def _uid(tree: RootedTree, folder: str) -> int | None:
+    words = _status(tree, folder, "Uid:")
+    return int(words[0]) if words and words[0].isdecimal() else None
+
+
+def _status(tree: RootedTree, folder: str, key: str) -> list[str]:
+    """The words of one line of a process's ``status``."""
     for line in _text(tree, f"{folder}/status").split("\n"):
-        words = line.split()
-        if len(words) > 1 and words[0] == "Uid:" and words[1].isdecimal():
-            return int(words[1])
-    return None
+        if line.startswith(key):
+            return line.split()[1:]
+    return []
 
 
 def _own_mounts(tree: RootedTree, folder: str) -> bool | None:

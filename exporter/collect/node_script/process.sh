@@ -26,7 +26,8 @@ find_process() {
 }
 
 # One of several counts: root's, then one that shares our mounts, then one called kubelet, then the oldest. So nobody's
-# program of that name, and none in a container, takes the place of the real one.
+# program of that name takes the place of the real one. One that numbers its processes for itself is never this node's
+# kubelet, which sees all processes of its node, but that of another one, in a container here (kind).
 consider() {
     name='' line='' its_user='' its_mounts='' rank=0
     read -r name <"$1/comm" && is_among "$name" "$PROGRAMS" && read -r line <"$1/stat" || return 0
@@ -40,7 +41,10 @@ consider() {
     IFS=$NL
     [ "$#" -gt 20 ] && [ "$2" != Z ] && is_number "${21}" || return 0
     while IFS=" $TAB" read -r key value line; do
-        [ "$key" = Uid: ] && its_user=$value && break
+        case $key in
+        Uid:) its_user=$value ;;
+        NSpid:) [ -z "$line" ] && break || return 0 ;;
+        esac
     done <"$1/status"
     if [ -e "$1/ns/mnt" ] && [ -z "$ROOT" ]; then
         # shellcheck disable=SC3013 # all three shells have -ef
