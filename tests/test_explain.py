@@ -164,10 +164,10 @@ worker-07.prod    STALLED for 11d11h    kubeconfig-embedded (critical), 1 more
              df -h /var/lib/kubelet  look for room
              df -i /var/lib/kubelet  and for inodes
   Kubelet    It runs since 2026-09-09 14:13, 12d ago.
-             Set up by kubeadm. /etc/kubernetes/kubelet.conf embeds a
+             Distribution: kubeadm. /etc/kubernetes/kubelet.conf embeds a
              certificate. It renews its client certificate itself.
-  Not seen   the journal: not configured
-             whether the pair is of one key: not configured
+  Not seen   - the journal: not configured
+             - whether the pair is of one key: not configured
 
   Store      /var/lib/kubelet/pki
     kubelet-client-current.pem                link  2025-10-16 14:13
@@ -265,7 +265,7 @@ def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("age", "life", "headline", "words"),
     [
-        (100, 365, "FRESH for 100d", "Nothing is due"),
+        (100, 365, "FRESH for 100d", "Not due yet"),
         (300, 365, "WINDOW for 44d", "This is no alarm"),
         (328.51, 365, "LATE for 14m", "counts as stalled"),
         (340, 365, "STALLED for 11d11h", "does not happen by itself"),
@@ -303,6 +303,30 @@ def test_a_certificate_that_may_not_be_read(tmp_path: Path) -> None:
     assert "as uid 1000" in " ".join(text.split())
     assert "Not seen   certificates: not root" in text
     assert "empty orphan" in text
+
+
+def test_a_cause_knows_better_than_a_reason(tmp_path: Path) -> None:
+    """Where the diagnosis says what to do about a broken file, the general advice is left out."""
+    done = without_reading(worker(tmp_path), Reason.LINK_DANGLING)
+    _, assessment = told(done)
+    broken = Finding(Cause.STORE_LINK_DANGLING, Severity.CRITICAL, "the link leads nowhere.", ORPHAN.steps)
+    text = page(replace(done, assessment=replace(assessment, findings=(broken,))))
+    assert "No reading link_dangling: the link's target is gone." in text
+    assert "Cause      The link leads nowhere." in text
+    assert "Look at" not in text
+    assert "Look at" in page(replace(done, assessment=replace(assessment, findings=())))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "told_so"),
+    [("no kubelet process runs.", "No kubelet process runs."), ("kubelet.conf is empty.", "kubelet.conf is empty.")],
+)
+def test_evidence_begins_like_a_sentence(tmp_path: Path, evidence: str, told_so: str) -> None:
+    """With a capital; a file keeps its name."""
+    done = worker(tmp_path)
+    _, assessment = told(done)
+    findings = (replace(ORPHAN, evidence=evidence),)
+    assert f"Cause      {told_so}\n" in page(replace(done, assessment=replace(assessment, findings=findings)))
 
 
 def test_a_node_without_a_certificate_by_design(tmp_path: Path) -> None:

@@ -64,8 +64,14 @@ class Page:
         for number, text in enumerate(texts):
             folded = self._folded(text if isinstance(text, Text) else Text(text, style), self.width - _TEXT)
             for place, line in enumerate(folded):
-                first = label if number == place == 0 else ""
-                self.lines.append(Text.assemble(" " * _INDENT, (f"{first:<{_TEXT - _INDENT}}", "bold"), line))
+                self._labelled("" if number or place else label, line)
+
+    def items(self, label: str, texts: Sequence[str]) -> None:
+        """A list beside its label, with dashes where there are several."""
+        dash, indent = ("- ", "  ") if len(texts) > 1 else ("", "")
+        for number, text in enumerate(texts):
+            for place, line in enumerate(self._folded(Text(text), self.width - _TEXT - len(dash))):
+                self._labelled("" if number or place else label, Text.assemble(indent if place else dash, line))
 
     def steps(self, label: str, steps: Sequence[Step]) -> None:
         """Commands with their purposes beside them; where one does not fit, each below its purpose as a comment."""
