@@ -192,6 +192,26 @@ def test_the_whole_story_at_80_columns(tmp_path: Path) -> None:
     assert page(with_story(worker(tmp_path))) == WHOLE
 
 
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_short_lives_and_long_names_fit(tmp_path: Path, width: int) -> None:
+    """Dates with their time, every kind of certificate, and names of any length stay within the terminal, whole."""
+    done = with_story(worker(tmp_path, 0.5 * 3600, 3600))
+    facts, assessment = told(done)
+    assert assessment.client
+    short = assessment.client.certificate
+    name = "kubelet-client-" + "2026-02-30-" * 12 + ".pem"
+    entries = (*facts.store.entries, replace(facts.store.entries[0], name=name))
+    done = replace(
+        done,
+        facts=replace(facts, store=replace(facts.store, entries=entries)),
+        assessment=replace(assessment, serving_live=short, authority=short, kubeconfig=short),
+    )
+    lines = page(done, width).splitlines()
+    assert [line for line in lines if len(line) > width and EMBEDDED.steps[0].command not in line] == []
+    assert name in "".join(line.strip() for line in lines)
+    assert sum("30m left" in line for line in lines) == 5  # below the drawing, and four certificates
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 @pytest.mark.parametrize("width", [60, 61, 72, 80, 100, 140])
 def test_no_line_but_a_command_is_wider_than_the_terminal(tmp_path: Path, width: int, encoding: str) -> None:
