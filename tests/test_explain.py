@@ -28,7 +28,7 @@ from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.errors import Reason
 from exporter.judge.certificate import leaf
 from exporter.model.assessment import Assessment, State
-from exporter.model.facts import NodeClock, NodeFacts
+from exporter.model.facts import Folder, NodeClock, NodeFacts
 from exporter.model.finding import Cause, Finding, Severity, Step
 from exporter.model.host import Process, Service, Sight
 from exporter.model.kubelet import Credential, Distribution, Kubelet
@@ -76,7 +76,7 @@ KUBELET = Kubelet(
 
 
 def worker(root: Path, age: float = 340 * DAY, life: float = 365 * DAY) -> Visit:
-    """A real tree with a certificate of that age and an empty orphan, read at NOW."""
+    """A real tree with a certificate of that age and an empty orphan, read at NOW; of the judge's words one finding."""
     pki = root / "var/lib/kubelet/pki"
     pki.mkdir(parents=True)
     issued = int(NOW - age)
@@ -91,8 +91,11 @@ def worker(root: Path, age: float = 340 * DAY, life: float = 365 * DAY) -> Visit
     facts, assessment = told(done)
     reading = assessment.client and replace(assessment.client, taken=float(NOW), witness=float(NOW))
     node = replace(node, access=SshAccess("192.0.2.7"))
-    facts = replace(facts, taken=float(NOW), uid=0)
-    return Visit(node, NOW, 0.31, facts=facts, assessment=replace(assessment, client=reading))
+    folder = Folder(filesystem="ext4", bytes_free=12_300_000_000, files_free=2_000_000)
+    facts = NodeFacts(float(NOW), replace(facts.store, folder=folder), facts.client, facts.serving, uid=0)
+    history = assessment.history
+    judged = Assessment(None, reading, None, serving_absent=True, history=history, findings=(ORPHAN,))
+    return Visit(node, NOW, 0.31, facts=facts, assessment=judged)
 
 
 def told(done: Visit) -> tuple[NodeFacts, Assessment]:
@@ -169,7 +172,7 @@ worker-07.prod    STALLED for 11d11h    kubeconfig-embedded (critical), 1 more
   Not seen   - the journal: not configured
              - whether the pair is of one key: not configured
 
-  Store      /var/lib/kubelet/pki
+  Store      /var/lib/kubelet/pki, ext4, 12 GB free
     kubelet-client-current.pem                link  2025-10-16 14:13
       -> kubelet-client-2025-10-16-14-13-20.pem
     kubelet-client-2026-09-19-10-00-00.pem     0 B  2026-09-19 14:13
@@ -519,7 +522,12 @@ ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 )
 @pytest.mark.parametrize("columns", [80, 140])
 def test_colour_and_width_on_a_real_terminal(
-    tmp_path: Path, columns: int, environment: dict[str, str], *, coloured: bool
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    columns: int,
+    environment: dict[str, str],
+    *,
+    coloured: bool,
 ) -> None:
     """Colour where the terminal has it and nobody forbids it; the same text either way, in the terminal's width."""
     drawn = 80 if environment.get("TERM") == "dumb" else columns  # rich asks no dumb terminal for its width
@@ -529,5 +537,9 @@ def test_colour_and_width_on_a_real_terminal(
     assert bool(codes & {"31", "32", "33", "35", "36"}) is coloured
     lines = ESCAPE.sub("", text).splitlines()
     assert "\x1b" not in "".join(lines)
-    assert drawn - 2 <= max(map(len, lines)) <= drawn
+    assert main(["explain", "--root", str(tmp_path / "w7"), "--format=json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    commands = [step["command"] for finding in findings for step in finding["steps"]]
+    others = [line for line in lines if not any(line.strip().startswith(command) for command in commands)]
+    assert drawn - 2 <= max(map(len, others)) <= drawn
     assert any("▲" in line for line in lines)
