@@ -34,8 +34,11 @@ def _lines(facts: NodeFacts) -> Iterator[str]:
     if facts.store.condition is DirectoryCondition.DENIED:
         yield f"{facts.store.path}: not to be looked into{who}"
     yield from _process(facts)
-    documents = [(document.path, document.condition) for document in _documents(facts)]
-    for path, condition in (*documents, *((file.path, file.condition) for file in _files(facts))):
+    looked: list[tuple[str, Condition | DocumentCondition]] = [
+        *((document.path, document.condition) for document in _documents(facts)),
+        *((file.path, file.condition) for file in _files(facts)),
+    ]
+    for path, condition in looked:
         if condition in (Condition.DENIED, DocumentCondition.DENIED):
             yield f"{path}: not to be read{who}"
         elif condition in _WHY:
