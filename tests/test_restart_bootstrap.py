@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.model.files import KeyBlock
+from exporter.model.files import Condition, KeyBlock, PemFile
 from exporter.model.kubelet_files import DocumentCondition, Kubeconfig
 from tests.kubelets import (
     AUTHORITY,
@@ -146,6 +146,23 @@ BOOTSTRAPPING: list[Row] = [
         "another server",
         replace(embedding(EXPIRED), bootstrap=replace(BOOTSTRAP, server="https://10.0.0.2:6443")),
         "? bootstrap-ca-differs",
+        embedding(EXPIRED, worker=WITH_FILE),
+        COMES_BACK,
+    ),
+    (
+        "servers that were not shown are not the same",
+        replace(
+            embedding(EXPIRED, worker=WITH_FILE).with_kubeconfig(None, server="?"),
+            bootstrap=replace(BOOTSTRAP, server="?"),
+        ),
+        "? bootstrap-ca-differs",
+        embedding(EXPIRED, worker=WITH_FILE).with_kubeconfig(None),
+        COMES_BACK,
+    ),
+    (
+        "a CA that was not seen",
+        replace(embedding(EXPIRED), bootstrap=replace(BOOTSTRAP, authority=PemFile(CA, Condition.DENIED))),
+        "? not-seen",
         embedding(EXPIRED, worker=WITH_FILE),
         COMES_BACK,
     ),
