@@ -71,6 +71,7 @@ TO_BOOTSTRAP: dict[str, Kubeconfig] = {
         certificate=pem("/etc/ssl/node.crt", EXPIRED), key=key("/etc/ssl/node.key")
     ),
 }
+EMBEDDED_EXPIRED = pem("#2", EXPIRED)
 UNWRITABLE = document(KUBELET_CONF, DocumentCondition.MISSING, writable=False)
 
 BOOTSTRAPPING: list[Row] = [
@@ -164,6 +165,20 @@ BOOTSTRAPPING: list[Row] = [
         replace(embedding(EXPIRED), bootstrap=replace(BOOTSTRAP, authority=PemFile(CA, Condition.DENIED))),
         "? not-seen",
         embedding(EXPIRED, worker=WITH_FILE),
+        COMES_BACK,
+    ),
+    (
+        "kubelet.conf without a CA",
+        WITH_FILE.with_kubeconfig(EMBEDDED_EXPIRED, key=key("#3"), authority=None),
+        "? bootstrap-ca-differs",
+        WITH_FILE.with_kubeconfig(EMBEDDED_EXPIRED, key=key("#3")),
+        COMES_BACK,
+    ),
+    (
+        "kubelet.conf with a CA that was not seen",
+        WITH_FILE.with_kubeconfig(EMBEDDED_EXPIRED, key=key("#3"), authority=PemFile(CA, Condition.DENIED)),
+        "? bootstrap-ca-differs",
+        WITH_FILE.with_kubeconfig(EMBEDDED_EXPIRED, key=key("#3"), authority=pem(CA, AUTHORITY)),
         COMES_BACK,
     ),
     (

@@ -93,11 +93,10 @@ def _same_cluster(view: View) -> Iterator[Restart]:
 
 def _is_same_authority(own: Kubeconfig, other: Kubeconfig) -> bool:
     """Where kubelet.conf's CA is known to be unusable there is nothing to compare."""
-    files = [it.authority for it in (own, other) if it.authority]
-    if own.authority and own.authority.condition.is_seen and not own.authority.certificates:
-        return True
-    seen = all(file.condition.is_seen for file in files)
-    return seen and _authority(own) == _authority(other)
+    if own.authority is not None and not own.authority.condition.is_seen:
+        return False
+    is_unusable = own.authority is not None and not own.authority.certificates
+    return is_unusable or _authority(own) == _authority(other)
 
 
 def _authority(conf: Kubeconfig) -> frozenset[bytes]:
