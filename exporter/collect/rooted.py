@@ -6,6 +6,7 @@ root again, as in a chroot, so a link that changes under our feet cannot lead ou
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import stat
@@ -14,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 MOST_LINKS = 40  # the kernel's own limit
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_STATFS = 512  # bytes: more than struct statfs has anywhere
+_PROC = 0x9FA0  # its f_type, the first field
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -36,6 +40,12 @@ def read_all(descriptor: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
+def is_proc(descriptor: int) -> bool:
+    """Whether an open folder is in a live /proc, whoever mounted it where. Only statfs(2) tells, which ``os`` lacks."""
+    answer = ctypes.create_string_buffer(_STATFS)
+    return _LIBC.fstatfs(descriptor, answer) == 0 and ctypes.c_long.from_buffer(answer).value == _PROC
+
+
 class RootedTree:
     """One mounted root. Use as a context manager; raises OSError like the calls of ``os``."""
 
@@ -48,6 +58,11 @@ class RootedTree:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._root)
+
+    def below(self, path: str) -> RootedTree:
+        """A folder as a root of its own, links to it resolved within this one."""
+        with self.open_folder(path) as descriptor:
+            return RootedTree(".", directory=descriptor)
 
     def lstat(self, path: str) -> os.stat_result:
         with self._at(path, follow=False) as (directory, name):
@@ -116,18 +131,27 @@ class RootedTree:
             finally:
                 os.close(descriptor)
 
+    def real_path(self, path: str) -> str:
+        """The path within the root, all links resolved."""
+        names: list[str] = []
+        with self._at(path, follow=True, names=names) as (_, name):
+            return "/" + "/".join([*names, *([name] if name != "." else [])])
+
     @contextmanager
-    def _at(self, path: str, *, follow: bool) -> Iterator[tuple[int, str]]:
+    def _at(self, path: str, *, follow: bool, names: list[str] | None = None) -> Iterator[tuple[int, str]]:
         opened = [os.dup(self._root)]
         try:
-            name = self._walk(opened, deque(path.split("/")), follow=follow)
+            name = self._walk(opened, [] if names is None else names, deque(path.split("/")), follow=follow)
             yield opened[-1], name
         finally:
             for descriptor in opened:
                 os.close(descriptor)
 
-    def _walk(self, opened: list[int], parts: deque[str], *, follow: bool) -> str:
-        """Descend; ``opened`` becomes the directories from the root down. Returns the last name ("." for the root)."""
+    def _walk(self, opened: list[int], names: list[str], parts: deque[str], *, follow: bool) -> str:
+        """Descend; ``opened`` becomes the directories from the root down, ``names`` theirs but for the root's.
+
+        Returns the last name ("." for the root).
+        """
         links = 0
         while parts:
             name = parts.popleft()
@@ -138,6 +162,7 @@ class RootedTree:
                 if len(opened) == 1:
                     raise OutsideRootError(errno.EXDEV, "leads out of the root")
                 os.close(opened.pop())
+                names.pop()
                 continue
             found = os.stat(name, dir_fd=opened[-1], follow_symlinks=False)
             if stat.S_ISLNK(found.st_mode) and (follow or not last):
@@ -146,6 +171,7 @@ class RootedTree:
                     raise OutsideRootError(errno.ELOOP, "too many links")
                 target = os.readlink(name, dir_fd=opened[-1])
                 if target.startswith("/"):
+                    names.clear()
                     while len(opened) > 1:
                         os.close(opened.pop())
                 parts.extendleft(reversed(target.split("/")))
@@ -153,4 +179,5 @@ class RootedTree:
             if last:
                 return name
             opened.append(os.open(name, _DIRECTORY, dir_fd=opened[-1]))
+            names.append(name)
         return "."
