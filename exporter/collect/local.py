@@ -19,7 +19,7 @@ from exporter.collect.local_pem import pem_file
 from exporter.collect.local_process import mount_table, own_root, read_process
 from exporter.collect.local_store import read_store
 from exporter.collect.rooted import RootedTree
-from exporter.config.settings import Paths
+from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED, Paths
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import NodeFacts, StoreFacts
 from exporter.model.files import Condition, PemFile
@@ -132,7 +132,11 @@ class _Files:
                 self.other(path)
 
     def of_store(self, store: StoreFacts) -> None:
-        """What the kubelet opens there beside the client's link."""
+        """What the kubelet opens there beside the client's link; what it would make that link when it starts."""
+        names = [entry.name for entry in store.entries]
+        for current, updated in ((CLIENT_CURRENT, CLIENT_UPDATED), (SERVER_CURRENT, SERVER_UPDATED)):
+            if updated in names and pem_file(self._tree, posixpath.join(store.path, current)).condition.is_absent:
+                self.other(posixpath.join(store.path, updated))
         for name in listing.beside_link(store):
             self.other(posixpath.join(store.path, name))
         for name in _ALWAYS_TOLD:

@@ -4,6 +4,7 @@ written."""
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from exporter.collect import listing, mounts
 from exporter.collect.rooted import RootedTree
 from exporter.model.facts import Folder
 
+_OF_MANY_DEVICES = ("btrfs",)  # a subvolume has another device than its mount
 _LABEL = "security.selinux"
 
 
@@ -27,7 +29,7 @@ class Ground:
         A mount that is read-only for us need not be so for the node. A refusal means something where we are the owner,
         to whom only an immutable file refuses.
         """
-        mount = mounts.above(self.table, path)
+        mount = self._mount(path)
         if mount is not None and mount.is_read_only:
             return False
         try:
@@ -46,8 +48,8 @@ class Ground:
             found, room = self.tree.stat(path), self.tree.statvfs(path)
         except OSError:
             return None
-        mount = mounts.above(self.table, path)
-        device = mounts.of_device(mounts.our_own(), (os.major(found.st_dev), os.minor(found.st_dev)))
+        mount = self._mount(path)
+        device = mounts.of_device(mounts.our_own(), _device(found))
         filesystem = mount or device
         return Folder(
             mode=stat.S_IMODE(found.st_mode),
@@ -61,6 +63,18 @@ class Ground:
             label=self._label(path),
         )
 
+    def _mount(self, path: str) -> mounts.Mount | None:
+        """The node's mount that a path really lies on; None where the table is not of this root."""
+        try:
+            found = self.tree.stat(path)
+            if not stat.S_ISDIR(found.st_mode):  # an overlay's files say the device below it
+                found = self.tree.stat(posixpath.dirname(self.tree.real_path(path)))
+            mount = mounts.above(self.table, self.tree.real_path(path))
+        except OSError:
+            return None
+        is_ours = mount is not None and (mount.device == _device(found) or mount.filesystem in _OF_MANY_DEVICES)
+        return mount if is_ours else None
+
     def _label(self, path: str) -> str:
         try:
             with self.tree.open_folder(path) as descriptor:
@@ -68,6 +82,10 @@ class Ground:
         except OSError:
             return ""
         return listing.plain_or(label.rstrip(b"\0").decode("latin-1"), "")
+
+
+def _device(found: os.stat_result) -> tuple[int, int]:
+    return os.major(found.st_dev), os.minor(found.st_dev)
 
 
 def _is_read_only(mount: mounts.Mount | None, device: mounts.Mount | None) -> bool | None:

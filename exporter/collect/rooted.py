@@ -116,18 +116,27 @@ class RootedTree:
             finally:
                 os.close(descriptor)
 
+    def real_path(self, path: str) -> str:
+        """The path within the root, all links resolved."""
+        names: list[str] = []
+        with self._at(path, follow=True, names=names) as (_, name):
+            return "/" + "/".join([*names, *([name] if name != "." else [])])
+
     @contextmanager
-    def _at(self, path: str, *, follow: bool) -> Iterator[tuple[int, str]]:
+    def _at(self, path: str, *, follow: bool, names: list[str] | None = None) -> Iterator[tuple[int, str]]:
         opened = [os.dup(self._root)]
         try:
-            name = self._walk(opened, deque(path.split("/")), follow=follow)
+            name = self._walk(opened, [] if names is None else names, deque(path.split("/")), follow=follow)
             yield opened[-1], name
         finally:
             for descriptor in opened:
                 os.close(descriptor)
 
-    def _walk(self, opened: list[int], parts: deque[str], *, follow: bool) -> str:
-        """Descend; ``opened`` becomes the directories from the root down. Returns the last name ("." for the root)."""
+    def _walk(self, opened: list[int], names: list[str], parts: deque[str], *, follow: bool) -> str:
+        """Descend; ``opened`` becomes the directories from the root down, ``names`` theirs but for the root's.
+
+        Returns the last name ("." for the root).
+        """
         links = 0
         while parts:
             name = parts.popleft()
@@ -138,6 +147,7 @@ class RootedTree:
                 if len(opened) == 1:
                     raise OutsideRootError(errno.EXDEV, "leads out of the root")
                 os.close(opened.pop())
+                names.pop()
                 continue
             found = os.stat(name, dir_fd=opened[-1], follow_symlinks=False)
             if stat.S_ISLNK(found.st_mode) and (follow or not last):
@@ -146,6 +156,7 @@ class RootedTree:
                     raise OutsideRootError(errno.ELOOP, "too many links")
                 target = os.readlink(name, dir_fd=opened[-1])
                 if target.startswith("/"):
+                    names.clear()
                     while len(opened) > 1:
                         os.close(opened.pop())
                 parts.extendleft(reversed(target.split("/")))
@@ -153,4 +164,5 @@ class RootedTree:
             if last:
                 return name
             opened.append(os.open(name, _DIRECTORY, dir_fd=opened[-1]))
+            names.append(name)
         return "."
