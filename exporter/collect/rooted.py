@@ -12,6 +12,7 @@ import stat
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 MOST_LINKS = 40  # the kernel's own limit
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -166,3 +167,10 @@ class RootedTree:
             opened.append(os.open(name, _DIRECTORY, dir_fd=opened[-1]))
             names.append(name)
         return "."
+
+
+class ClosedTree(RootedTree):
+    """A root that is known to be there and cannot be entered: all of it is denied, and nothing in it is missing."""
+
+    def _at(self, path: str, *, follow: bool, names: list[str] | None = None) -> NoReturn:  # noqa: ARG002 - as above
+        raise PermissionError(errno.EACCES, "a root that cannot be entered")
