@@ -13,6 +13,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from exporter.judge.diagnosis import TABLE, Row
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -385,10 +387,34 @@ MUTANTS = (
 )
 
 
+def of_the_diagnosis() -> list[Mutant]:
+    """Each row of the table of causes, once blind and once seeing its cause everywhere."""
+    answers = {"is never seen": "lambda case: None", "is seen everywhere": 'lambda case: "anything"'}
+    return [
+        Mutant(
+            f"{row.cause} ({row.severity}) {what}",
+            "exporter/judge/diagnosis.py",
+            f"{_head(row)} {row.holds.__module__.rpartition('.')[2]}.{row.holds.__name__},",
+            f"{_head(row)} {answer},",
+            (
+                "tests/test_diagnosis.py::test_a_cause_comes_first",
+                "tests/test_diagnosis.py::test_a_healthy_neighbour_is_silent",
+            ),
+        )
+        for row in TABLE
+        for what, answer in answers.items()
+    ]
+
+
+def _head(row: Row) -> str:
+    return f"Row(Cause.{row.cause.name}, {row.severity.name},"
+
+
 def main() -> int:
     """The number of mutants that survived; words given choose those whose rules have one of them."""
     survivors = []
-    chosen = [one for one in MUTANTS if not sys.argv[1:] or any(word in one.rule for word in sys.argv[1:])]
+    every = [*MUTANTS, *of_the_diagnosis()]
+    chosen = [one for one in every if not sys.argv[1:] or any(word in one.rule for word in sys.argv[1:])]
     for tests in sorted({mutant.tests for mutant in chosen}):
         with tempfile.TemporaryDirectory() as directory:
             done = _tested(Mutant("none", "setup.cfg", "[metadata]", "[metadata]", tests), Path(directory) / "tree")

@@ -7,8 +7,8 @@ rotate, and the serving side. A cause that is a warning now and critical later h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from exporter.judge.advice import cluster, kubelet, steps, store
 from exporter.judge.case import UNSEEN, Answer, Case
@@ -35,12 +35,6 @@ from exporter.model.kubelet import Distribution
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 
 
-class Predicate(Protocol):
-    """Evidence where a cause holds, None where it does not, UNSEEN where that cannot be told."""
-
-    def __call__(self, case: Case) -> Answer: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """One cause. ``explains``: it alone keeps a client certificate from being renewed.
@@ -50,7 +44,7 @@ class Row:
 
     cause: Cause
     severity: Severity
-    holds: Predicate
+    holds: Callable[[Case], Answer]
     advice: steps.Advice
     explains: bool = True
     optional: bool = False  # what it rests on is often not to be seen: a clock, the journal

@@ -53,7 +53,7 @@ def api_unreachable(case: Case) -> Answer:
 
 
 def csr_unauthorized(case: Case) -> Answer:
-    """13, 31: 401 on the request itself; the API server does not trust what kubelet.conf holds any more."""
+    """13: 401 on the request itself; the API server does not trust what kubelet.conf holds any more."""
     return _in_the_journal(case, JournalSign.UNAUTHORIZED, "the request for a new certificate gets 401")
 
 
@@ -79,7 +79,7 @@ def _in_the_journal(case: Case, sign: JournalSign, what: str) -> Answer:
 
 
 def not_signed(case: Case) -> Answer:
-    """17, 20, 21, 23, 24: it asked and got nothing, as far as can be told from a node. The table asks this row only
+    """7, 17, 20, 21, 23, 24: it asked and got nothing, as far as can be told from a node. The table asks this row only
     where nothing above explains the stall, and nothing that might was unseen.
     """
     overdue, ran = is_overdue(case), _had_time(case)
