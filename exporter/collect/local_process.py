@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from exporter.collect import kubelet_flags, listing, mounts
 from exporter.collect.places import OWN_PROGRAMS
-from exporter.collect.rooted import RootedTree
+from exporter.collect.rooted import RootedTree, is_proc
 from exporter.model.host import Process, Sight
 
 PROGRAMS = ("kubelet", "k3s-agent", "k3s-server", "k3s", "rke2", "k0s", "kubelite", "hyperkube")
@@ -72,12 +72,12 @@ def read_process(tree: RootedTree, booted: int | None) -> tuple[Process, str]:
 def own_root(tree: RootedTree, folder: str) -> RootedTree | None:
     """The root of a process that lives in mounts of its own; None where it cannot be opened.
 
-    ``root`` in /proc is no link that could be followed by its text: the kernel opens it. So this is asked of a real
-    /proc alone; on a mounted disk somebody may have laid a link of that name.
+    A live ``/proc/PID/root`` is no link that could be followed by its text: the kernel opens it. In a copy of /proc it
+    is a link like any other, and leads to where it leads below our root.
     """
     try:
         with tree.open_folder(folder) as descriptor:
-            return RootedTree("root", directory=descriptor) if _is_proc(descriptor) else None
+            return RootedTree("root", directory=descriptor) if is_proc(descriptor) else tree.below(f"{folder}/root")
     except OSError:
         return None
 
@@ -95,15 +95,9 @@ def mount_table(tree: RootedTree, folder: str) -> bytes:
 def _is_live(tree: RootedTree) -> bool:
     try:
         with tree.open_folder("proc") as descriptor:
-            return _is_proc(descriptor)
+            return is_proc(descriptor)
     except OSError:
         return False
-
-
-def _is_proc(descriptor: int) -> bool:
-    device = os.fstat(descriptor).st_dev
-    mount = mounts.of_device(mounts.our_own(), (os.major(device), os.minor(device)))
-    return mount is not None and mount.filesystem == "proc"
 
 
 def _candidates(tree: RootedTree, folders: list[str]) -> Iterator[_Candidate]:

@@ -6,6 +6,7 @@ root again, as in a chroot, so a link that changes under our feet cannot lead ou
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import stat
@@ -15,6 +16,9 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 MOST_LINKS = 40  # the kernel's own limit
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_STATFS = 512  # bytes: more than struct statfs has anywhere
+_PROC = 0x9FA0  # its f_type, the first field
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -37,6 +41,12 @@ def read_all(descriptor: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
+def is_proc(descriptor: int) -> bool:
+    """Whether an open folder is in a live /proc, whoever mounted it where. Only statfs(2) tells, which ``os`` lacks."""
+    answer = ctypes.create_string_buffer(_STATFS)
+    return _LIBC.fstatfs(descriptor, answer) == 0 and ctypes.c_long.from_buffer(answer).value == _PROC
+
+
 class RootedTree:
     """One mounted root. Use as a context manager; raises OSError like the calls of ``os``."""
 
@@ -49,6 +59,11 @@ class RootedTree:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._root)
+
+    def below(self, path: str) -> RootedTree:
+        """A folder as a root of its own, links to it resolved within this one."""
+        with self.open_folder(path) as descriptor:
+            return RootedTree(".", directory=descriptor)
 
     def lstat(self, path: str) -> os.stat_result:
         with self._at(path, follow=False) as (directory, name):
