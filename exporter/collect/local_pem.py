@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 from exporter.collect import listing, pem
 from exporter.collect.pem import LARGEST_FILE, PemScanner
@@ -24,6 +25,7 @@ _END = b"-----END "
 _KEY = b"PRIVATE KEY-----"  # how the END line of a key ends: one bite
 _CERTIFICATE = b"CERTIFICATE-----"
 _LONGEST_END = 64
+_BODY = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _BLANKS = b" \t\r\n"
 
 Contents = tuple[Condition, tuple[bytes, ...], KeyBlock]
@@ -92,8 +94,12 @@ def _scan(descriptor: int) -> Contents:
         scanner.feed(data)
     condition, certificates = scanner.result()
     key = scanner.key
-    if key is not KeyBlock.WHOLE and _Ending(descriptor, offset).closes_key(scanner.awaited):
-        key = KeyBlock.WHOLE
+    if key is not KeyBlock.WHOLE:
+        ending = _Ending(descriptor, offset)
+        if ending.closes_key(scanner.awaited):
+            key = KeyBlock.WHOLE
+        elif scanner.awaited and not ending.is_within_key(scanner.awaited):
+            key = KeyBlock.UNSEEN  # other text follows: the END line may stand before it
     return condition, certificates, key
 
 
@@ -117,6 +123,12 @@ class _Ending:
                 self._drop_certificate()
             elif not (_KEY.endswith(seen) or _CERTIFICATE.endswith(seen)) or not self._more():
                 return False
+
+    def is_within_key(self, awaited: bytes) -> bool:
+        """Whether what was read last is of a key's body, or of the END line that was cut."""
+        seen = self._text[-_BITE:]
+        cuts = (awaited[:size] for size in range(len(awaited)))
+        return any(seen.endswith(cut[-_BITE:]) and _BODY.fullmatch(seen[: -len(cut) or _BITE]) for cut in cuts)
 
     def _is_end(self, awaited: bytes | None) -> bool:
         while _END not in self._text:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.collect import kubelet_flags, listing, mounts
@@ -47,10 +46,10 @@ def read_process(tree: RootedTree, booted: int | None) -> tuple[Process, str]:
         folders = [f"proc/{name}" for name in tree.names("proc") if name.isdecimal()]
     except OSError:
         return Process(Sight.HIDDEN), ""
-    found = list(_candidates(tree, folders))
+    found, are_all_told = _candidates(tree, folders)
     if not found:
         is_open = _text(tree, "proc/1/comm") or (not _is_live(tree) and _text(tree, "proc/stat"))
-        return Process(Sight.ABSENT if is_open else Sight.HIDDEN), ""
+        return Process(Sight.ABSENT if is_open and are_all_told else Sight.HIDDEN), ""
     best = max(found, key=lambda candidate: candidate.rank)
     arguments = best.arguments
     if best.name == _HYPERKUBE:
@@ -100,21 +99,26 @@ def _is_live(tree: RootedTree) -> bool:
         return False
 
 
-def _candidates(tree: RootedTree, folders: list[str]) -> Iterator[_Candidate]:
+def _candidates(tree: RootedTree, folders: list[str]) -> tuple[list[_Candidate], bool]:
+    """The processes that may be the kubelet, and whether each of them could be told from one that is not."""
+    found: list[_Candidate] = []
+    are_all_told = True
     for folder in folders:
         name = _text(tree, f"{folder}/comm").strip("\n")
         if name not in PROGRAMS:
             continue
         state, *fields = _text(tree, f"{folder}/stat").rpartition(") ")[2].split(" ")
         arguments = tuple(_text(tree, f"{folder}/cmdline").removesuffix("\0").split("\0"))
-        is_understood = len(fields) >= _STARTED and fields[_STARTED - 1].isdecimal()
-        if state == "Z" or not is_understood or not arguments[0]:
+        if state == "Z" or (arguments[0] and name == _HYPERKUBE and _KUBELET not in arguments):
             continue
-        if (name == _HYPERKUBE and _KUBELET not in arguments) or _is_of_another_node(tree, folder):
+        if len(fields) < _STARTED or not fields[_STARTED - 1].isdecimal() or not arguments[0]:
+            are_all_told = False
             continue
-        yield _Candidate(
-            folder, name, int(fields[_STARTED - 1]), _uid(tree, folder), _own_mounts(tree, folder), arguments
-        )
+        if _is_of_another_node(tree, folder):
+            continue
+        started = int(fields[_STARTED - 1])
+        found.append(_Candidate(folder, name, started, _uid(tree, folder), _own_mounts(tree, folder), arguments))
+    return found, are_all_told
 
 
 def _text(tree: RootedTree, path: str) -> str:
