@@ -43,13 +43,14 @@ def node(
     managed: bool = True,
     excused_until: float = 0.0,
     findings: tuple[Cause, ...] = (),
+    severity: Severity = Severity.CRITICAL,
     **known: Any,
 ) -> tuple[NodeReport, State]:
     """A node of a cluster, and its state."""
     name = f"w{number:02}"
     labels = (("cluster", cluster),) if cluster else ()
     reading = Reading(client or issued(30 * DAY + number * HOUR), NOW, NOW, NOW, managed, excused_until)
-    found = tuple(Finding(cause, Severity.CRITICAL) for cause in findings)
+    found = tuple(Finding(cause, severity) for cause in findings)
     report = NodeReport(Node(name, SshAccess(name), Paths(), labels=labels), None, client=reading, findings=found)
     return replace(report, **known), state
 
@@ -183,6 +184,41 @@ def several(number: int, make: Callable[[int], tuple[NodeReport, State]] = stuck
         ),
         pytest.param(
             several(3, lambda n: stuck(n, findings=(Cause.SERVING_EXPIRED, Cause.CA_CAPS_LEAF))), True, id="beside it"
+        ),
+        pytest.param(
+            several(3, lambda n: stuck(n, findings=(Cause.CA_EXPIRED, Cause.ISSUER_NOT_TRUSTED))), True, id="the CA"
+        ),
+        pytest.param(
+            several(3, lambda n: stuck(n, findings=(Cause.KUBECONFIG_EMBEDDED,), severity=Severity.WARNING)),
+            True,
+            id="kubelet.conf embeds what is still good",
+        ),
+        pytest.param(
+            several(3, lambda n: stuck(n, findings=(Cause.KUBECONFIG_EMBEDDED,))),
+            False,
+            id="kubelet.conf embeds what has ended",
+        ),
+        pytest.param(
+            several(3, lambda n: stuck(n, findings=(Cause.TIMER_SUSPENDED,), severity=Severity.WARNING)),
+            False,
+            id="a warning that explains it",
+        ),
+        pytest.param(
+            several(3, lambda n: stuck(n, findings=(Cause.CONFIG_BROKEN, Cause.KUBELET_CRASH_LOOP))),
+            False,
+            id="a crash",
+        ),
+        pytest.param(
+            several(
+                3, lambda n: stuck(n, State.EXPIRED, findings=(Cause.KUBELET_CRASH_LOOP, Cause.BOOTSTRAP_FILE_MISSING))
+            ),
+            True,
+            id="the kubelets exit because of it",
+        ),
+        pytest.param(
+            several(3, lambda n: stuck(n, State.EXPIRED, findings=(Cause.CONFIG_BROKEN, Cause.KUBELET_CRASH_LOOP))),
+            False,
+            id="the kubelets exit for another reason",
         ),
         pytest.param([stuck(n, cluster=f"c{n % 3}") for n in range(6)], False, id="two of each of three clusters"),
     ],

@@ -14,7 +14,6 @@ from typing import Any
 import paramiko
 import pytest
 
-from exporter.collect import Flags
 from exporter.collect.local import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.demo.server import DemoServer, Host

@@ -16,7 +16,7 @@ from exporter.rounds.visit import visit
 from tests.trees import unarmour
 
 NODE = Node("w1", LocalAccess("/mnt"), Paths())
-CONFIG = ("config", "/var/lib/kubelet/config.yaml")
+FLAGS = (("config", "/var/lib/kubelet/config.yaml"), ("kubeconfig", "/etc/kubernetes/kubelet.conf"))
 DAY = 86_400
 
 
@@ -37,7 +37,7 @@ def facts(moment: float, started: float) -> NodeFacts:
     pair = Authority().issue("system:node:w1", moment - 0.96 * DAY, moment + 0.04 * DAY)
     store = StoreFacts("/var/lib/kubelet/pki", DirectoryCondition.OK)
     client = PemFile(f"{store.path}/kubelet-client-current.pem", Condition.READ, (unarmour(pair.certificate),))
-    process = Process(Sight.SEEN, "kubelet", 1, started, flags=(CONFIG,))
+    process = Process(Sight.SEEN, "kubelet", 1, started, flags=FLAGS)
     return NodeFacts(moment, store, client, None, NodeClock(moment, moment, moment), process=process)
 
 
@@ -48,10 +48,10 @@ def test_the_flags_of_the_last_process_are_handed_to_the_reader() -> None:
     report = NodeReport(NODE)
     for _ in range(2):
         report = report.after(visit(NODE, report, {TransportKind.LOCAL: telling}))
-    telling.facts = replace(telling.facts, process=Process(Sight.ABSENT, flags=(CONFIG,), remembered=True))
+    telling.facts = replace(telling.facts, process=Process(Sight.ABSENT, flags=FLAGS, remembered=True))
     report = report.after(visit(NODE, report, {TransportKind.LOCAL: telling}))
     visit(NODE, report, {TransportKind.LOCAL: telling})
-    assert telling.remembered == [(), (CONFIG,), (CONFIG,), (CONFIG,)]
+    assert telling.remembered == [(), FLAGS, FLAGS, FLAGS]
 
 
 def test_what_was_seen_before_is_handed_to_the_judge() -> None:
@@ -61,7 +61,7 @@ def test_what_was_seen_before_is_handed_to_the_judge() -> None:
     telling, report = Telling(first), NodeReport(NODE)
     excuses = []
     for number in range(5):
-        process = Process(Sight.SEEN, "kubelet", 1, now - 300 + 50 * number, flags=(CONFIG,))
+        process = Process(Sight.SEEN, "kubelet", 1, now - 300 + 50 * number, flags=FLAGS)
         telling.facts = replace(first, taken=now + number, process=process)
         report = report.after(visit(NODE, report, {TransportKind.LOCAL: telling}))
         assert report.client

@@ -11,42 +11,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from exporter.judge import rotation
+from exporter.judge import diagnosis, rotation
 from exporter.model.assessment import Certificate, State
-from exporter.model.finding import Cause
+from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.kubelet import Distribution
 from exporter.model.report import NodeReport
 
 STALLED_NODES, STALLED_SHARE = 3, 0.1
 
-# What stops a rotation on the node itself: such a node says nothing of signer, approver and API server.
-OF_THE_NODE = frozenset(
-    (
-        Cause.KUBELET_DOWN,
-        Cause.KUBELET_CRASH_LOOP,
-        Cause.CONFIG_BROKEN,
-        Cause.CLIENT_CA_BROKEN,
-        Cause.SERVING_GATE_OFF,
-        Cause.KUBECONFIG_BROKEN,
-        Cause.KUBECONFIG_EMBEDDED,
-        Cause.KUBECONFIG_DATED_FILE,
-        Cause.KUBECONFIG_LEGACY_PAIR,
-        Cause.STORE_ELSEWHERE,
-        Cause.STORE_LINK_REGULAR_FILE,
-        Cause.STORE_UPDATED_LEFTOVER,
-        Cause.STORE_LINK_GAP,
-        Cause.STORE_TARGET_BROKEN,
-        Cause.ORPHAN_EMPTY,
-        Cause.ORPHAN_INVALID,
-        Cause.ORPHAN_VALID,
-        Cause.STORE_FULL,
-        Cause.STORE_NOT_WRITABLE,
-        Cause.NODE_NAME_DIFFERS,
-        Cause.STORE_WENT_BACK,
-        Cause.ROTATION_DISABLED,
-        Cause.TIMER_SUSPENDED,
-    )
+# What stops rotations from the signer's or the API server's side, as a node sees it.
+_BEYOND_THE_NODE = (
+    Cause.CA_EXPIRED,
+    Cause.ISSUER_NOT_TRUSTED,
+    Cause.API_CA_UNKNOWN,
+    Cause.API_UNREACHABLE,
+    Cause.CSR_DENIED,
+    Cause.CSR_FORBIDDEN,
+    Cause.CSR_UNAUTHORIZED,
+    Cause.ROTATION_NOT_SIGNED,
 )
+_OF_THE_NODE = frozenset(
+    (row.cause, row.severity)
+    for row in diagnosis.TABLE
+    if (row.explains or row.severity is Severity.CRITICAL) and row.cause not in _BEYOND_THE_NODE
+)
+# What follows from an expiry, and is no cause of it: the kubelet exits, again and again.
+_AFTER_EXPIRY = (Cause.KUBELET_CRASH_LOOP, Cause.BOOTSTRAP_FILE_MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +129,14 @@ def _is_stuck(member: Member, now: float) -> bool:
     if reading is None or not reading.managed or not member.state.is_accusation:
         return False
     excused = member.state is State.LATE and now < reading.excused_until
-    return not excused and not any(finding.cause in OF_THE_NODE for finding in member.report.findings)
+    return not excused and not any(_explains(finding, member.state) for finding in member.report.findings)
+
+
+def _explains(finding: Finding, state: State) -> bool:
+    """Whether the node itself is why its certificate was not renewed."""
+    if state is State.EXPIRED and finding.cause in _AFTER_EXPIRY:
+        return False
+    return (finding.cause, finding.severity) in _OF_THE_NODE
 
 
 def listed(members: list[Member], most: int = 3) -> str:
