@@ -28,7 +28,7 @@ from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.errors import Reason
 from exporter.judge.certificate import leaf
 from exporter.model.assessment import Assessment, State
-from exporter.model.facts import NodeClock, NodeFacts
+from exporter.model.facts import Folder, NodeClock, NodeFacts
 from exporter.model.finding import Cause, Finding, Severity, Step
 from exporter.model.host import Process, Service, Sight
 from exporter.model.kubelet import Credential, Distribution, Kubelet
@@ -76,7 +76,7 @@ KUBELET = Kubelet(
 
 
 def worker(root: Path, age: float = 340 * DAY, life: float = 365 * DAY) -> Visit:
-    """A real tree with a certificate of that age and an empty orphan, read at NOW."""
+    """A real tree with a certificate of that age and an empty orphan, read at NOW; of the judge's words one finding."""
     pki = root / "var/lib/kubelet/pki"
     pki.mkdir(parents=True)
     issued = int(NOW - age)
@@ -91,8 +91,11 @@ def worker(root: Path, age: float = 340 * DAY, life: float = 365 * DAY) -> Visit
     facts, assessment = told(done)
     reading = assessment.client and replace(assessment.client, taken=float(NOW), witness=float(NOW))
     node = replace(node, access=SshAccess("192.0.2.7"))
-    facts = replace(facts, taken=float(NOW), uid=0)
-    return Visit(node, NOW, 0.31, facts=facts, assessment=replace(assessment, client=reading))
+    folder = Folder(filesystem="ext4", bytes_free=12_300_000_000, files_free=2_000_000)
+    facts = NodeFacts(float(NOW), replace(facts.store, folder=folder), facts.client, facts.serving, uid=0)
+    history = assessment.history
+    judged = Assessment(None, reading, None, serving_absent=True, history=history, findings=(ORPHAN,))
+    return Visit(node, NOW, 0.31, facts=facts, assessment=judged)
 
 
 def told(done: Visit) -> tuple[NodeFacts, Assessment]:
@@ -164,12 +167,12 @@ worker-07.prod    STALLED for 11d11h    kubeconfig-embedded (critical), 1 more
              df -h /var/lib/kubelet  look for room
              df -i /var/lib/kubelet  and for inodes
   Kubelet    It runs since 2026-09-09 14:13, 12d ago.
-             Set up by kubeadm. /etc/kubernetes/kubelet.conf embeds a
+             Distribution: kubeadm. /etc/kubernetes/kubelet.conf embeds a
              certificate. It renews its client certificate itself.
-  Not seen   the journal: not configured
-             whether the pair is of one key: not configured
+  Not seen   - the journal: not configured
+             - whether the pair is of one key: not configured
 
-  Store      /var/lib/kubelet/pki
+  Store      /var/lib/kubelet/pki, ext4, 12 GB free
     kubelet-client-current.pem                link  2025-10-16 14:13
       -> kubelet-client-2025-10-16-14-13-20.pem
     kubelet-client-2026-09-19-10-00-00.pem     0 B  2026-09-19 14:13
@@ -190,6 +193,26 @@ worker-07.prod    STALLED for 11d11h    kubeconfig-embedded (critical), 1 more
 def test_the_whole_story_at_80_columns(tmp_path: Path) -> None:
     """Header, timeline, cause, restart, steps, the other finding, what was not seen, store, dates, visit."""
     assert page(with_story(worker(tmp_path))) == WHOLE
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_short_lives_and_long_names_fit(tmp_path: Path, width: int) -> None:
+    """Dates with their time, every kind of certificate, and names of any length stay within the terminal, whole."""
+    done = with_story(worker(tmp_path, 0.5 * 3600, 3600))
+    facts, assessment = told(done)
+    assert assessment.client
+    short = assessment.client.certificate
+    name = "kubelet-client-" + "2026-02-30-" * 12 + ".pem"
+    entries = (*facts.store.entries, replace(facts.store.entries[0], name=name))
+    done = replace(
+        done,
+        facts=replace(facts, store=replace(facts.store, entries=entries)),
+        assessment=replace(assessment, serving_live=short, authority=short, kubeconfig=short),
+    )
+    lines = page(done, width).splitlines()
+    assert [line for line in lines if len(line) > width and EMBEDDED.steps[0].command not in line] == []
+    assert name in "".join(line.strip() for line in lines)
+    assert sum("30m left" in line for line in lines) == 5  # below the drawing, and four certificates
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
@@ -265,7 +288,7 @@ def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("age", "life", "headline", "words"),
     [
-        (100, 365, "FRESH for 100d", "Nothing is due"),
+        (100, 365, "FRESH for 100d", "Not due yet"),
         (300, 365, "WINDOW for 44d", "This is no alarm"),
         (328.51, 365, "LATE for 14m", "counts as stalled"),
         (340, 365, "STALLED for 11d11h", "does not happen by itself"),
@@ -303,6 +326,30 @@ def test_a_certificate_that_may_not_be_read(tmp_path: Path) -> None:
     assert "as uid 1000" in " ".join(text.split())
     assert "Not seen   certificates: not root" in text
     assert "empty orphan" in text
+
+
+def test_a_cause_knows_better_than_a_reason(tmp_path: Path) -> None:
+    """Where the diagnosis says what to do about a broken file, the general advice is left out."""
+    done = without_reading(worker(tmp_path), Reason.LINK_DANGLING)
+    _, assessment = told(done)
+    broken = Finding(Cause.STORE_LINK_DANGLING, Severity.CRITICAL, "the link leads nowhere.", ORPHAN.steps)
+    text = page(replace(done, assessment=replace(assessment, findings=(broken,))))
+    assert "No reading link_dangling: the link's target is gone." in text
+    assert "Cause      The link leads nowhere." in text
+    assert "Look at" not in text
+    assert "Look at" in page(replace(done, assessment=replace(assessment, findings=())))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "told_so"),
+    [("no kubelet process runs.", "No kubelet process runs."), ("kubelet.conf is empty.", "kubelet.conf is empty.")],
+)
+def test_evidence_begins_like_a_sentence(tmp_path: Path, evidence: str, told_so: str) -> None:
+    """With a capital; a file keeps its name."""
+    done = worker(tmp_path)
+    _, assessment = told(done)
+    findings = (replace(ORPHAN, evidence=evidence),)
+    assert f"Cause      {told_so}\n" in page(replace(done, assessment=replace(assessment, findings=findings)))
 
 
 def test_a_node_without_a_certificate_by_design(tmp_path: Path) -> None:
@@ -475,7 +522,12 @@ ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 )
 @pytest.mark.parametrize("columns", [80, 140])
 def test_colour_and_width_on_a_real_terminal(
-    tmp_path: Path, columns: int, environment: dict[str, str], *, coloured: bool
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    columns: int,
+    environment: dict[str, str],
+    *,
+    coloured: bool,
 ) -> None:
     """Colour where the terminal has it and nobody forbids it; the same text either way, in the terminal's width."""
     drawn = 80 if environment.get("TERM") == "dumb" else columns  # rich asks no dumb terminal for its width
@@ -485,5 +537,9 @@ def test_colour_and_width_on_a_real_terminal(
     assert bool(codes & {"31", "32", "33", "35", "36"}) is coloured
     lines = ESCAPE.sub("", text).splitlines()
     assert "\x1b" not in "".join(lines)
-    assert drawn - 2 <= max(map(len, lines)) <= drawn
+    assert main(["explain", "--root", str(tmp_path / "w7"), "--format=json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    commands = [step["command"] for finding in findings for step in finding["steps"]]
+    others = [line for line in lines if not any(line.strip().startswith(command) for command in commands)]
+    assert drawn - 2 <= max(map(len, others)) <= drawn
     assert any("▲" in line for line in lines)

@@ -59,7 +59,7 @@ def _process(facts: NodeFacts) -> str:
 
 
 def _configuration(kubelet: Kubelet) -> str:
-    words = [f"Set up by {kubelet.distribution}."] if kubelet.distribution else []
+    words = [f"Distribution: {kubelet.distribution}."] if kubelet.distribution else []
     if kubelet.kubeconfig and kubelet.credential in _CREDENTIALS:
         words.append(f"{kubelet.kubeconfig} {_CREDENTIALS[kubelet.credential]}.")
     words.append(_ROTATION[kubelet.rotates])

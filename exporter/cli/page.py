@@ -14,6 +14,7 @@ NARROWEST, WIDEST = 60, 140
 _INDENT = 2
 _TEXT = 13  # where a paragraph's text begins
 _GAP = 2
+_NARROWEST_NAME = 8  # cells of a row's first column, whose longer names stand on lines of their own
 _ROOM = 24  # cells: with less, a row's last column goes below the row
 
 
@@ -64,8 +65,14 @@ class Page:
         for number, text in enumerate(texts):
             folded = self._folded(text if isinstance(text, Text) else Text(text, style), self.width - _TEXT)
             for place, line in enumerate(folded):
-                first = label if number == place == 0 else ""
-                self.lines.append(Text.assemble(" " * _INDENT, (f"{first:<{_TEXT - _INDENT}}", "bold"), line))
+                self._labelled("" if number or place else label, line)
+
+    def items(self, label: str, texts: Sequence[str]) -> None:
+        """A list beside its label, with dashes where there are several."""
+        dash, indent = ("- ", "  ") if len(texts) > 1 else ("", "")
+        for number, text in enumerate(texts):
+            for place, line in enumerate(self._folded(Text(text), self.width - _TEXT - len(dash))):
+                self._labelled("" if number or place else label, Text.assemble(indent if place else dash, line))
 
     def steps(self, label: str, steps: Sequence[Step]) -> None:
         """Commands with their purposes beside them; where one does not fit, each below its purpose as a comment."""
@@ -90,19 +97,19 @@ class Page:
         """Rows with their columns below each other; the last column is folded, or goes below where it has no room."""
         rows = [tuple(map(plain, row)) for row in rows]
         widths = [max(cell.cell_len for cell in column) for column in list(zip(*rows, strict=True))[:-1]]
-        others = sum(widths[1:]) + _GAP * len(widths)
-        widths[0] = min(widths[0], max(16, self.width - indent - others + _GAP))
-        begins = indent + widths[0] + others
+        free = self.width - indent - sum(widths)
+        gap = _GAP if free >= _GAP * (len(widths) - 1) else 1
+        widths[0] = max(min(widths[0], _NARROWEST_NAME), widths[0] + min(0, free - gap * (len(widths) - 1)))
         for row in rows:
-            self._row(row, widths, indent, begins)
+            self._row(row, widths, indent, gap)
 
-    def _row(self, row: tuple[Text, ...], widths: list[int], indent: int, begins: int) -> None:
-        line = Text(" " * indent)
+    def _row(self, row: tuple[Text, ...], widths: list[int], indent: int, gap: int) -> None:
+        line, begins = Text(" " * indent), indent + sum(widths) + gap * len(widths)
         for place, (cell, width) in enumerate(zip(row[:-1], widths, strict=True)):
             if place == 0 and cell.cell_len > width:
                 self.lines += [_at(indent, part) for part in self._folded(cell, self.width - indent)]
                 cell = Text()  # noqa: PLW2901 - it stands on lines of its own
-            line.append_text(cell).append(" " * (width - cell.cell_len + _GAP))
+            line.append_text(cell).append(" " * (width - cell.cell_len + gap))
         last, room = row[-1], self.width - begins
         longest_word = max(map(cell_len, last.plain.split()), default=0)
         if not longest_word:

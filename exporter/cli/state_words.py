@@ -48,7 +48,7 @@ def sentence(state: State, reading: Reading | None, now: float) -> str:
             f"itself any more. In {left} the certificate ends, and the node drops out of the cluster."
         )
     return {
-        State.FRESH: f"Nothing is due. The kubelet renews the certificate at a moment between {opens} and {closes}.",
+        State.FRESH: f"Not due yet. The kubelet asks for its next one at a moment between {opens} and {closes}.",
         State.WINDOW: f"The kubelet may renew the certificate at any moment until {closes}. This is no alarm.",
         State.LATE: f"The kubelet should have renewed this certificate {past} ago. A healthy one may take until "
         f"{patience}; from then on it counts as stalled.",

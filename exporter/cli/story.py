@@ -15,6 +15,7 @@ from exporter.cli.state_words import headline, sentence
 from exporter.cli.timeline import timeline, told
 from exporter.cli.words import STYLES, day, duration, minute, size
 from exporter.config.settings import TransportKind
+from exporter.errors import Reason
 from exporter.model.assessment import Assessment, Certificate, CertificateRole, State
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.finding import Finding, Severity
@@ -22,9 +23,11 @@ from exporter.model.report import Visit
 from exporter.serve.samples import NodeView
 
 _MOST_NAMES = 20  # of the store; JSON has all
+_FEW_FILES = 10_000  # free on a file system: more of them are not worth a word
 _SHORT_DATES = 76  # cells: with less, the store's files have a day and no time
 _TITLES = ("CERTIFICATE", "ISSUED", "EXPIRES", "", "SUBJECT")
 _SEVERITIES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow"}
+_DENIED = (Reason.STORE_DENIED, Reason.CERTIFICATE_DENIED)
 _NOT_KNOWN = (
     "Nothing of the node was seen in this visit: neither whether its certificate is due, nor whether its kubelet "
     "would survive a restart. A running exporter keeps the dates of the last reading, and their age."
@@ -41,7 +44,7 @@ def tell(visit: Visit, view: NodeView, now: float, page: Page, glyphs: Glyphs) -
         page.drawing(timeline(reading, state, now, page.drawing_width, glyphs))
         page.blank()
     if visit.reason:
-        _reason(visit, page)
+        _reason(visit, page, has_cause=bool(findings))
     elif assessment:
         page.paragraph("State", sentence(state, reading, now))
     if findings:
@@ -52,7 +55,7 @@ def tell(visit: Visit, view: NodeView, now: float, page: Page, glyphs: Glyphs) -
     _others(findings, page)
     if assessment and visit.facts:
         page.paragraph("Kubelet", *kubelet_words.kubelet_words(visit.facts, assessment.kubelet))
-        page.paragraph("Not seen", *assessment.unseen, *kubelet_words.handshake_words(visit.facts))
+        page.items("Not seen", [*assessment.unseen, *kubelet_words.handshake_words(visit.facts)])
         _store(visit.facts, page)
         _certificates(assessment, view, now, page)
     elif visit.reason:
@@ -72,25 +75,32 @@ def _header(visit: Visit, state: State, view: NodeView, now: float, page: Page) 
     page.header(*parts)
 
 
-def _reason(visit: Visit, page: Page) -> None:
-    """Why there is no reading, in the words of docs/reasons.md."""
+def _reason(visit: Visit, page: Page, *, has_cause: bool) -> None:
+    """Why there is no reading, in the words of docs/reasons.md; a cause knows better what to do."""
     meaning = MEANINGS[visit.reason] if visit.reason else None
     if meaning:
         detail = f" ({visit.detail})" if visit.detail else ""
         page.paragraph("No reading", f"{visit.reason}: {meaning.seen.replace('`', '')}{detail}.")
-        page.paragraph("Look at", meaning.look.replace("`", ""))
+        if visit.reason in _DENIED or not has_cause:
+            page.paragraph("Look at", meaning.look.replace("`", ""))
 
 
 def _cause(finding: Finding, page: Page) -> None:
-    words = finding.evidence or f"{finding.cause} ({finding.severity})"
+    words = _sentence(finding.evidence) or f"{finding.cause} ({finding.severity})"
     page.paragraph("Cause", words, Text(f"docs/causes.md#{finding.cause}", "dim"))
+
+
+def _sentence(evidence: str) -> str:
+    """With a capital, unless it begins with a file's name."""
+    first = evidence.partition(" ")[0]
+    return evidence[:1].upper() + evidence[1:] if first.isalpha() else evidence
 
 
 def _others(findings: tuple[Finding, ...], page: Page) -> None:
     """What else is wrong; steps only where they are not those of the finding before."""
     for before, finding in pairwise(findings):
         title = Text(f"{finding.cause} ({finding.severity})", _SEVERITIES[finding.severity])
-        page.paragraph("Also", title, *([finding.evidence] if finding.evidence else ()))
+        page.paragraph("Also", title, *([_sentence(finding.evidence)] if finding.evidence else ()))
         if finding.steps != before.steps:
             page.steps("", finding.steps)
 
@@ -124,7 +134,8 @@ def _folder(facts: NodeFacts) -> str:
         words += [folder.filesystem] if folder.filesystem else []
         words += ["read-only"] if folder.read_only else ["not writable"] if folder.writable is False else []
         words += [f"{size(folder.bytes_free)} free"] if folder.bytes_free is not None else []
-        words += [f"{folder.files_free} files free"] if folder.files_free is not None else []
+        few_files = folder.files_free is not None and folder.files_free < _FEW_FILES
+        words += [f"{folder.files_free} files free"] if few_files else []
     return ", ".join(words)
 
 
@@ -150,11 +161,10 @@ def certificates(assessment: Assessment, view: NodeView) -> Iterable[tuple[Certi
 def _certificate(role: CertificateRole, found: Certificate, state: State | None, now: float) -> tuple[Text, ...]:
     left = found.not_after - now
     rest = Text(f"{duration(left)} left" if left >= 0 else f"ended {duration(-left)} ago", "" if left >= 0 else "red")
-    dates = (Text(told(moment, found.lifetime)) for moment in (found.not_before, found.not_after))
-    about = Text(found.subject, "dim")
     if state and role is not CertificateRole.CLIENT:  # whose state is the page's own
-        about = Text.assemble((f"{state} ", STYLES[state]), about)
-    return Text(role), *dates, rest, about
+        rest.append(f", {state}", STYLES[state])
+    dates = (Text(told(moment, found.lifetime)) for moment in (found.not_before, found.not_after))
+    return Text(role), *dates, rest, Text(found.subject, "dim")
 
 
 def _visit(visit: Visit) -> str:

@@ -43,7 +43,7 @@ def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
     kubelet = understand(facts, memory) if _is_seen_beside_the_store(facts) else None
     file, served = roles.client(facts, kubelet), roles.serving(facts, kubelet)
     reason, certificate = _client(facts, file) if file else (None, None)
-    managed, rotated = _is_managed(owner, kubelet), roles.is_serving_rotated(served, kubelet)
+    managed, rotated = _is_managed(owner, kubelet, memory.client), roles.is_serving_rotated(served, kubelet)
     client = _reading(facts, certificate, memory.client, memory, managed=managed)
     serving = _reading(facts, leaf(served), memory.serving, memory, managed=rotated)
     case = Case(
@@ -82,11 +82,16 @@ def _is_seen_beside_the_store(facts: NodeFacts) -> bool:
     return facts.process is not None or facts.kubeconfig is not None or facts.config is not None
 
 
-def _is_managed(owner: Rotation, kubelet: Kubelet | None) -> bool:
-    """Whether the kubelet rotates its client certificate; where nothing tells, the configuration's word counts."""
-    if owner is not Rotation.KUBELET:
+def _is_managed(owner: Rotation, kubelet: Kubelet | None, before: Reading | None) -> bool:
+    """Whether the kubelet rotates its client certificate.
+
+    Where the node does not tell, what it told before counts; where it never did, the configuration's word.
+    """
+    if owner is not Rotation.KUBELET or (kubelet and kubelet.distribution.renews_itself):
         return False
-    return kubelet is None or not (kubelet.rotates is False or kubelet.distribution.renews_itself)
+    if kubelet is None or kubelet.rotates is None:
+        return before is None or before.managed
+    return kubelet.rotates
 
 
 def _by_the_node(facts: NodeFacts) -> float:

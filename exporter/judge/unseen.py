@@ -34,11 +34,15 @@ def _lines(facts: NodeFacts) -> Iterator[str]:
     if facts.store.condition is DirectoryCondition.DENIED:
         yield f"{facts.store.path}: not to be looked into{who}"
     yield from _process(facts)
-    for found in (*_documents(facts), *_files(facts)):
-        if found.condition in (Condition.DENIED, DocumentCondition.DENIED):
-            yield f"{found.path}: not to be read{who}"
-        elif found.condition in _WHY:
-            yield f"{found.path}: {_WHY[found.condition]}"
+    looked: list[tuple[str, Condition | DocumentCondition]] = [
+        *((document.path, document.condition) for document in _documents(facts)),
+        *((file.path, file.condition) for file in _files(facts)),
+    ]
+    for path, condition in looked:
+        if condition in (Condition.DENIED, DocumentCondition.DENIED):
+            yield f"{path}: not to be read{who}"
+        elif condition in _WHY:
+            yield f"{path}: {_WHY[condition]}"
     if not facts.pairs:
         yield "whether certificates and keys are of one pair (compare_keys is off, or the node has no openssl)"
     if facts.journal is None:
