@@ -14,6 +14,7 @@ from exporter.model.files import Condition, KeyBlock, PemFile
 from exporter.model.kubelet_files import ConfigFile, DocumentCondition
 from exporter.model.restart import RestartReason
 from tests.kubelets import (
+    BOOTSTRAP_CONF,
     CA,
     CONFIG,
     CURRENT,
@@ -23,6 +24,7 @@ from tests.kubelets import (
     FUTURE,
     GOOD,
     HEALTHY,
+    KUBELET_CONF,
     PKI,
     UPDATED,
     Worker,
@@ -33,6 +35,7 @@ from tests.kubelets import (
     pem,
 )
 from tests.restarts import (
+    BROKEN_CA,
     COMES_BACK,
     IN_THE_GAP,
     LEGACY,
@@ -104,6 +107,7 @@ def test_the_healthy_pair_of_a_false_alarm_comes_back() -> None:
 
 
 IN_2027 = embedding(EXPIRED)
+UNREAD = PemFile(CURRENT, Condition.DENIED, link=DATED)
 
 
 @pytest.mark.parametrize(
@@ -124,19 +128,71 @@ def test_kubeadms_embedded_certificate(tree: Worker, expected: str) -> None:
     assert told(tree) == expected
 
 
-def test_the_words_are_about_this_node() -> None:
-    """Paths and dates of the node's own, for a person at night."""
-    found = verdict(IN_2027.facts, IN_2027.kubelet, NOW)
+ENDED, CONF, THEN = "2026-08-17 14:13 UTC", KUBELET_CONF, f"so the kubelet turns to {BOOTSTRAP_CONF}, which"
+NODE_CRT, NODE_KEY, API_CA = "/etc/ssl/node.crt", "/etc/ssl/node.key", "/etc/kubernetes/api-ca.crt"
+NO_CONF = replace(conf_is(DocumentCondition.MISSING), bootstrap=replace(BROKEN_CA, document=document(BOOTSTRAP_CONF)))
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        (HEALTHY, f"The certificate in {CURRENT} is valid until 2027-08-22 14:13 UTC, and no file stops the kubelet."),
+        (
+            embedding(GOOD, worker=NO_LINK),
+            f"The certificate in {CONF} is valid until 2027-08-22 14:13 UTC, and no file stops the kubelet.",
+        ),
+        (
+            IN_2027,
+            f"{CONF} cannot be used (a certificate in it ended on {ENDED}), {THEN} is not there.",
+        ),
+        (
+            linked(absent(CURRENT)),
+            f"{CONF} cannot be used ({CURRENT}, which it names, is not there), {THEN} is not there.",
+        ),
+        (
+            NO_CONF,
+            f"{CONF} cannot be used (it is not there), {THEN} does not load: its CA cannot be read from {API_CA}.",
+        ),
+        (
+            linked(current(EXPIRED), NO_FLAG),
+            f"The certificate in {CURRENT} ended on {ENDED}: with it every request for a new one is refused.",
+        ),
+        (
+            linked(current(EXPIRED), NO_FLAG).with_settings(rotate_certificates=False),
+            f"The certificate in {CURRENT} ended on {ENDED}, and rotation is off.",
+        ),
+        (linked(current(FUTURE)), f"The certificate in {CURRENT} is valid only from 2026-09-23 14:13 UTC on."),
+        (
+            linked(current(GOOD, key=KeyBlock.CUT)),
+            f"{CURRENT} is read at each start, but it has no whole private key.",
+        ),
+        (
+            embedding(GOOD, worker=HEALTHY.with_files(absent(CURRENT, Condition.TRUNCATED))),
+            f"{CURRENT} is read at each start, but it holds no certificate that can be read (it is cut off).",
+        ),
+        (
+            embedding(GOOD, key=KeyBlock.CUT, worker=NO_FLAG.with_files(current(EXPIRED))),
+            f"The pair that {CONF} embeds has no whole private key.",
+        ),
+        (
+            OFF.with_kubeconfig(pem(NODE_CRT, GOOD), key=pem(NODE_KEY)),
+            f"What {CONF} names does not load: {NODE_CRT} has no whole private key in {NODE_KEY}.",
+        ),
+        (conf_is(DocumentCondition.BROKEN, NO_FLAG), f"{CONF} does not load: it cannot be parsed."),
+        (
+            linked(UNREAD),
+            f"That the kubelet would come back depends on {CONF}, or what it names, which was not seen.",
+        ),
+    ],
+)
+def test_the_words_are_about_this_node(tree: Worker, words: str) -> None:
+    """One sentence with the node's own paths and dates, for a person at night."""
+    found = verdict(tree.facts, tree.kubelet, NOW)
     assert found is not None
-    assert found.words == (
-        "/etc/kubernetes/kubelet.conf cannot be used (a certificate in it ended on 2026-08-17 14:13 UTC),"
-        " so the kubelet turns to /etc/kubernetes/bootstrap-kubelet.conf, which is not there."
-    )
+    assert found.words == words
 
 
 # What was not seen.
-
-UNREAD = PemFile(CURRENT, Condition.DENIED, link=DATED)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +201,7 @@ UNREAD = PemFile(CURRENT, Condition.DENIED, link=DATED)
         (linked(UNREAD), "? not-seen"),
         (linked(current(GOOD, key=KeyBlock.UNSEEN)), "? not-seen"),
         (embedding(GOOD, worker=HEALTHY.with_files(UNREAD)), "? not-seen"),
+        (embedding(GOOD, worker=HEALTHY.with_files(current(GOOD, key=KeyBlock.UNSEEN))), "? not-seen"),
         (embedding(GOOD, key=KeyBlock.UNSEEN, worker=NO_FLAG.with_files(current(EXPIRED))), "? not-seen"),
         (linked(current(GOOD, key=KeyBlock.UNSEEN), OFF), "? not-seen"),
         (conf_is(DocumentCondition.INTRICATE), "? not-seen"),

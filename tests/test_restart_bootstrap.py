@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.model.files import KeyBlock
+from exporter.model.files import Condition, KeyBlock, PemFile
 from exporter.model.kubelet_files import DocumentCondition, Kubeconfig
 from tests.kubelets import (
     AUTHORITY,
@@ -71,6 +71,7 @@ TO_BOOTSTRAP: dict[str, Kubeconfig] = {
         certificate=pem("/etc/ssl/node.crt", EXPIRED), key=key("/etc/ssl/node.key")
     ),
 }
+EMBEDDED_EXPIRED = pem("#2", EXPIRED)
 UNWRITABLE = document(KUBELET_CONF, DocumentCondition.MISSING, writable=False)
 
 BOOTSTRAPPING: list[Row] = [
@@ -147,6 +148,37 @@ BOOTSTRAPPING: list[Row] = [
         replace(embedding(EXPIRED), bootstrap=replace(BOOTSTRAP, server="https://10.0.0.2:6443")),
         "? bootstrap-ca-differs",
         embedding(EXPIRED, worker=WITH_FILE),
+        COMES_BACK,
+    ),
+    (
+        "servers that were not shown are not the same",
+        replace(
+            embedding(EXPIRED, worker=WITH_FILE).with_kubeconfig(None, server="?"),
+            bootstrap=replace(BOOTSTRAP, server="?"),
+        ),
+        "? bootstrap-ca-differs",
+        embedding(EXPIRED, worker=WITH_FILE).with_kubeconfig(None),
+        COMES_BACK,
+    ),
+    (
+        "a CA that was not seen",
+        replace(embedding(EXPIRED), bootstrap=replace(BOOTSTRAP, authority=PemFile(CA, Condition.DENIED))),
+        "? not-seen",
+        embedding(EXPIRED, worker=WITH_FILE),
+        COMES_BACK,
+    ),
+    (
+        "kubelet.conf without a CA",
+        WITH_FILE.with_kubeconfig(EMBEDDED_EXPIRED, key=key("#3"), authority=None),
+        "? bootstrap-ca-differs",
+        WITH_FILE.with_kubeconfig(EMBEDDED_EXPIRED, key=key("#3")),
+        COMES_BACK,
+    ),
+    (
+        "kubelet.conf with a CA that was not seen",
+        WITH_FILE.with_kubeconfig(EMBEDDED_EXPIRED, key=key("#3"), authority=PemFile(CA, Condition.DENIED)),
+        "? bootstrap-ca-differs",
+        WITH_FILE.with_kubeconfig(EMBEDDED_EXPIRED, key=key("#3"), authority=pem(CA, AUTHORITY)),
         COMES_BACK,
     ),
     (

@@ -14,6 +14,8 @@ from exporter.judge.restart.view import CLIENT, View
 from exporter.model.kubelet_files import DocumentCondition, Kubeconfig
 from exporter.model.restart import Restart, RestartReason
 
+_NOT_PLAIN = "?"  # a value that is there and not shown
+
 
 def judge(view: View, reason: str) -> Iterator[Restart]:
     """Every partial verdict of a kubelet that bootstraps for this ``reason``."""
@@ -83,18 +85,18 @@ def _same_cluster(view: View) -> Iterator[Restart]:
     own, other = view.kubeconfig, view.bootstrap
     if own is None or other is None or not own.is_read:
         return
-    if own.server is None or own.server != other.server or not _is_same_authority(own, other):
+    is_told = own.server not in (None, _NOT_PLAIN)
+    if not is_told or own.server != other.server or not _is_same_authority(own, other):
         words = f"Server and CA of {other.document.path}, which would be used, are not those of {own.document.path}."
         yield unknown(RestartReason.BOOTSTRAP_CA_DIFFERS, words)
 
 
 def _is_same_authority(own: Kubeconfig, other: Kubeconfig) -> bool:
     """Where kubelet.conf's CA is known to be unusable there is nothing to compare."""
-    files = [it.authority for it in (own, other) if it.authority]
-    if own.authority and own.authority.condition.is_seen and not own.authority.certificates:
-        return True
-    seen = all(file.condition.is_seen for file in files)
-    return seen and _authority(own) == _authority(other)
+    if own.authority is not None and not own.authority.condition.is_seen:
+        return False
+    is_unusable = own.authority is not None and not own.authority.certificates
+    return is_unusable or _authority(own) == _authority(other)
 
 
 def _authority(conf: Kubeconfig) -> frozenset[bytes]:
