@@ -18,7 +18,7 @@ from exporter.collect.local_host import read_host
 from exporter.collect.local_pem import pem_file
 from exporter.collect.local_process import mount_table, own_root, read_process
 from exporter.collect.local_store import read_store
-from exporter.collect.rooted import RootedTree
+from exporter.collect.rooted import ClosedTree, RootedTree
 from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED, Paths
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import NodeFacts, StoreFacts
@@ -50,18 +50,18 @@ class LocalTransport:
         except OSError as error:
             raise CollectError(Reason.ROOT_MISSING, f"{node.access.root}: {error.strerror}") from error
         with tree:
-            return self._facts(tree, node, remembered)
+            return self._facts(tree, node.access.root, node.paths, remembered)
 
-    def _facts(self, tree: RootedTree, node: Node, remembered: Flags) -> NodeFacts:
+    def _facts(self, tree: RootedTree, root: str, named: Paths, remembered: Flags) -> NodeFacts:
         taken = self._clock()
         host = read_host(tree, taken)
         process, folder = read_process(tree, host.booted)
         if process.sight is not Sight.SEEN and remembered:
             process = Process(process.sight, flags=remembered, remembered=True)
         with ExitStack() as stack:
-            own = own_root(tree, folder) if process.own_mounts else None
+            own = (own_root(tree, folder) or ClosedTree(root)) if process.own_mounts else None
             ground = Ground(stack.enter_context(own) if own else tree, mount_table(tree, folder))
-            paths = places.settle(node.paths, process, ground.tree.is_folder)
+            paths = places.settle(named, process, ground.tree.is_folder)
             files = _Files(ground.tree)
             client, store = self._store(ground, paths, files)
             serving = files.serving(paths)

@@ -148,12 +148,16 @@ def _status(tree: RootedTree, folder: str, key: str) -> list[str]:
 
 
 def _own_mounts(tree: RootedTree, folder: str) -> bool | None:
-    """Whether it lives in other mounts than the node's first process, and than we; None where that is not told."""
+    """Whether it lives in other mounts than the node's first process, and than we; None where that is not told.
+
+    An ordinary user sees the tables alone: no two mounts have one number.
+    """
     try:
         its = tree.readlink(f"{folder}/ns/mnt")
         return its != os.readlink(_OUR_MOUNTS) and its != tree.readlink("proc/1/ns/mnt")
     except OSError:
-        return None
+        its, first = (_text(tree, f"{of}/mountinfo").partition("\n")[0] for of in (folder, "proc/1"))
+        return its != first if its and first else None
 
 
 def _zone(tree: RootedTree, folder: str) -> str | None:

@@ -13,6 +13,7 @@ import stat
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 MOST_LINKS = 40  # the kernel's own limit
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -181,3 +182,10 @@ class RootedTree:
             opened.append(os.open(name, _DIRECTORY, dir_fd=opened[-1]))
             names.append(name)
         return "."
+
+
+class ClosedTree(RootedTree):
+    """A root that is known to be there and cannot be entered: all of it is denied, and nothing in it is missing."""
+
+    def _at(self, path: str, *, follow: bool, names: list[str] | None = None) -> NoReturn:  # noqa: ARG002 - as above
+        raise PermissionError(errno.EACCES, "a root that cannot be entered")

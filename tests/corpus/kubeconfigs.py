@@ -1,13 +1,11 @@
-"""Modes 1, 6, 8, 9, 10 and 14: what kubelet.conf names, whether rotation is on, where the store lies."""
+"""Modes 8, 9 and 10: what kubelet.conf names, and where the store lies."""
 
 from __future__ import annotations
 
 from tests.corpus import kubeconfig as words
 from tests.corpus.kubeadm import flags, worker
 from tests.corpus.scenario import scenario
-from tests.corpus.tree import CANARY, CURRENT, JOINED, KUBELET_CONF, LIFE, PKI, YEAR, Tree
-
-DROP_INS = "/etc/kubernetes/kubelet.conf.d"
+from tests.corpus.tree import CANARY, CURRENT, JOINED, KUBELET_CONF, PKI, YEAR, Tree
 
 
 def embedded(tree: Tree, share: float, life: float = YEAR) -> None:
@@ -161,37 +159,6 @@ def store_on_tmpfs(tree: Tree) -> None:
 
 
 @scenario
-def name_changed(tree: Tree) -> None:
-    """14: the host has another name than its certificate."""
-    worker(tree)
-    tree.name = "worker-1-new"
-    tree.real = False
-
-
-@scenario
-def name_changed_a_minute_ago(tree: Tree) -> None:
-    """The neighbour: a kubelet that has only just started asks for a certificate of the new name."""
-    worker(tree)
-    tree.name = "worker-1-new"
-    tree.kubelet_age = 60
-
-
-@scenario
-def name_in_capitals(tree: Tree) -> None:
-    """The neighbour: the node's name is the host's in lower case."""
-    worker(tree)
-    tree.name = "Worker-1"
-
-
-@scenario
-def name_overridden(tree: Tree) -> None:
-    """The neighbour: --hostname-override keeps the node's name."""
-    worker(tree)
-    tree.flags["hostname-override"] = "worker-1"
-    tree.name = "vm-0815"
-
-
-@scenario
 def secrets_everywhere(tree: Tree) -> None:
     """A healthy node whose kubelet.conf and command line hold secrets wherever somebody may have put them."""
     worker(tree)
@@ -205,78 +172,3 @@ def secrets_everywhere(tree: Tree) -> None:
         lines = "".join(f"    {line}\n" for line in user.lines)
         more += f"- name: other-{number} # {CANARY}\n  user:\n{lines}"
     tree.write(KUBELET_CONF, f"# {CANARY}\n{text}{more}", 0o600)
-
-
-# Whether rotation is on.
-
-
-@scenario
-def rotation_off(tree: Tree) -> None:
-    """1: rotateCertificates is false."""
-    worker(tree, rotates=False)
-
-
-@scenario
-def rotation_not_set(tree: Tree) -> None:
-    """1: rotateCertificates is absent, which means false."""
-    worker(tree)
-    tree.config()
-
-
-@scenario
-def rotation_off_by_a_drop_in(tree: Tree) -> None:
-    """1: a drop-in of --config-dir wins over the configuration; the last by name wins over the others."""
-    worker(tree)
-    tree.flags["config-dir"] = DROP_INS
-    tree.write(f"{DROP_INS}/10-on.conf", words.drop_in(rotateCertificates=True))
-    tree.write(f"{DROP_INS}/20-off.conf", words.drop_in(rotateCertificates=False))
-    tree.write(f"{DROP_INS}/30-on.yaml.disabled", words.drop_in(rotateCertificates=True))
-
-
-@scenario
-def rotation_on_by_a_drop_in(tree: Tree) -> None:
-    """The neighbour."""
-    worker(tree, rotates=False)
-    tree.flags["config-dir"] = DROP_INS
-    tree.write(f"{DROP_INS}/10-off.conf", words.drop_in(rotateCertificates=False))
-    tree.write(f"{DROP_INS}/20-on.conf", words.drop_in(rotateCertificates=True))
-
-
-@scenario
-def rotation_off_by_the_flag(tree: Tree) -> None:
-    """1: a flag wins over the configuration."""
-    worker(tree)
-    tree.flags["rotate-certificates"] = "false"
-
-
-@scenario
-def rotation_on_by_the_flag(tree: Tree) -> None:
-    """The neighbour."""
-    worker(tree, rotates=False)
-    tree.flags["rotate-certificates"] = "true"
-
-
-# A node that was off for too long.
-
-
-@scenario
-def off_past_its_expiry(tree: Tree) -> None:
-    """6: the node was off until its certificate had ended; the kubelet dies at each start."""
-    worker(tree, share=1.1)
-    tree.earlier.flags = dict(tree.flags)
-    tree.kubelet_age = None
-
-
-@scenario
-def expired_and_no_bootstrap_file(tree: Tree) -> None:
-    """6: the certificate ended two minutes ago; in three more the kubelet exits, and will not come back."""
-    worker(tree, share=1 + 120 / LIFE)
-    tree.real = False
-
-
-@scenario
-def expired_and_a_bootstrap_file(tree: Tree) -> None:
-    """The neighbour: it can bootstrap, if its token still counts."""
-    worker(tree, share=1 + 120 / LIFE)
-    tree.bootstrap()
-    tree.real = False

@@ -8,7 +8,6 @@ from tests.corpus.process import DAY
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import CURRENT, PKI, SERVER_CURRENT, YEAR, Tree
 
-TLS = "/etc/kubernetes/tls/kubelet.crt"
 CRT, KEY = f"{PKI}/kubelet.crt", f"{PKI}/kubelet.key"
 
 
@@ -24,13 +23,6 @@ def waiting(tree: Tree) -> None:
     tree.rotated()
     tree.kubeconfig(words.by_file(CURRENT))
     tree.config(rotateCertificates=True, serverTLSBootstrap=True)
-
-
-def configured(tree: Tree, **more: str) -> None:
-    """A worker whose configuration names a serving pair of its own."""
-    worker(tree)
-    tree.serving_by_openssl(TLS, 100 * DAY, YEAR)
-    tree.config(rotateCertificates=True, **more)
 
 
 @scenario
@@ -190,44 +182,3 @@ def pair_none_disk_full(tree: Tree) -> None:
     """Neither is there, and there is no room for them."""
     pair_none(tree)
     tree.full.append(PKI)
-
-
-@scenario
-def tls_files_set(tree: Tree) -> None:
-    """tlsCertFile and tlsPrivateKeyFile: a pair of the owner's."""
-    configured(tree, tlsCertFile=TLS, tlsPrivateKeyFile=TLS.replace(".crt", ".key"))
-
-
-@scenario
-def tls_files_expired(tree: Tree) -> None:
-    """Their certificate has ended; it loads all the same."""
-    tls_files_set(tree)
-    tree.serving_by_openssl(TLS, 400 * DAY, YEAR)
-
-
-@scenario
-def tls_files_without_the_key(tree: Tree) -> None:
-    """Both set, and the key's file is not there: fatal."""
-    tls_files_set(tree)
-    tree.remove(TLS.replace(".crt", ".key"))
-
-
-@scenario
-def tls_files_empty(tree: Tree) -> None:
-    """Both set, and both empty: fatal."""
-    tls_files_set(tree)
-    tree.write(TLS, b"")
-    tree.write(TLS.replace(".crt", ".key"), b"", 0o600)
-
-
-@scenario
-def tls_certificate_set_alone(tree: Tree) -> None:
-    """Only tlsCertFile is set: the kubelet starts and serves nothing."""
-    configured(tree, tlsCertFile=TLS)
-
-
-@scenario
-def tls_set_alone_with_bootstrap(tree: Tree) -> None:
-    """serverTLSBootstrap and half a configured pair, its file missing: no hindrance, the store's is used."""
-    rotating(tree)
-    tree.config(rotateCertificates=True, serverTLSBootstrap=True, tlsCertFile=TLS)

@@ -46,9 +46,14 @@ consider() {
         NSpid:) [ -z "$line" ] && break || return 0 ;;
         esac
     done <"$1/status"
-    if [ -e "$1/ns/mnt" ] && [ -z "$ROOT" ]; then
+    if [ -n "$ROOT" ]; then
+        its_mounts=''
+    elif [ -e "$1/ns/mnt" ]; then
         # shellcheck disable=SC3013 # all three shells have -ef
         if [ "$1/ns/mnt" -ef /proc/self/ns/mnt ]; then its_mounts=shared; else its_mounts=own; fi
+    elif read -r line <"$1/mountinfo" && read -r value </proc/self/mountinfo; then
+        # an ordinary user sees the tables alone: no two mounts have one number
+        if [ "$line" = "$value" ]; then its_mounts=shared; else its_mounts=own; fi
     fi
     names=$names$name$NL
     [ "$its_user" = 0 ] && rank=4

@@ -41,7 +41,7 @@ def never_issued(case: Case) -> Answer:
     if not kubelet.server_tls_bootstrap or (kubelet.tls_cert_file and kubelet.tls_private_key_file):
         return UNSEEN if kubelet.server_tls_bootstrap is None else None
     there = [is_there(case, posixpath.join(case.facts.store.path, name)) for name in ISSUED]
-    if True in there:
+    if True in there or case.facts.store.dated_server:  # what was issued may have been lost since
         return None
     age = case.process_age()
     if UNSEEN in there or age is None:
