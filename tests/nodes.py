@@ -13,8 +13,9 @@ from exporter.collect import answer
 from exporter.collect.script import node_script
 from exporter.config.settings import Paths
 from exporter.demo.signer import Pair
+from exporter.demo.store import FileStore
 from exporter.model.facts import NodeFacts
-from tests.trees import CURRENT, NOW, FileStore, Mint, plain
+from tests.trees import CURRENT, NOW, Mint, plain
 
 
 def _as_sh(name: str, path: str) -> str:
@@ -153,7 +154,7 @@ class NodeTree:
         self, shell: str = "dash", paths: Paths | None = None, user: int | None = None, **baked: object
     ) -> bytes:
         """What the script prints of this node."""
-        text = node_script(paths or Paths(), root=str(self.root), **baked)  # type: ignore[arg-type]  # its keywords
+        text = node_script(paths or Paths(), root=str(self.root), **baked)
         return run(shell, text, user)
 
     def facts(

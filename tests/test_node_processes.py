@@ -6,7 +6,6 @@ import ctypes
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,13 +33,13 @@ AWAIT = "until grep -qs '^State:.[Tt]' /proc/$!/status; do :; done"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
+def place(tmp_path: Path) -> Path:
     """A folder that everybody may pass through, with a program called kubelet in it."""
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == os.geteuid() and folder.stat().st_mode & 0o111 != 0o111:
             folder.chmod(folder.stat().st_mode | 0o111)
     shutil.copy(shutil.which("dash") or "dash", tmp_path / "kubelet")
-    yield tmp_path
+    return tmp_path
 
 
 def kubelet(place: Path, *flags: str, before: str = "") -> str:
