@@ -58,7 +58,8 @@ def put(root: Path, path: str, content: str | bytes, mode: int = 0o644) -> Path:
 
 
 def proc(root: Path) -> None:
-    """The /proc of a machine whose first process is to be seen."""
+    """A root with its release, and the /proc of a machine whose first process is to be seen."""
+    put(root, "usr/lib/os-release", "NAME=x\n")
     put(root, "proc/stat", f"cpu 1 2 3\nbtime {BOOTED}\n")
     process(root, 1, "systemd", started=1)
 
@@ -446,6 +447,57 @@ def test_drop_ins_are_walked_as_the_kubelet_does(root: Path) -> None:
     assert [file.document.path for file in found] == names
     assert [file.settings.rotate_certificates for file in found] == [True, *[False] * 4, None]
     assert found[-1].document.condition is DocumentCondition.UNREADABLE
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_is_not_mounted_is_not_missing(is_whole: bool, root: Path) -> None:
+    """Of a node of which single folders are mounted nobody can say that a file is missing where none is mounted."""
+    (root / CONF[1:]).unlink()
+    (root / "var/lib/kubelet/config.yaml").unlink()
+    if not is_whole:
+        (root / "usr/lib/os-release").unlink()
+    facts = read(root)
+    wanted = DocumentCondition.MISSING if is_whole else DocumentCondition.UNREADABLE
+    assert facts.kubeconfig
+    assert facts.config
+    assert facts.bootstrap
+    assert {one.document.condition for one in (facts.kubeconfig, facts.bootstrap, *facts.config)} == {wanted}
+    assert facts.files[-1].condition is Condition.MISSING  # the store is mounted: its files are there
+    put(root, "etc/kubernetes/kubelet.conf.bak", "")
+    facts = read(root)
+    assert facts.kubeconfig
+    assert facts.kubeconfig.document.condition is DocumentCondition.MISSING
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root mounts")
+def test_a_file_that_is_mounted_by_itself_is_not_believed_once_another_took_its_name(root: Path) -> None:
+    """The mount shows the old file for ever; it has no name any more."""
+    aside = root.parent / "kubelet.conf"
+    shutil.copy(root / CONF[1:], aside)
+    script = 'mount --bind "$0" "$1"; show; mv "$1.new" "$2"; mv "$2" "$0"; show'
+    show = (
+        "from exporter.collect.local import *; from exporter.config.settings import Paths;"
+        f"f = LocalTransport(sleep=lambda _: None).read(Node('n', LocalAccess('{root}'), Paths()));"
+        "print(f.kubeconfig.document.condition)"
+    )
+    shutil.copy(aside, f"{root}{CONF}.new")
+    done = subprocess.run(
+        [
+            "unshare",
+            "--mount",
+            "sh",
+            "-euc",
+            f'show() {{ {sys.executable} -c "{show}"; }}; {script}',
+            aside,
+            root / CONF[1:],
+            aside.parent / "x",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["read", "unreadable"]
 
 
 DROP_INS: dict[str, tuple[Callable[[Path], object], DocumentCondition]] = {
