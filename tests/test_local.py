@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from exporter.collect import pem
 from exporter.collect.local import LocalTransport
 from exporter.collect.rooted import OutsideRootError, RootedTree
 from exporter.config.settings import HostKeyPolicy, Paths
 from exporter.demo.signer import PrivateKey
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import DirectoryCondition, NodeFacts
-from exporter.model.files import Condition
+from exporter.model.files import Condition, KeyBlock, PemFile
 from exporter.model.node import LocalAccess, Node, SshAccess
 from tests.trees import CURRENT, END, NOW, YEAR, Mint, healthy, linked, plain, rotate, unarmour
 
@@ -291,42 +292,70 @@ KEYS: dict[str, PrivateKey] = {
 }
 
 
+SEAM = b"\0seam\0"
+
+
 def read_of(monkeypatch: pytest.MonkeyPatch, root: Path) -> tuple[NodeFacts, dict[int, bytes]]:
-    """A visit, and by inode what it read of each file."""
+    """A visit, and by inode what it read of each file; what it read from the end backwards stands behind the rest."""
     taken: dict[int, bytes] = {}
-    original = os.read
+    backwards: dict[int, bytes] = {}
+    read_on, read_at = os.read, os.pread
 
     def recording(descriptor: int, length: int) -> bytes:
-        data = original(descriptor, length)
+        data = read_on(descriptor, length)
         inode = os.fstat(descriptor).st_ino
         taken[inode] = taken.get(inode, b"") + data
         return data
 
+    def recording_at(descriptor: int, length: int, offset: int) -> bytes:
+        data = read_at(descriptor, length, offset)
+        inode = os.fstat(descriptor).st_ino
+        backwards[inode] = data + backwards.get(inode, b"")
+        return data
+
     with monkeypatch.context() as patch:
         patch.setattr(os, "read", recording)
+        patch.setattr(os, "pread", recording_at)
         facts = read(root)
-    return facts, taken
+    return facts, {inode: data + SEAM + backwards.get(inode, b"") for inode, data in taken.items()}
 
 
 @pytest.mark.parametrize("padding", range(17))
 @pytest.mark.parametrize("kind", KEYS)
-def test_a_key_behind_its_certificate_is_never_read(
+def test_of_a_key_behind_its_certificate_only_the_end_is_read(
     kind: str, padding: int, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever in a bite the leaf ends, no byte of the key's body that follows enters the process."""
-    mint = Mint()
-    pair = mint.issue("system:node:worker-1", NOW, NOW + YEAR, key=KEYS[kind])
-    content = b"#" * padding + b"\n" + pair.certificate + pair.key
+    """Wherever in a bite leaf and file end: the key's BEGIN line, its END line, and less than 16 bytes before that."""
+    pair = Mint().issue("system:node:worker-1", NOW, NOW + YEAR, key=KEYS[kind])
+    content = b"#" * padding + b"\n" + pair.certificate + pair.key + b"\n" * padding
     path = linked(root / STORE[1:], content)
     node_link(root, f"{STORE}/{path.name}")
     facts, taken = read_of(monkeypatch, root)
-    body = content.index(pair.key) + pair.key.index(b"\n") + 1
-    seen = taken[path.stat().st_ino]
-    assert facts.client.condition is Condition.READ
-    assert content.startswith(seen)
-    assert len(seen) <= body
-    key = b"".join(pair.key.splitlines()[1:-1])
-    assert not any(key[at : at + 8] in seen[content.index(pair.key) :] for at in range(len(key) - 7))
+    begin, end = pair.key.splitlines(keepends=True)[0], pair.key.splitlines(keepends=True)[-1]
+    forwards, backwards = taken[path.stat().st_ino].split(SEAM)
+    assert (facts.client.condition, facts.client.key) == (Condition.READ, KeyBlock.WHOLE)
+    assert content.startswith(forwards)
+    assert len(forwards) <= content.index(begin) + len(begin)
+    assert content.endswith(backwards)
+    assert len(backwards) < len(end) + 16 + padding + (padding > 0)
+
+
+CUTS = {"a byte": -2, "its END line": -40, "in its body": 60, "behind its BEGIN line": 31}
+
+
+@pytest.mark.parametrize("padding", range(0, 17, 4))
+@pytest.mark.parametrize("cut", CUTS)
+def test_of_a_key_that_was_cut_one_bite_is_read(
+    cut: str, padding: int, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key without its whole END line is told as cut, and of its body no more than sixteen bytes are seen."""
+    pair = Mint().leaf()
+    content = b"#" * padding + b"\n" + pair.certificate + pair.key[: CUTS[cut]]
+    path = linked(root / STORE[1:], content)
+    node_link(root, f"{STORE}/{path.name}")
+    facts, taken = read_of(monkeypatch, root)
+    assert (facts.client.condition, facts.client.key) == (Condition.READ, KeyBlock.CUT)
+    assert len(taken[path.stat().st_ino].split(SEAM)[1]) <= (16 if cut != "a byte" else 32)
 
 
 @pytest.mark.parametrize("padding", range(16))
@@ -341,20 +370,61 @@ def test_a_key_behind_a_cut_certificate_is_never_read(
     facts, taken = read_of(monkeypatch, root)
     assert facts.client.condition is Condition.TRUNCATED
     body = content.index(pair.key) + pair.key.index(b"\n") + 1
-    assert len(taken[path.stat().st_ino]) <= body
+    assert len(taken[path.stat().st_ino].split(SEAM)[0]) <= body
 
 
 def test_keys_of_dated_files_are_never_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The older dated files are read for their certificates alone, and key files not at all."""
+    """The older dated files are read for their certificates; files of keys alone pass through, and are in no fact."""
     mint = Mint()
     with_node_paths(root, mint)
-    directory = root / STORE[1:]
-    key_file = plain(directory / "kubelet.key", mint.leaf().key)
-    plain(directory / "kubelet-client.key", mint.leaf().key)
-    _, taken = read_of(monkeypatch, root)
-    assert len(taken) == 3
-    assert key_file.stat().st_ino not in taken
-    assert not any(line in data for data in taken.values() for line in mint.key_lines())
+    dated = [path.stat().st_ino for path in (root / STORE[1:]).iterdir() if path.is_file()]
+    alone = mint.leaf().key
+    key_file = plain(root / STORE[1:] / "kubelet.key", alone)
+    facts, taken = read_of(monkeypatch, root)
+    assert not any(line in taken[inode] for inode in dated for line in mint.key_lines())
+    assert alone in taken[key_file.stat().st_ino]
+    told = facts.pem(f"{STORE}/kubelet.key")
+    assert told == PemFile(f"{STORE}/kubelet.key", Condition.KEY_ONLY, key=KeyBlock.WHOLE)
+    assert not any(line.decode() in repr(facts) for line in mint.key_lines())
+
+
+LEAF = Mint().leaf()
+KEY_LINES = LEAF.key.splitlines(keepends=True)
+PARAMETERS = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+SHAPES: dict[str, tuple[bytes, KeyBlock]] = {
+    "certificate and key": (LEAF.certificate + LEAF.key, KeyBlock.WHOLE),
+    "certificate alone": (LEAF.certificate, KeyBlock.NONE),
+    "key first": (LEAF.key + LEAF.certificate, KeyBlock.WHOLE),
+    "cut key first": (b"".join(KEY_LINES[:-1]) + LEAF.certificate, KeyBlock.CUT),
+    "key between certificates": (LEAF.certificate + LEAF.key + LEAF.certificate, KeyBlock.WHOLE),
+    "cut key between certificates": (LEAF.certificate + b"".join(KEY_LINES[:-1]) + LEAF.certificate, KeyBlock.CUT),
+    "cut key, then a whole one": (LEAF.certificate + b"".join(KEY_LINES[:-1]) + LEAF.key, KeyBlock.WHOLE),
+    "parameters before the key": (LEAF.certificate + PARAMETERS + LEAF.key, KeyBlock.WHOLE),
+    "parameters alone": (LEAF.certificate + PARAMETERS, KeyBlock.NONE),
+    "CRLF": ((LEAF.certificate + LEAF.key).replace(b"\n", b"\r\n"), KeyBlock.WHOLE),
+    "blanks at the end": (LEAF.certificate + LEAF.key + b" \n\t\n" * 20, KeyBlock.WHOLE),
+    "no newline at the end": ((LEAF.certificate + LEAF.key).rstrip(), KeyBlock.WHOLE),
+    "another END line": (LEAF.certificate + LEAF.key.replace(b"END EC", b"END RSA"), KeyBlock.CUT),
+    "END line behind the body": (LEAF.certificate + LEAF.key.replace(b"\n-----END", b"-----END"), KeyBlock.CUT),
+    "END line alone": (LEAF.certificate + KEY_LINES[-1], KeyBlock.NONE),
+    "BEGIN line alone": (LEAF.certificate + KEY_LINES[0], KeyBlock.CUT),
+    "BEGIN and END": (LEAF.certificate + KEY_LINES[0] + KEY_LINES[-1], KeyBlock.WHOLE),
+    "BEGIN line without a newline": (LEAF.certificate + KEY_LINES[0].rstrip(), KeyBlock.CUT),
+    "words behind the key": (LEAF.certificate + LEAF.key + b"bye\n", KeyBlock.UNSEEN),
+    "words behind a cut key": (LEAF.certificate + LEAF.key[:90] + b"\n# bye\n", KeyBlock.UNSEEN),
+    "malformed, then a key": (LEAF.certificate.replace(b"MII", b"M!I") + LEAF.key, KeyBlock.WHOLE),
+    "empty": (b"", KeyBlock.NONE),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_whether_a_whole_key_stands_there_is_told(shape: str, root: Path) -> None:
+    """By where BEGIN and END lines stand; the same of a file and of data in memory, which are seen to their end."""
+    content, key = SHAPES[shape]
+    path = linked(root / STORE[1:], content)
+    node_link(root, f"{STORE}/{path.name}")
+    assert read(root).client.key is key
+    assert pem.scan(content)[2] is key or key is KeyBlock.UNSEEN
 
 
 def test_the_recording_does_see_a_key_that_stands_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

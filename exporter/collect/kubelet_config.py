@@ -17,7 +17,6 @@ from exporter.collect.outline import VALUES, Line, Tree, tree
 from exporter.model.kubelet_files import ConfigFile, Document, DocumentCondition, KubeletSettings
 
 KIND = "KubeletConfiguration"
-DROP_IN = ".conf"  # the ending of a drop-in's name; others are passed over
 _VERSION = "kubelet.config.k8s.io/v1beta1"
 _TRUE = frozenset(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"))  # YAML 1.1, as the kubelet's reader
 _FALSE = frozenset(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"))

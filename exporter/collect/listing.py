@@ -12,6 +12,8 @@ from exporter.model.files import FileKind
 
 MOST_DATED = 64  # of each kind, the newest by name
 NEWEST_READ = 4
+NEWEST_SERVER_READ = 2
+LONGEST_TEXT = 1024
 KNOWN = (
     CLIENT_CURRENT,
     CLIENT_UPDATED,
@@ -25,6 +27,7 @@ KNOWN = (
     "kubelet.crt",
     "kubelet.key",
 )
+OPENED = tuple(name for name in KNOWN if not name.endswith(("-updated.pem", ".tmp")))  # by a kubelet that starts
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _PLAIN_LINK = re.compile(r"[A-Za-z0-9._/@:+=,~%-]+")
 _UNSHOWABLE = "?"
@@ -69,6 +72,18 @@ def may_be_between(store: StoreFacts) -> bool:
     )
 
 
+def beside_link(store: StoreFacts) -> tuple[str, ...]:
+    """The names of a store that hold certificates or keys beside the client's: the newest dated server files first."""
+    names = [entry.name for entry in store.entries]
+    servers = [name for name in names if is_dated(name, "kubelet-server-")]
+    return (*servers[-NEWEST_SERVER_READ:], *(name for name in OPENED if name in names))
+
+
 def plain_link(text: str) -> str:
     """A link's text where it is plain ASCII, else a mark: it goes to labels, logs and terminals."""
-    return text if _PLAIN_LINK.fullmatch(text) else _UNSHOWABLE
+    return plain_or(text, _UNSHOWABLE)
+
+
+def plain_or(text: str, other: str) -> str:
+    """A text of the node's where it is plain and not overlong, else ``other``."""
+    return text if len(text) <= LONGEST_TEXT and _PLAIN_LINK.fullmatch(text) else other

@@ -1,40 +1,35 @@
 """The same facts as the node script gives, read under a mounted root, in Python and without a shell.
 
-A PEM file is read 16 bytes at a time and no further than the block after its certificates, so a key that follows them
-never enters this process. A key that stands first does pass through, and is dropped.
+What a PEM file gives away to this process is said in ``local_pem``; of a kubeconfig or a configuration its outline
+alone is kept, and of a command line the flags of a short list.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import posixpath
-import stat
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 
-from exporter.collect import Flags, listing
-from exporter.collect.pem import LARGEST_FILE, PemScanner
-from exporter.collect.rooted import NotRegularError, OutsideRootError, RootedTree
+from exporter.collect import Flags, listing, places
+from exporter.collect.local_documents import Documents
+from exporter.collect.local_folder import Ground
+from exporter.collect.local_host import read_host
+from exporter.collect.local_pem import pem_file
+from exporter.collect.local_process import mount_table, own_root, read_process
+from exporter.collect.local_store import read_store
+from exporter.collect.rooted import RootedTree
+from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED, Paths
 from exporter.errors import CollectError, Reason
-from exporter.model.facts import DirectoryCondition, NodeFacts, StoreEntry, StoreFacts
-from exporter.model.files import Condition, FileKind, PemFile
+from exporter.model.facts import NodeFacts, StoreFacts
+from exporter.model.files import Condition, PemFile
+from exporter.model.host import Process, Sight
 from exporter.model.node import LocalAccess, Node
 
-_BITE = 16
 _PAUSE = 1.0
-_MOST_LOOKS = 3
-_KINDS = {
-    stat.S_IFREG: FileKind.REGULAR,
-    stat.S_IFLNK: FileKind.LINK,
-    stat.S_IFDIR: FileKind.DIRECTORY,
-    stat.S_IFIFO: FileKind.FIFO,
-    stat.S_IFSOCK: FileKind.SOCKET,
-    stat.S_IFCHR: FileKind.CHARACTER,
-    stat.S_IFBLK: FileKind.BLOCK,
-}
-_MISSING = (errno.ENOENT, errno.ENOTDIR)
-_DENIED = (errno.EACCES, errno.EPERM)
+_ALWAYS_TOLD = ("kubelet.crt", "kubelet.key")  # missing or not: the kubelet makes them
+_PEM_FLAGS = ("tls-cert-file", "tls-private-key-file", "client-ca-file")
 
 
 class LocalTransport:
@@ -44,8 +39,11 @@ class LocalTransport:
         self._clock = clock
         self._sleep = sleep
 
-    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:  # noqa: ARG002 - the contract's
-        """One visit of a mounted root. Raises CollectError where the root itself is not there."""
+    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
+        """One visit of a mounted root. Raises CollectError where the root itself is not there.
+
+        ``remembered`` are the flags of an earlier visit: they count where no process is seen.
+        """
         if not isinstance(node.access, LocalAccess):
             raise TypeError(f"{node.name} is not read from a mount")
         try:
@@ -53,114 +51,98 @@ class LocalTransport:
         except OSError as error:
             raise CollectError(Reason.ROOT_MISSING, f"{node.access.root}: {error.strerror}") from error
         with tree:
-            return self._facts(tree, node)
+            return self._facts(tree, node, remembered)
 
-    def _facts(self, tree: RootedTree, node: Node) -> NodeFacts:
+    def _facts(self, tree: RootedTree, node: Node, remembered: Flags) -> NodeFacts:
         taken = self._clock()
-        client = _pem_file(tree, node.paths.client)
-        store = _store(tree, node.paths.store, client)
+        host = read_host(tree, taken)
+        process, folder = read_process(tree, host.booted)
+        if process.sight is not Sight.SEEN and remembered:
+            process = Process(process.sight, flags=remembered, remembered=True)
+        with ExitStack() as stack:
+            own = own_root(tree, folder) if process.own_mounts else None
+            ground = Ground(stack.enter_context(own) if own else tree, mount_table(tree, folder))
+            paths = places.settle(node.paths, process, ground.tree.is_folder)
+            files = _Files(ground)
+            client, store = self._store(ground, paths, files)
+            serving = files.serving(paths)
+            documents = Documents(ground, process, files.other)
+            kubeconfig, bootstrap, config = documents.kubeconfig(), documents.bootstrap(), documents.config()
+            files.named_by_flags(process)
+            files.of_store(store)
+            return NodeFacts(
+                taken=taken,
+                store=store,
+                client=client,
+                serving=serving,
+                host=host,
+                process=process,
+                kubeconfig=kubeconfig,
+                bootstrap=bootstrap,
+                config=config,
+                files=files.others,
+            )
+
+    def _store(self, ground: Ground, paths: Paths, files: _Files) -> tuple[PemFile, StoreFacts]:
+        """The client's file and the folder; a moment later again where the kubelet may be between two of its steps."""
+        client = files.first(paths.client)
+        store = read_store(ground, paths.store, client.link, files.first)
         if client.condition is Condition.MISSING and listing.may_be_between(store):
             self._sleep(_PAUSE)
-            client = _pem_file(tree, node.paths.client)
-            store = _store(tree, node.paths.store, client)
-        return NodeFacts(taken=taken, store=store, client=client, serving=_serving(tree, node.paths.serving))
+            client = files.first(paths.client)
+            store = read_store(ground, paths.store, client.link, files.first)
+        return client, store
 
 
-def _serving(tree: RootedTree, candidates: tuple[str, ...]) -> PemFile | None:
-    for path in candidates:
-        file = _pem_file(tree, path)
-        if file.condition is not Condition.MISSING:
-            return file
-    return None
+class _Files:
+    """The PEM files of one visit: each is read once, and told in one place."""
 
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._tree = ground.tree
+        self._told: dict[str, PemFile] = {}
+        self._others: dict[str, PemFile] = {}
 
-def _pem_file(tree: RootedTree, path: str) -> PemFile:
-    """Read one PEM file; its link is read before and after, and all of it again where it changed meanwhile."""
-    link = _link(tree, path)
-    condition, certificates = _certificates(tree, path)
-    for _ in range(_MOST_LOOKS - 1):
-        before, link = link, _link(tree, path)
-        if before == link:
-            break
-        condition, certificates = _certificates(tree, path)
-    if condition is Condition.MISSING and link is not None:
-        condition = Condition.DANGLING
-    return PemFile(path, condition, certificates, link)
+    @property
+    def others(self) -> tuple[PemFile, ...]:
+        """Those that have no other place among the facts."""
+        return tuple(self._others.values())
 
+    def first(self, path: str) -> PemFile:
+        """A file with a place of its own, as it is now."""
+        self._told[path] = pem_file(self._tree, path)
+        return self._told[path]
 
-def _link(tree: RootedTree, path: str) -> str | None:
-    try:
-        return listing.plain_link(tree.readlink(path))
-    except OSError:
+    def other(self, path: str) -> PemFile:
+        """A file that is read unless it was already."""
+        if path not in self._told:
+            file = self.first(path)
+            if file.condition is Condition.MISSING and not self._ground.knows_absence(path):
+                self._told[path] = replace(file, condition=Condition.UNREADABLE)
+            self._others[path] = self._told[path]
+        return self._told[path]
+
+    def serving(self, paths: Paths) -> PemFile | None:
+        """The first of the candidates that is there."""
+        for path in paths.serving:
+            file = pem_file(self._tree, path)
+            if file.condition is not Condition.MISSING:
+                self._told[path] = file
+                return file
         return None
 
+    def named_by_flags(self, process: Process) -> None:
+        for path in filter(None, map(process.flag, _PEM_FLAGS)):
+            if path.startswith("/"):
+                self.other(path)
 
-def _certificates(tree: RootedTree, path: str) -> tuple[Condition, tuple[bytes, ...]]:
-    try:
-        with tree.open_regular(path) as descriptor:
-            if os.fstat(descriptor).st_size > LARGEST_FILE:
-                return Condition.TOO_LARGE, ()
-            return _scan(descriptor)
-    except NotRegularError:
-        return Condition.NOT_REGULAR, ()
-    except OutsideRootError:
-        return Condition.OUTSIDE_ROOT, ()
-    except OSError as error:
-        if error.errno in _MISSING:
-            return Condition.MISSING, ()
-        return (Condition.DENIED if error.errno in _DENIED else Condition.UNREADABLE), ()
-
-
-def _scan(descriptor: int) -> tuple[Condition, tuple[bytes, ...]]:
-    scanner = PemScanner()
-    for _ in range(LARGEST_FILE // _BITE + 1):
-        data = os.read(descriptor, _BITE)
-        if not data or scanner.feed(data):
-            break
-    return scanner.result()
-
-
-def _store(tree: RootedTree, path: str, client: PemFile) -> StoreFacts:
-    try:
-        names = tree.names(path)
-    except OutsideRootError:
-        return StoreFacts(path, DirectoryCondition.OUTSIDE_ROOT)
-    except OSError as error:
-        return StoreFacts(path, _directory_condition(tree, path, error))
-    chosen = listing.choose(names)
-    entries = (_entry(tree, posixpath.join(path, name)) for name in chosen.names)
-    return StoreFacts(
-        path=path,
-        condition=DirectoryCondition.OK,
-        entries=tuple(entry for entry in entries if entry is not None),
-        dated_client=chosen.dated_client,
-        dated_server=chosen.dated_server,
-        hidden=chosen.hidden,
-        newest=tuple(_pem_file(tree, posixpath.join(path, name)) for name in chosen.to_read(client.link)),
-    )
-
-
-def _directory_condition(tree: RootedTree, path: str, error: OSError) -> DirectoryCondition:
-    if error.errno in _DENIED:
-        return DirectoryCondition.DENIED
-    try:
-        tree.lstat(path)
-    except OSError:
-        return DirectoryCondition.MISSING
-    return DirectoryCondition.NOT_A_DIRECTORY if error.errno == errno.ENOTDIR else DirectoryCondition.MISSING
-
-
-def _entry(tree: RootedTree, path: str) -> StoreEntry | None:
-    try:
-        found = tree.lstat(path)
-    except OSError:  # gone since the listing
-        return None
-    return StoreEntry(
-        name=posixpath.basename(path),
-        kind=_KINDS[stat.S_IFMT(found.st_mode)],
-        mode=stat.S_IMODE(found.st_mode),
-        uid=found.st_uid,
-        gid=found.st_gid,
-        size=found.st_size,
-        modified=int(found.st_mtime),
-    )
+    def of_store(self, store: StoreFacts) -> None:
+        """What the kubelet opens there beside the client's link; what it would make that link when it starts."""
+        names = [entry.name for entry in store.entries]
+        for current, updated in ((CLIENT_CURRENT, CLIENT_UPDATED), (SERVER_CURRENT, SERVER_UPDATED)):
+            if updated in names and pem_file(self._tree, posixpath.join(store.path, current)).condition.is_absent:
+                self.other(posixpath.join(store.path, updated))
+        for name in listing.beside_link(store):
+            self.other(posixpath.join(store.path, name))
+        for name in _ALWAYS_TOLD:
+            self.other(posixpath.join(store.path, name))

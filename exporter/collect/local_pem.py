@@ -1,0 +1,153 @@
+"""One PEM file under a mounted root: its certificates, and whether a whole key stands there.
+
+A file is read 16 bytes at a time and no further than the BEGIN line of a key that follows certificates. Whether that
+key is whole is learnt from the file's end, read backwards in bites of 16 bytes: of a whole key its END line and less
+than 16 bytes more are read, of one that was cut one bite. A key that stands first, or alone, does pass through this
+process line by line, and is dropped.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+
+from exporter.collect import listing, pem
+from exporter.collect.pem import LARGEST_FILE, PemScanner
+from exporter.collect.rooted import NotRegularError, OutsideRootError, RootedTree
+from exporter.model.files import Condition, KeyBlock, PemFile
+
+MISSING = (errno.ENOENT, errno.ENOTDIR)
+DENIED = (errno.EACCES, errno.EPERM)
+_BITE = 16
+_MOST_LOOKS = 3
+_END = b"-----END "
+_KEY = b"PRIVATE KEY-----"  # how the END line of a key ends: one bite
+_CERTIFICATE = b"CERTIFICATE-----"
+_LONGEST_END = 64
+_BODY = re.compile(rb"[A-Za-z0-9+/=\s]*")
+_BLANKS = b" \t\r\n"
+
+Contents = tuple[Condition, tuple[bytes, ...], KeyBlock]
+
+
+def pem_file(tree: RootedTree, path: str) -> PemFile:
+    """Read one PEM file; its link is read before and after, and all of it again where it changed meanwhile."""
+    link = _link(tree, path)
+    condition, certificates, key = _contents(tree, path)
+    for _ in range(_MOST_LOOKS - 1):
+        before, link = link, _link(tree, path)
+        if before == link:
+            break
+        condition, certificates, key = _contents(tree, path)
+    if condition is Condition.MISSING and link is not None:
+        condition = Condition.DANGLING
+    return PemFile(path, condition, certificates, link, key)
+
+
+def embedded(number: int, data: bytes, *, is_key: bool) -> PemFile:
+    """What a kubeconfig embeds, decoded. Of a key's data no certificate counts."""
+    condition, certificates, key = pem.scan(data) if len(data) <= LARGEST_FILE else _unseen(Condition.TOO_LARGE)
+    if is_key and condition is Condition.READ:
+        condition, certificates = Condition.KEY_ONLY, ()
+    return PemFile(f"#{number}", condition, certificates, key=key)
+
+
+def _link(tree: RootedTree, path: str) -> str | None:
+    try:
+        return listing.plain_link(tree.readlink(path))
+    except OSError:
+        return None
+
+
+def _contents(tree: RootedTree, path: str) -> Contents:
+    try:
+        with tree.open_regular(path) as descriptor:
+            if os.fstat(descriptor).st_size > LARGEST_FILE:
+                return _unseen(Condition.TOO_LARGE)
+            return _scan(descriptor)
+    except NotRegularError:
+        return _unseen(Condition.NOT_REGULAR)
+    except OutsideRootError:
+        return _unseen(Condition.OUTSIDE_ROOT)
+    except OSError as error:
+        if error.errno in MISSING:
+            return _unseen(Condition.MISSING)
+        return _unseen(Condition.DENIED if error.errno in DENIED else Condition.UNREADABLE)
+
+
+def _unseen(condition: Condition) -> Contents:
+    return condition, (), KeyBlock.UNSEEN
+
+
+def _scan(descriptor: int) -> Contents:
+    scanner = PemScanner()
+    offset = 0
+    while offset <= LARGEST_FILE and (data := os.read(descriptor, _BITE)):
+        offset += len(data)
+        if scanner.feed(data):
+            break
+    else:
+        return *scanner.result(), scanner.key
+    while scanner.is_in_begin_line and (data := os.read(descriptor, 1)):
+        offset += 1
+        scanner.feed(data)
+    condition, certificates = scanner.result()
+    key = scanner.key
+    if key is not KeyBlock.WHOLE:
+        ending = _Ending(descriptor, offset)
+        if ending.closes_key(scanner.awaited):
+            key = KeyBlock.WHOLE
+        elif scanner.awaited and not ending.is_within_key(scanner.awaited):
+            key = KeyBlock.UNSEEN  # other text follows: the END line may stand before it
+    return condition, certificates, key
+
+
+class _Ending:
+    """The end of a file, as far as it was read backwards, and never before ``floor``."""
+
+    def __init__(self, descriptor: int, floor: int) -> None:
+        self._descriptor = descriptor
+        self._floor = floor
+        self._at = os.fstat(descriptor).st_size
+        self._text = b""
+
+    def closes_key(self, awaited: bytes | None) -> bool:
+        """Whether the END line of a key, the awaited one or any, is the last but for blanks and certificates."""
+        while True:
+            self._text = self._text.rstrip(_BLANKS)
+            seen = self._text[-_BITE:]
+            if seen == _KEY:
+                return self._is_end(awaited)
+            if seen == _CERTIFICATE:
+                self._drop_certificate()
+            elif not (_KEY.endswith(seen) or _CERTIFICATE.endswith(seen)) or not self._more():
+                return False
+
+    def is_within_key(self, awaited: bytes) -> bool:
+        """Whether what was read last is of a key's body, or of the END line that was cut."""
+        seen = self._text[-_BITE:]
+        cuts = (awaited[:size] for size in range(len(awaited)))
+        return any(seen.endswith(cut[-_BITE:]) and _BODY.fullmatch(seen[: -len(cut) or _BITE]) for cut in cuts)
+
+    def _is_end(self, awaited: bytes | None) -> bool:
+        while _END not in self._text:
+            if len(self._text) > _LONGEST_END or not self._more():
+                return False
+        before, _, label = self._text.rpartition(_END)
+        if awaited not in (None, _END + label):
+            return False
+        return before.endswith(b"\n") or (not before and self._more(1) and self._text.startswith(b"\n"))
+
+    def _drop_certificate(self) -> None:
+        while pem.BEGIN not in self._text and self._more():
+            pass
+        self._text = self._text.rpartition(pem.BEGIN)[0]
+
+    def _more(self, size: int = _BITE) -> bool:
+        size = min(size, self._at - self._floor)
+        if size <= 0:
+            return False
+        self._at -= size
+        self._text = os.pread(self._descriptor, size, self._at) + self._text
+        return True
