@@ -181,6 +181,11 @@ GATE_OFF = HEALTHY.with_settings(serving_gate=False)
         pytest.param(
             configured(DocumentCondition.DENIED, "/etc/kubernetes/10.conf"), "? not-seen", id="a drop-in denied"
         ),
+        pytest.param(
+            configured(DocumentCondition.BROKEN).with_flags(config=None, rotate_certificates="true"),
+            COMES_BACK,
+            id="one that no flag names does not parse",
+        ),
         pytest.param(GATE_OFF.with_settings(server_tls_bootstrap=True), "0 serving-gate-off dies", id="gate off"),
         pytest.param(GATE_OFF, COMES_BACK, id="gate off without serverTLSBootstrap"),
         pytest.param(ROTATES, COMES_BACK, id="serverTLSBootstrap with its gate"),
