@@ -182,6 +182,7 @@ SEEN_TWICE = Memory(starts=(None, None, NOW - 7200.0))
         case(replace(HEALTHY, process=replace(UNSTARTED, flags=HEALTHY.flags)), service=BUSY),
         case(replace(HEALTHY, process=started(120)), memory=SEEN_TWICE),
         case(NO_NODE, store=NO_STORE, client=GONE, service=None),  # a machine, and no node
+        case(using(EXPIRED), owner=Rotation.MANUAL, bootstrap=kubeconfig(BOOTSTRAP_CONF, has_token=True)),
         case(using(aged(0.95)), store=replace(HEALTHY.facts.store, folder=None)),  # stalled, and not all was seen
     ],
 )
@@ -195,6 +196,18 @@ def test_a_loop_that_cannot_be_seen_goes_on(process: Process | None) -> None:
     """Without a start time nothing ends it."""
     it = case(replace(HEALTHY, process=process), memory=Memory(findings=(HAUNTED,), process=HEALTHY.facts.process))
     assert findings(it) == (HAUNTED,)
+
+
+@pytest.mark.parametrize(("start", "stays"), [(0, True), (3600, False)])
+def test_a_renewal_under_a_process_is_told_until_that_ends(start: int, stays: bool) -> None:
+    """The change is seen at one visit; it holds for as long as the process is the one that saw the old certificate."""
+    first = SICK["k3s renewed under it"].case
+    known = findings(first)
+    process = first.facts.process
+    assert process
+    assert process.started
+    memory = Memory(client=first.client, process=replace(process, started=process.started - start), findings=known)
+    assert findings(replace(first, memory=memory)) == (known if stays else ())
 
 
 # Any facts at all.
