@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.collect import Flags, mounts
+from exporter.collect import mounts
 from exporter.collect.kubelet_flags import parse
 from exporter.collect.local import LocalTransport
 from exporter.config.settings import Paths

@@ -43,7 +43,9 @@ def _row(view: NodeView, now: float) -> tuple[Text, ...]:
     report = view.report
     name, state = Text(report.node.name), Text(view.client_state, style=STYLES[view.client_state])
     reasons = [str(report.reason)] if report.reason else []
-    reasons += [str(finding.cause) for finding in view.findings]
+    if view.findings:  # the first is the cause; `explain` tells the others
+        more = f" +{len(view.findings) - 1}" if len(view.findings) > 1 else ""
+        reasons.append(f"{view.findings[0].cause}{more}")
     reason = Text(", ".join(reasons), style="magenta" if report.reason else "yellow")
     if report.client is None:
         return name, state, Text(), Text(), Text(), reason
