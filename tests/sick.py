@@ -327,7 +327,8 @@ sick("restarts, seen once", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, serv
 
 # Dates, orphans.
 
-sick("not yet valid", Cause.NOT_YET_VALID, CRITICAL, case(using(FUTURE)), case(using(GOOD)))
+SOON = unarmour(MINT.issue("system:node:worker-1", NOW + 60, NOW + YEAR).certificate)
+sick("not yet valid", Cause.NOT_YET_VALID, CRITICAL, case(using(FUTURE)), case(using(SOON)))
 
 
 def with_orphan(age: float = HOUR, size: int = 1100, name: str = NEW, file: PemFile | None = None) -> Case:
@@ -373,6 +374,7 @@ sick(
 )
 
 OWN = Mint()
+known = issuer(OWN, NOW - YEAR, NOW + 9 * YEAR)
 
 
 def issued(authority: bytes, der: bytes) -> Case:
@@ -390,6 +392,8 @@ sick(
     issued(issuer(OWN, NOW - YEAR, NOW + 9 * YEAR), ours),
 )
 capped, apart = (issuer(OWN, NOW - YEAR, NOW + 335 * DAY + more) for more in (0, HOUR))
+ten_years = unarmour(OWN.issue("system:node:worker-1", NOW - DAY, NOW + 9 * YEAR).certificate)
+sick("CA caps, soon", Cause.CA_CAPS_LEAF, WARNING, issued(capped, ours), issued(known, ten_years))
 sick("CA caps", Cause.CA_CAPS_LEAF, WARNING, issued(capped, ours), issued(apart, ours))
 STRANGER = Mint()
 theirs = unarmour(STRANGER.issue("system:node:worker-1", NOW - DAY, NOW + 335 * DAY).certificate)
@@ -403,7 +407,7 @@ def resigned(*authorities: bytes) -> Case:
     return case(replace(using(theirs).with_files(bundle), kubeconfig=conf), newest=(before,))
 
 
-known, next_one = issuer(OWN, NOW - YEAR, NOW + 9 * YEAR), issuer(STRANGER, NOW - DAY, NOW + 9 * YEAR)
+next_one = issuer(STRANGER, NOW - DAY, NOW + 9 * YEAR)
 sick("issuer unknown", Cause.ISSUER_NOT_TRUSTED, CRITICAL, resigned(known), resigned(known, next_one))
 
 # The past.

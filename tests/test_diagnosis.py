@@ -18,7 +18,7 @@ from exporter.model.assessment import Memory
 from exporter.model.facts import DirectoryCondition, NodeFacts, StoreEntry, StoreFacts
 from exporter.model.files import Condition, FileKind, PemFile
 from exporter.model.finding import Cause, Finding, Severity
-from exporter.model.host import Process, Sight
+from exporter.model.host import Process, Service, Sight
 from tests.cases import AWAKE, aged, case, clock, line, of, using
 from tests.hidden import HIDE, without
 from tests.kubelets import BOOTSTRAP_CONF, CURRENT, DATED, EXPIRED, HEALTHY, PKI, kubeconfig, pair
@@ -164,6 +164,50 @@ def test_as_an_ordinary_user_nothing_is_made_up() -> None:
     assert findings(without(case(), *denied)) == ()
     sick = SICK["link a regular file"].case
     assert causes(without(sick, *denied)) == [Cause.STORE_LINK_REGULAR_FILE]
+
+
+HAUNTED = Finding(Cause.KUBELET_CRASH_LOOP, Severity.CRITICAL, "as it was.")
+ABSENT, UNSTARTED = Process(Sight.ABSENT), Process(Sight.SEEN, "kubelet", 1)
+BUSY = Service("kubelet.service", "active", "running", 40, 0)
+NO_NODE = replace(HEALTHY, files=(), kubeconfig=None, bootstrap=None, config=(), process=ABSENT)
+NO_STORE = StoreFacts(PKI, DirectoryCondition.MISSING)
+SEEN_TWICE = Memory(starts=(None, None, NOW - 7200.0))
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        case(memory=Memory(findings=(HAUNTED,)), service=None),  # it has run for weeks
+        case(replace(HEALTHY, process=started(120)), memory=Memory(findings=(HAUNTED,))),
+        case(replace(HEALTHY, process=replace(UNSTARTED, flags=HEALTHY.flags)), service=BUSY),
+        case(replace(HEALTHY, process=started(120)), memory=SEEN_TWICE),
+        case(NO_NODE, store=NO_STORE, client=GONE, service=None),  # a machine, and no node
+        case(using(EXPIRED), owner=Rotation.MANUAL, bootstrap=kubeconfig(BOOTSTRAP_CONF, has_token=True)),
+        case(using(aged(0.95)), store=replace(HEALTHY.facts.store, folder=None)),  # stalled, and not all was seen
+    ],
+)
+def test_nothing_is_found(quiet: Case) -> None:
+    """What looks like a fault and is none, or cannot be told."""
+    assert findings(quiet) == ()
+
+
+@pytest.mark.parametrize("process", [None, Process(Sight.HIDDEN), UNSTARTED])
+def test_a_loop_that_cannot_be_seen_goes_on(process: Process | None) -> None:
+    """Without a start time nothing ends it."""
+    it = case(replace(HEALTHY, process=process), memory=Memory(findings=(HAUNTED,), process=HEALTHY.facts.process))
+    assert findings(it) == (HAUNTED,)
+
+
+@pytest.mark.parametrize(("start", "stays"), [(0, True), (3600, False)])
+def test_a_renewal_under_a_process_is_told_until_that_ends(start: int, stays: bool) -> None:
+    """The change is seen at one visit; it holds for as long as the process is the one that saw the old certificate."""
+    first = SICK["k3s renewed under it"].case
+    known = findings(first)
+    process = first.facts.process
+    assert process
+    assert process.started
+    memory = Memory(client=first.client, process=replace(process, started=process.started - start), findings=known)
+    assert findings(replace(first, memory=memory)) == (known if stays else ())
 
 
 # Any facts at all.

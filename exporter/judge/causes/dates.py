@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.judge.case import UNSEEN, Answer, Case, Unseen
 from exporter.judge.causes.wording import span, when
 
-TOLERANCE = 60.0  # seconds, beside half the round trip of the visit
+TOLERANCE = 60.0  # seconds by which clocks may differ, beside half the round trip of the visit
 _AHEAD, _BEHIND = 1, -1
 
 
@@ -17,7 +17,7 @@ def not_yet_valid(case: Case) -> Answer:
     certificate = case.certificate()
     if certificate is None or isinstance(certificate, Unseen):
         return certificate
-    if certificate.not_before <= max(case.by_the_node, case.facts.taken):
+    if certificate.not_before <= max(case.by_the_node, case.facts.taken) + TOLERANCE:
         return None
     start = when(certificate.not_before, case.facts.taken)
     return f"the client certificate is valid only from {start}: until then the API server answers 401 to every request"

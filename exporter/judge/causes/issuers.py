@@ -15,6 +15,7 @@ from exporter.model.files import PemFile
 from exporter.model.kubelet import Distribution
 
 SAME_END = 2  # seconds
+SOON = 365 * 86400  # seconds: a certificate of ten years may well end with its CA
 
 
 def ca_expired(case: Case) -> Answer:
@@ -31,7 +32,7 @@ def ca_expired(case: Case) -> Answer:
 def ca_caps_leaf(case: Case) -> Answer:
     """32: the certificate ends with its issuer (k/k#73706), so each one is shorter than the last.
 
-    OpenShift's signer is itself replaced all the time: there it is nothing.
+    Told in the CA's last year. OpenShift's signer is itself replaced all the time: there it is nothing.
     """
     certificate, issuer = case.certificate(), issuer_of(case)
     if case.kubelet.distribution is Distribution.OPENSHIFT or not _is_rotated(case):
@@ -39,6 +40,8 @@ def ca_caps_leaf(case: Case) -> Answer:
     if not isinstance(certificate, Certificate) or not isinstance(issuer, Certificate):
         return _unless_seen(certificate, issuer)
     if abs(certificate.not_after - issuer.not_after) > SAME_END or case.has_ended(issuer):
+        return None
+    if issuer.not_after - case.certainly > SOON:
         return None
     end = when(issuer.not_after, case.facts.taken)
     return (

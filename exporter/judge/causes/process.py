@@ -31,10 +31,11 @@ def crash_loop(case: Case) -> str | None:
 
     One restart is none: a process that was there at two visits in a row lives.
     """
-    service, process = case.facts.service, case.facts.process
-    if service and service.sub == "auto-restart":
+    service, process, age = case.facts.service, case.facts.process, case.process_age()
+    is_old = age is not None and age >= YOUNG
+    if service and service.sub == "auto-restart" and not is_old:
         return f"{_told(service)}: systemd starts the kubelet again and again"
-    if process is None or process.sight is not Sight.SEEN or process.started is None:
+    if age is None or process is None or process.started is None:
         return None
     sightings = (*case.memory.starts, process.started)[-VISITS - 1 :]
     starts = [started for started in sightings if started is not None]
@@ -42,8 +43,7 @@ def crash_loop(case: Case) -> str | None:
     if len(sightings) > VISITS and len(starts) >= VISITS and is_new_each_time:
         first = when(starts[0], case.by_the_node)
         return f"each of the last {VISITS} visits met another kubelet process, the first of them started {first}"
-    age = case.process_age()
-    if service and (service.restarts or 0) >= RESTARTS and age is not None and age < YOUNG and is_new_each_time:
+    if service and (service.restarts or 0) >= RESTARTS and not is_old and is_new_each_time:
         return f"the kubelet started {span(age)} ago and {_told(service)}"
     return None
 
@@ -53,19 +53,12 @@ def crash_looping(case: Case) -> Answer:
     found = crash_loop(case)
     if found:
         return found
-    process, service = case.facts.process, case.facts.service
-    is_hidden = process is None or process.sight is Sight.HIDDEN or (process.started is None and not _is_gone(case))
-    waits = service is None and _is_gone(case)  # without systemd's word a kubelet that waits is like one that is down
-    return UNSEEN if is_hidden or waits or (service is None and _is_young(case)) else None
-
-
-def _is_young(case: Case) -> bool:
+    process = case.facts.process
+    if process is None or (process.started is None and process.sight is not Sight.ABSENT):
+        return UNSEEN
     age = case.process_age()
-    return age is not None and age < YOUNG
-
-
-def _is_gone(case: Case) -> bool:
-    return case.facts.process is not None and case.facts.process.sight is Sight.ABSENT
+    looks_like_it = age is None or age < YOUNG  # down, or young: systemd would know
+    return UNSEEN if looks_like_it and case.facts.service is None else None
 
 
 def _is_a_node(case: Case) -> bool:

@@ -5,6 +5,7 @@ A certificate inside its window is never looked at here.
 
 from __future__ import annotations
 
+from exporter.config.settings import Rotation
 from exporter.judge.case import UNSEEN, Answer, Case, Unseen
 from exporter.judge.causes.names import SIGNED_BY
 from exporter.judge.causes.wording import span, when
@@ -98,7 +99,7 @@ def not_signed(case: Case) -> Answer:
 
 def is_overdue(case: Case) -> bool | Unseen:
     """Whether the kubelet's certificate should have come: late or worse, or none yet and 16 minutes up."""
-    if case.kubelet.distribution.renews_itself or case.kubelet.rotates is False:
+    if case.kubelet.distribution.renews_itself or case.kubelet.rotates is False or case.owner is not Rotation.KUBELET:
         return False
     if case.client_state.is_accusation:
         return True if case.kubelet.rotates else UNSEEN

@@ -49,7 +49,7 @@ def never_issued(case: Case) -> Answer:
     if age <= SIGNED_BY:
         return None
     path = posixpath.join(case.facts.store.path, SERVER_CURRENT)
-    return f"serverTLSBootstrap is true and {path} was never written: the kubelet has no certificate to serve with"
+    return f"serverTLSBootstrap is true and {path} is not there: the kubelet has no certificate to serve with"
 
 
 def not_renewed(case: Case) -> Answer:
