@@ -11,14 +11,20 @@ import sys
 import tempfile
 import threading
 import time
+import zoneinfo
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.collect import mounts
 from exporter.collect.kubelet_flags import parse
 from exporter.collect.local import LocalTransport
+from exporter.collect.local_host import read_host
+from exporter.collect.rooted import RootedTree
 from exporter.config.settings import Paths
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, KeyBlock
@@ -52,7 +58,8 @@ def put(root: Path, path: str, content: str | bytes, mode: int = 0o644) -> Path:
 
 
 def proc(root: Path) -> None:
-    """The /proc of a machine whose first process is to be seen."""
+    """A root with its release, and the /proc of a machine whose first process is to be seen."""
+    put(root, "usr/lib/os-release", "NAME=x\n")
     put(root, "proc/stat", f"cpu 1 2 3\nbtime {BOOTED}\n")
     process(root, 1, "systemd", started=1)
 
@@ -125,7 +132,7 @@ ODD_HOSTS = {
     "proc/uptime": "NaN inf",
     "proc/timer_list": "now at -1 nsecs\n" * 3,
     "proc/sys/kernel/random/boot_id": "\n\n",
-    "etc/localtime": "TZif2" + "\0" * 15 + "\x7f" * 200,
+    "etc/localtime": "TZif2" + "\0" * 15 + "\x7f" * 200 + "\nCET-1CEST,M99.5.0,M10.5.0/3\n",
 }
 
 
@@ -134,6 +141,30 @@ def test_odd_texts_of_the_machine_are_left_out(root: Path) -> None:
     for path, content in ODD_HOSTS.items():
         put(root, path, content.encode("latin-1"))
     assert read(root).host == Host(booted=BOOTED)
+
+
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Etc/UTC", "Australia/Lord_Howe"]
+)
+@pytest.mark.parametrize("month", [1, 7])
+def test_a_zone_is_what_the_library_says_of_it(zone: str, month: int, root: Path) -> None:
+    """In winter and in summer, east and west, by half an hour and without a rule for summer."""
+    put(root, "etc/localtime", (Path("/usr/share/zoneinfo") / zone).read_bytes())
+    moment = datetime(2026, month, 15, tzinfo=UTC)
+    with RootedTree(str(root)) as tree:
+        found = read_host(tree, moment.timestamp()).zone
+    wanted = moment.astimezone(zoneinfo.ZoneInfo(zone)).utcoffset()
+    assert wanted is not None
+    assert found == wanted.total_seconds()
+
+
+@given(st.text("ABC<>+-,./:M0123456789JW", min_size=4, max_size=64))
+def test_no_rule_of_a_zone_raises(rule: str) -> None:
+    """Any characters that a rule may have give an offset, or none."""
+    with tempfile.TemporaryDirectory() as folder, RootedTree(folder) as tree:
+        put(Path(folder), "etc/localtime", f"\n{rule}\n")
+        zone = read_host(tree, NOW).zone
+    assert zone is None or abs(zone) < 8 * 86400
 
 
 def test_an_empty_root_tells_nothing_of_its_machine(tmp_path: Path) -> None:
@@ -273,7 +304,7 @@ def test_no_process_is_absent_or_hidden(case: str, root: Path) -> None:
 def test_remembered_flags_count_where_no_process_is_seen(root: Path) -> None:
     """They name the files to read; a process that is seen has its own."""
     flags = (("kubeconfig", "/elsewhere/kubelet.conf"), ("cert-dir", "/pki"))
-    assert read(root, flags) == read(root)
+    assert (read(root, flags).process, read(root, flags).store.path) == (read(root).process, STORE)
     shutil.rmtree(root / "proc/700")
     facts = read(root, flags)
     assert facts.process == Process(Sight.ABSENT, flags=flags, remembered=True)
@@ -416,6 +447,57 @@ def test_drop_ins_are_walked_as_the_kubelet_does(root: Path) -> None:
     assert [file.document.path for file in found] == names
     assert [file.settings.rotate_certificates for file in found] == [True, *[False] * 4, None]
     assert found[-1].document.condition is DocumentCondition.UNREADABLE
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_is_not_mounted_is_not_missing(is_whole: bool, root: Path) -> None:
+    """Of a node of which single folders are mounted nobody can say that a file is missing where none is mounted."""
+    (root / CONF[1:]).unlink()
+    (root / "var/lib/kubelet/config.yaml").unlink()
+    if not is_whole:
+        (root / "usr/lib/os-release").unlink()
+    facts = read(root)
+    wanted = DocumentCondition.MISSING if is_whole else DocumentCondition.UNREADABLE
+    assert facts.kubeconfig
+    assert facts.config
+    assert facts.bootstrap
+    assert {one.document.condition for one in (facts.kubeconfig, facts.bootstrap, *facts.config)} == {wanted}
+    assert facts.files[-1].condition is Condition.MISSING  # the store is mounted: its files are there
+    put(root, "etc/kubernetes/kubelet.conf.bak", "")
+    facts = read(root)
+    assert facts.kubeconfig
+    assert facts.kubeconfig.document.condition is DocumentCondition.MISSING
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root mounts")
+def test_a_file_that_is_mounted_by_itself_is_not_believed_once_another_took_its_name(root: Path) -> None:
+    """The mount shows the old file for ever; it has no name any more."""
+    aside = root.parent / "kubelet.conf"
+    shutil.copy(root / CONF[1:], aside)
+    script = 'mount --bind "$0" "$1"; show; mv "$1.new" "$2"; mv "$2" "$0"; show'
+    show = (
+        "from exporter.collect.local import *; from exporter.config.settings import Paths;"
+        f"f = LocalTransport(sleep=lambda _: None).read(Node('n', LocalAccess('{root}'), Paths()));"
+        "print(f.kubeconfig.document.condition)"
+    )
+    shutil.copy(aside, f"{root}{CONF}.new")
+    done = subprocess.run(
+        [
+            "unshare",
+            "--mount",
+            "sh",
+            "-euc",
+            f'show() {{ {sys.executable} -c "{show}"; }}; {script}',
+            aside,
+            root / CONF[1:],
+            aside.parent / "x",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["read", "unreadable"]
 
 
 DROP_INS: dict[str, tuple[Callable[[Path], object], DocumentCondition]] = {

@@ -10,6 +10,7 @@ import posixpath
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 from exporter.collect import listing, places
 from exporter.collect.local_documents import Documents
@@ -62,7 +63,7 @@ class LocalTransport:
             own = (own_root(tree, folder) or ClosedTree(root)) if process.own_mounts else None
             ground = Ground(stack.enter_context(own) if own else tree, mount_table(tree, folder))
             paths = places.settle(named, process, ground.tree.is_folder)
-            files = _Files(ground.tree)
+            files = _Files(ground)
             client, store = self._store(ground, paths, files)
             serving = files.serving(paths)
             documents = Documents(ground, process, files.other)
@@ -96,8 +97,9 @@ class LocalTransport:
 class _Files:
     """The PEM files of one visit: each is read once, and told in one place."""
 
-    def __init__(self, tree: RootedTree) -> None:
-        self._tree = tree
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._tree = ground.tree
         self._told: dict[str, PemFile] = {}
         self._others: dict[str, PemFile] = {}
 
@@ -114,7 +116,10 @@ class _Files:
     def other(self, path: str) -> PemFile:
         """A file that is read unless it was already."""
         if path not in self._told:
-            self._others[path] = self.first(path)
+            file = self.first(path)
+            if file.condition is Condition.MISSING and not self._ground.knows_absence(path):
+                self._told[path] = replace(file, condition=Condition.UNREADABLE)
+            self._others[path] = self._told[path]
         return self._told[path]
 
     def serving(self, paths: Paths) -> PemFile | None:

@@ -77,20 +77,14 @@ class Documents:
     def _first(self, table: tuple[str, ...], *, are_configurations: bool) -> Found | None:
         """The first of the places that exists; kubelet.conf may be either kind of document."""
         for path in table:
+            if not self._ground.is_there(path):
+                continue
             before = dict(self._data)
             document, lines = self._document(path)
-            if document.condition is DocumentCondition.MISSING and not self._is_link(path):
-                continue
             if path != places.EITHER or kubelet_config.is_kubelet_configuration(lines) is are_configurations:
                 return document, lines
             self._data = before
         return None
-
-    def _is_link(self, path: str) -> bool:
-        try:
-            return stat.S_ISLNK(self._ground.tree.lstat(path).st_mode)
-        except OSError:
-            return False
 
     def _drop_ins(self, folder: str) -> Iterator[ConfigFile]:
         """A folder that cannot be walked through, or not to its end, is told in the place of its files."""
@@ -100,7 +94,7 @@ class Documents:
         try:
             paths = list(drop_ins.walk(self._ground.tree, folder))
         except OSError as error:
-            yield ConfigFile(Document(folder, _condition(error)))
+            yield ConfigFile(Document(folder, self._condition(folder, error)))
             return
         for path in paths[:MOST_DROP_INS]:
             yield kubelet_config.parse(*self._document(path), is_drop_in=True)
@@ -114,7 +108,7 @@ class Documents:
             with self._ground.tree.open_regular(path) as descriptor:
                 condition, lines = self._outline(descriptor)
         except OSError as error:
-            condition, lines = _condition(error), ()
+            condition, lines = self._condition(path, error), ()
         return self._with_status(Document(path, condition)), lines
 
     def _outline(self, descriptor: int) -> tuple[DocumentCondition, tuple[Line, ...]]:
@@ -146,12 +140,11 @@ class Documents:
             writable=self._ground.is_writable(document.path),
         )
 
-
-def _condition(error: OSError) -> DocumentCondition:
-    if isinstance(error, NotRegularError):
-        return DocumentCondition.NOT_REGULAR
-    if isinstance(error, OutsideRootError):
-        return DocumentCondition.OUTSIDE_ROOT
-    if error.errno in local_pem.MISSING:
-        return DocumentCondition.MISSING
-    return DocumentCondition.DENIED if error.errno in local_pem.DENIED else DocumentCondition.UNREADABLE
+    def _condition(self, path: str, error: OSError) -> DocumentCondition:
+        if isinstance(error, NotRegularError):
+            return DocumentCondition.NOT_REGULAR
+        if isinstance(error, OutsideRootError):
+            return DocumentCondition.OUTSIDE_ROOT
+        if error.errno in local_pem.MISSING and self._ground.knows_absence(path):
+            return DocumentCondition.MISSING
+        return DocumentCondition.DENIED if error.errno in local_pem.DENIED else DocumentCondition.UNREADABLE

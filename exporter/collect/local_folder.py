@@ -12,6 +12,7 @@ from exporter.collect import listing, mounts
 from exporter.collect.rooted import RootedTree
 from exporter.model.facts import Folder
 
+_RELEASES = ("etc/os-release", "usr/lib/os-release")  # every root has one
 _OF_MANY_DEVICES = ("btrfs",)  # a subvolume has another device than its mount
 _LABEL = "security.selinux"
 
@@ -22,6 +23,29 @@ class Ground:
 
     tree: RootedTree
     table: bytes = b""
+
+    def is_there(self, path: str) -> bool:
+        """Whether a name is there, be it a link that leads nowhere."""
+        try:
+            self.tree.lstat(path)
+        except OSError:
+            return False
+        return True
+
+    def knows_absence(self, path: str) -> bool:
+        """Whether a file that is not there is known to be missing on the node.
+
+        Where single folders of a node are mounted, not its root, a folder that holds nothing but folders may be one
+        that was made to mount them in.
+        """
+        if any(map(self.is_there, _RELEASES)):
+            return True
+        folder = posixpath.dirname(path.rstrip("/"))
+        try:
+            names = self.tree.names(folder)
+        except OSError:
+            return False
+        return any(not self.tree.is_folder(posixpath.join(folder, name)) for name in names)
 
     def is_writable(self, path: str) -> bool | None:
         """Whether root may write there, as far as a mount lets one say; None where only the node itself knows.

@@ -126,8 +126,11 @@ class RootedTree:
                 raise NotRegularError(errno.EINVAL, "not a regular file")
             descriptor = os.open(name, _FILE, dir_fd=directory)
             try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                found = os.fstat(descriptor)
+                if not stat.S_ISREG(found.st_mode):
                     raise NotRegularError(errno.EINVAL, "not a regular file")
+                if not found.st_nlink:  # mounted by itself, and another took its name since
+                    raise OSError(errno.ESTALE, "no longer the file of that name")
                 yield descriptor
             finally:
                 os.close(descriptor)
