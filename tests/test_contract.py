@@ -27,9 +27,9 @@ from exporter.model.assessment import Memory
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, FileKind, KeyBlock, PemFile
 from exporter.model.node import LocalAccess, Node
+from tests.nodes import ALONE, SH, SHELLS
 from tests.trees import CASES, CURRENT, NOW, Mint, plain, rotate, unarmour
 
-SHELLS = {name: path for name in ("dash", "bash", "busybox") if (path := shutil.which(name))}
 NOBODY = 65534
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="changes its user, which only root may")
 
@@ -119,18 +119,14 @@ def script(
     flags: str = "-s",
 ) -> bytes:
     """What the node script prints, run as ``sh`` by one of the shells."""
+    as_user = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     done = subprocess.run(
-        ["sh", flags],
-        executable=SHELLS[shell],
+        [*ALONE, *as_user, "env", "-i", *(f"{name}={value}" for name, value in (env or {}).items()), SH[shell], flags],
         input=(text or node_script(paths)).encode("ascii"),
         capture_output=True,
         timeout=30,
         check=True,
         cwd="/",
-        env=env,
-        user=user,
-        group=user,
-        extra_groups=None if user is None else [],
     )
     return done.stdout
 

@@ -65,7 +65,10 @@ queue_drop_ins() { # FOLDER
         queue_document drop_in "$1"
         return 0
     fi
-    [ -r "$at" ] && [ -x "$at" ] || { say "document drop_in denied $1"; return 0; }
+    if ! [ -r "$at" ] || ! [ -x "$at" ]; then
+        say "document drop_in denied $1"
+        return 0
+    fi
     place=$at drop_ins=0 walked=0 waiting=''
     entries_of "$place"
     while [ -n "$waiting" ]; do
@@ -82,7 +85,9 @@ queue_drop_ins() { # FOLDER
         [ "$shown" = '?' ] || shown=${1%/}${path#"$place"}
         queue_document drop_in "$shown"
     done
-    [ "$drop_ins" -le "$MOST_DROP_INS" ] && [ "$walked" -le "$MOST_FOLDERS" ] || say "document drop_in too_large $1"
+    if [ "$drop_ins" -gt "$MOST_DROP_INS" ] || [ "$walked" -gt "$MOST_FOLDERS" ]; then
+        say "document drop_in too_large $1"
+    fi
 }
 
 # Puts a folder's folders and .conf files before what waits.
@@ -94,7 +99,7 @@ entries_of() {
         case $entry in
         *"$NL"*) entry='?.conf' ;; # no name of ours
         *.conf) ;;
-        *) [ -d "$entry" ] && ! [ -L "$entry" ] || continue ;;
+        *) if ! [ -d "$entry" ] || [ -L "$entry" ]; then continue; fi ;;
         esac
         found_entries=${found_entries:-}$entry$NL
     done
@@ -159,10 +164,10 @@ document_end() {
 # tell_status "MODE UID GID SIZE MTIME PATH", or nothing, of what is at the place `at`
 tell_status() {
     case $1 in ?*) say "stat ${1%" $at"}" ;; esac
-    [ "$uid" = 0 ] && [ -n "$at" ] || return 0
+    [ -n "$at" ] || return 0
     target=$at
     [ -e "$at" ] || target=${at%/*}/.
-    if [ -w "$target" ]; then say 'writable yes'; else say 'writable no'; fi
+    tell_writable writable "$target"
 }
 
 # The PEM files that a document names: a relative one from the document's own folder.

@@ -8,10 +8,12 @@ survey_mounts() {
     # an ordinary user is denied all that is there: that it is not here says nothing
     if [ "$mounts" = own ] && { [ -d "$process/root/." ] || [ "$uid" != 0 ]; }; then below=$process/root; fi
     [ -z "$ROOT" ] || return 0
-    table=/proc/self/mountinfo surveyed=$STORE
+    flag cert-dir
+    surveyed=${value:-$STORE} table=/proc/self/mountinfo
+    surveyed=${surveyed%/}
     [ -n "$process" ] && [ -r "$process/mountinfo" ] && table=$process/mountinfo
     hanging=' - \(9p\|afs\|beegfs\|ceph\|cifs\|fuse[^ ]*\|gfs2\|glusterfs\|gpfs\|lustre\|nfs4*\|ocfs2\|smb[0-9]*\) '
-    mounted=$(mounts_above "$STORE" -e "$hanging") || careful=y
+    mounted=$(mounts_above "$surveyed" -e "$hanging") || careful=y
     for line in $mounted; do
         case ${line##* - } in
         9p' '* | afs' '* | beegfs' '* | ceph' '* | cifs' '* | fuse* | gfs2' '* | glusterfs' '* | gpfs' '* | lustre' '* | \
@@ -114,8 +116,8 @@ is_denied() {
     door=$1
     while ! [ -L "$door" ]; do
         door=${door%/*}
-        [ -d "$door/." ] || continue
-        [ -x "$door/." ] && return 1 # it is open, and what was looked for is not in it
+        [ -d "${door:-/}" ] || continue
+        [ -x "${door:-/}" ] && return 1 # it is open, and what was looked for is not in it
         break
     done
     case $($patience ls -Ld "$1" 2>&1) in
@@ -146,4 +148,30 @@ status_by_ls() {
     size=$6
     case $size in *[!0-9]*) size=0 ;; esac
     printf '%s %s %s %s - %s\n' "$2" "$4" "$5" "$size" "$1"
+}
+
+# Whether root could write to a path: read-only mounts and immutable folders say no. busybox's own test(1) looks at modes
+# alone, by which root may do all; a file that not even root can write to tells such a one.
+UNWRITABLE=/proc/sys/kernel/random/boot_id
+
+find_judge() {
+    judge=''
+    [ "$uid" = 0 ] && [ -e "$UNWRITABLE" ] || return 0
+    if ! [ -w "$UNWRITABLE" ]; then
+        judge=shell
+    elif [ -x /usr/bin/test ] && ! /usr/bin/test -w "$UNWRITABLE"; then
+        judge=program
+    fi
+}
+
+tell_writable() { # WORDS PATH
+    case $judge in
+    shell) [ -w "$2" ] ;;
+    program) $patience /usr/bin/test -w "$2" ;;
+    *) return 0 ;;
+    esac
+    case $? in
+    0) say "$1 yes" ;;
+    1) say "$1 no" ;;
+    esac
 }

@@ -118,9 +118,7 @@ tell_store() {
 }
 
 tell_folder() {
-    if [ "$uid" = 0 ]; then
-        if [ -w "$folder" ]; then say 'folder writable yes'; else say 'folder writable no'; fi
-    fi
+    tell_writable 'folder writable' "$folder"
     tell_room
     tell_mount
     if [ -z "$ROOT" ] && [ -e /sys/fs/selinux/enforce ]; then
