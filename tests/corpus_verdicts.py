@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from exporter.model.kubelet import Kubelet
 from exporter.model.node import LocalAccess, Node
 from tests.corpus.tree import Tree
 from tests.corpus_machines import answer_to_nobody, answers, is_readable_in_place, machine, why_no_machines
+
+HAS_OPENSSL = shutil.which("openssl") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,10 @@ class Visited:
     by_nobody: Visit | None
 
     @property
-    def clocked(self) -> tuple[Visit, ...]:
-        """Those that can see what is wrong: a mount shows no clock."""
-        return tuple(visit for visit in self.visits if visit.facts.clock or not self.tree.clock)
+    def able(self) -> tuple[Visit, ...]:
+        """Those that can see what is wrong: a mount shows no clock, and its reader compares no keys."""
+        is_for_all = not (self.tree.clock or self.tree.compared)
+        return tuple(visit for visit in self.visits if is_for_all or visit.output)
 
 
 def visit(name: str, tree: Tree) -> Visited:
@@ -49,6 +53,8 @@ def visit(name: str, tree: Tree) -> Visited:
     visits: list[Visit] = []
     by_nobody = None
     in_place = is_readable_in_place(tree)
+    if tree.compared and not HAS_OPENSSL:
+        return Visited(name, tree, (), None)
     if tree.real and not why_no_machines():
         with machine(tree) as its:
             visits += [_told(tree, f"{shell}, real process", it) for shell, it in answers(_script(tree), its).items()]
@@ -64,7 +70,7 @@ def visit(name: str, tree: Tree) -> Visited:
 
 def _script(tree: Tree, root: str = "") -> str:
     """The node script as it is sent to this node."""
-    return node_script(Paths(), flags=_flags(tree), root=root)
+    return node_script(Paths(), flags=_flags(tree), compare=tree.compared, root=root)
 
 
 def _flags(tree: Tree) -> tuple[tuple[str, str], ...]:

@@ -52,6 +52,7 @@ def given_with(tree: Tree) -> dict[str, object]:
         "full": tree.full,
         "tmpfs": tree.tmpfs,
         "clock_ahead": tree.clock,
+        "compared": tree.compared,
         "earlier": {
             "starts": [None if age is None else now - age for age in earlier.starts],
             "newest": None if earlier.newest is None else now - earlier.newest,

@@ -79,3 +79,10 @@ def drop_in_good(tree: Tree) -> None:
     worker(tree)
     tree.flags["config-dir"] = DROP_INS
     tree.write(f"{DROP_INS}/10-more.conf", words.drop_in(serializeImagePulls=False))
+
+
+@scenario
+def config_empty(tree: Tree) -> None:
+    """The configuration is empty, which the kubelet refuses."""
+    worker(tree)
+    tree.write(CONFIG, b"")

@@ -214,3 +214,28 @@ def flag_rotation_off_expired(tree: Tree) -> None:
     """Rotation off, the link's certificate has ended, no bootstrap file: it dies at once."""
     worker(tree, share=1.2, rotates=False)
     tree.real = False
+
+
+@scenario
+def flag_conf_ca_empty(tree: Tree) -> None:
+    """The CA file that kubelet.conf names is empty: it loads, and trusts whom the machine trusts, not the cluster."""
+    worker(tree)
+    tree.write("/etc/kubernetes/pki/cluster.crt", b"")
+    tree.kubeconfig(words.by_file(CURRENT), ca="certificate-authority: /etc/kubernetes/pki/cluster.crt")
+
+
+@scenario
+def flag_conf_ca_of_words(tree: Tree) -> None:
+    """The neighbour: a CA file that holds something else does not load, and no bootstrap file is there."""
+    worker(tree)
+    tree.write("/etc/kubernetes/pki/cluster.crt", "the authority moved to another folder\n")
+    tree.kubeconfig(words.by_file(CURRENT), ca="certificate-authority: /etc/kubernetes/pki/cluster.crt")
+
+
+@scenario
+def flag_rotation_off_conf_missing_updated_is_a_file(tree: Tree) -> None:
+    """Rotation off, and the store cannot be opened: that comes first for it too."""
+    flag_rotation_off_conf_missing(tree)
+    content = tree.path(tree.target()).read_bytes()
+    tree.remove(CURRENT)
+    tree.write(UPDATED, content, 0o600)

@@ -180,3 +180,33 @@ def standalone_pair_empty(tree: Tree) -> None:
     standalone(tree)
     tree.write(f"{PKI}/kubelet.crt", b"")
     tree.write(f"{PKI}/kubelet.key", b"", 0o600)
+
+
+@scenario
+def plain_store_expired_embedded_valid_read_only(tree: Tree) -> None:
+    """The store has ended, the embedded one has not: it is used, though it cannot be put into the store."""
+    plain_store_expired_embedded_valid(tree)
+    tree.real = True
+    tree.read_only.append(PKI)
+
+
+@scenario
+def plain_store_expired_token_read_only(tree: Tree) -> None:
+    """The store has ended, kubelet.conf holds a token, and what it would bring could not be stored."""
+    plain_store_expired_token(tree)
+    tree.real = True
+    tree.read_only.append(PKI)
+
+
+@scenario
+def plain_conf_key_missing(tree: Tree) -> None:
+    """Every file that kubelet.conf names must be there: the key's is not."""
+    plain_no_current_legacy_named(tree)
+    tree.remove(f"{PKI}/kubelet-client.key")
+
+
+@scenario
+def plain_rotation_off_embedded_expired(tree: Tree) -> None:
+    """Rotation off, and what kubelet.conf embeds has ended: the valid store does not help."""
+    plain(tree, rotates=False)
+    embedded(tree, 1.01)

@@ -182,3 +182,10 @@ def pair_none_disk_full(tree: Tree) -> None:
     """Neither is there, and there is no room for them."""
     pair_none(tree)
     tree.full.append(PKI)
+
+
+@scenario
+def serving_died_in_the_gap_read_only(tree: Tree) -> None:
+    """The link that would become the serving current cannot be renamed: the folder is mounted read-only."""
+    serving_died_in_the_gap(tree)
+    tree.read_only.append(PKI)

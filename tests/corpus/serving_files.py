@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.corpus.kubeadm import worker
 from tests.corpus.process import DAY
 from tests.corpus.scenario import scenario
-from tests.corpus.serving import rotating
-from tests.corpus.tree import YEAR, Tree
+from tests.corpus.serving import rotating, waiting
+from tests.corpus.tree import PKI, YEAR, Tree
 
 TLS = "/etc/kubernetes/tls/kubelet.crt"
 
@@ -57,3 +57,28 @@ def tls_set_alone_with_bootstrap(tree: Tree) -> None:
     """serverTLSBootstrap and half a configured pair, its file missing: no hindrance, the store's is used."""
     rotating(tree)
     tree.config(rotateCertificates=True, serverTLSBootstrap=True, tlsCertFile=TLS)
+
+
+@scenario
+def server_pair_broken(tree: Tree) -> None:
+    """serverTLSBootstrap and no current: a pair of the fixed names comes first, and must load."""
+    waiting(tree)
+    tree.serving_by_openssl(f"{PKI}/kubelet-server.crt", 100 * DAY, YEAR)
+    tree.write(f"{PKI}/kubelet-server.key", b"", 0o600)
+
+
+@scenario
+def server_pair_good(tree: Tree) -> None:
+    """The neighbour: it loads."""
+    waiting(tree)
+    tree.serving_by_openssl(f"{PKI}/kubelet-server.crt", 100 * DAY, YEAR)
+
+
+@scenario
+def tls_files_empty_with_bootstrap(tree: Tree) -> None:
+    """serverTLSBootstrap, no current, and a configured pair that does not load."""
+    waiting(tree)
+    tree.write(TLS, b"")
+    tree.write(TLS.replace(".crt", ".key"), b"", 0o600)
+    more = {"tlsCertFile": TLS, "tlsPrivateKeyFile": TLS.replace(".crt", ".key")}
+    tree.config(rotateCertificates=True, serverTLSBootstrap=True, **more)

@@ -63,7 +63,7 @@ class Tree:
     ``flags`` are those of the kubelet; ``kubelet_age`` None means that none runs. ``real`` says whether a reader may
     meet a process that has only just started in its place. ``read_only`` are paths that are to be mounted so, ``full``
     folders of a file system without room, ``tmpfs`` folders in memory. ``clock`` is how far the node's clock is ahead
-    of the reader's, in seconds.
+    of the reader's, in seconds. ``compared``: its verdict rests on whether a certificate and a key are of one pair.
     """
 
     def __init__(self, root: Path, now: int) -> None:
@@ -88,6 +88,7 @@ class Tree:
         self.full: list[str] = []
         self.tmpfs: list[str] = []
         self.clock = 0.0
+        self.compared = False
 
     # Files.
 

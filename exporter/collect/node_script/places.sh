@@ -8,10 +8,12 @@ survey_mounts() {
     # an ordinary user is denied all that is there: that it is not here says nothing
     if [ "$mounts" = own ] && { [ -d "$process/root/." ] || [ "$uid" != 0 ]; }; then below=$process/root; fi
     [ -z "$ROOT" ] || return 0
-    table=/proc/self/mountinfo surveyed=$STORE
+    flag cert-dir
+    surveyed=${value:-$STORE} table=/proc/self/mountinfo
+    surveyed=${surveyed%/}
     [ -n "$process" ] && [ -r "$process/mountinfo" ] && table=$process/mountinfo
     hanging=' - \(9p\|afs\|beegfs\|ceph\|cifs\|fuse[^ ]*\|gfs2\|glusterfs\|gpfs\|lustre\|nfs4*\|ocfs2\|smb[0-9]*\) '
-    mounted=$(mounts_above "$STORE" -e "$hanging") || careful=y
+    mounted=$(mounts_above "$surveyed" -e "$hanging") || careful=y
     for line in $mounted; do
         case ${line##* - } in
         9p' '* | afs' '* | beegfs' '* | ceph' '* | cifs' '* | fuse* | gfs2' '* | glusterfs' '* | gpfs' '* | lustre' '* | \

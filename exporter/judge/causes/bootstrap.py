@@ -16,7 +16,12 @@ _UNLOADABLE = {
     DocumentCondition.EMPTY: "is empty",
     DocumentCondition.MISSING: "is not there",
 }
-_BEFORE = (RestartReason.UPDATED_REGULAR_FILE, RestartReason.STORE_NOT_WRITABLE)
+# What keeps a start from getting as far as a bootstrap file, or from asking for one.
+_BEFORE = (
+    RestartReason.UPDATED_REGULAR_FILE,
+    RestartReason.STORE_NOT_WRITABLE,
+    RestartReason.KUBECONFIG_CA_EMPTY,
+)
 _LOST = (DocumentCondition.DENIED, DocumentCondition.OUTSIDE_ROOT, DocumentCondition.UNREADABLE)
 
 
@@ -65,7 +70,7 @@ def unloadable(case: Case) -> str | Unseen | None:
     kubeconfig = case.facts.kubeconfig
     if kubeconfig is None or kubeconfig.document.condition in _LOST:
         return UNSEEN
-    why = _UNLOADABLE.get(kubeconfig.document.condition) or _misses(kubeconfig)
+    why = _UNLOADABLE.get(kubeconfig.document.condition) or _misses(kubeconfig) or _mismatch(case, kubeconfig)
     return f"{kubeconfig.document.path} {why}" if isinstance(why, str) else why
 
 
@@ -130,8 +135,20 @@ def _misses(kubeconfig: Kubeconfig) -> str | Unseen | None:
             return "embeds a client certificate that cannot be read as one"
         if kubeconfig.key is None or kubeconfig.key.key in (KeyBlock.NONE, KeyBlock.CUT):
             return "embeds a client certificate without a whole key"
+    key = kubeconfig.key
+    if key and key.condition.is_absent and certificate and not certificate.condition.is_absent:
+        return f"names the key {key.path}, which is not there"
     files = [file for file in (authority, certificate) if file]
     return None if all(file.condition.is_seen for file in files) else UNSEEN
+
+
+def _mismatch(case: Case, kubeconfig: Kubeconfig) -> str | None:
+    """Embedded halves of two keys, where a start fails of them: with rotation on a good store may carry it."""
+    certificate, key = kubeconfig.certificate, kubeconfig.key
+    if not (certificate and key and certificate.is_embedded) or case.restart is None or case.restart.safe is not False:
+        return None
+    different = case.facts.is_pair(certificate.path, key.path) is False
+    return "embeds a client certificate and a key that are not of one pair" if different else None
 
 
 def _lacks(file: PemFile) -> str:
