@@ -118,7 +118,7 @@ def test_a_table_fits_80_columns(tmp_path: Path) -> None:
     store = root / "var/lib/kubelet/pki"
     content = (store / "kubelet-client-current.pem").readlink().name
     (store / "kubelet-client-current.pem").unlink()
-    shutil.copy(store / content, store / "kubelet-client-current.pem")
+    shutil.copy2(store / content, store / "kubelet-client-current.pem")
     done = subprocess.run(
         [sys.executable, "-m", "exporter", "visit", "--root", str(root)],
         capture_output=True,
