@@ -21,7 +21,8 @@ check: $(VENV)/test.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	shellcheck -s sh exporter/collect/node_script.sh tests/debian_packages.sh
+	shellcheck -s sh tests/debian_packages.sh
+	$(BIN)/kubelet-cert-exporter node-script | shellcheck -s sh -
 	shellcheck .ci/run
 
 format: $(VENV)/test.installed

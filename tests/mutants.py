@@ -30,21 +30,53 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "the key filter of the script holds a block until its END line",
-        "exporter/collect/node_script.sh",
-        """            [ -n "$inside" ] && broken=truncated
-            key=y
-            [ -n "$found" ] && break""",
-        """            [ -n "$inside" ] && { printf '%s\\n' "$block"; cat; }
-            key=y
-            [ -n "$found" ] && break""",
+        "exporter/collect/node_script/pem.sh",
+        "        broken=truncated over=y inside=''\n    elif",
+        "        blocks=$blocks$block\n    elif",
         ("tests/test_contract.py",),
     ),
     Mutant(
         "the key filter of the script looks at a block's first bytes",
-        "exporter/collect/node_script.sh",
+        "exporter/collect/node_script/pem.sh",
         "    MII??[DTjz]C*) return 0 ;;\n    *) return 1 ;;",
         "    *) return 0 ;;",
         ("tests/test_contract.py",),
+    ),
+    Mutant(
+        "of a key that a kubeconfig embeds no block is told",
+        "exporter/collect/node_script/outline.sh",
+        "        blocks=''\n        [ \"$condition\" != read ] || condition=key_only",
+        "        blocks=$value",
+        ("tests/test_node_script.py",),
+    ),
+    Mutant(
+        "the script shows no value but those of the list",
+        "exporter/collect/node_script/outline.sh",
+        "    *) word='*' ;;",
+        "    *) word='*' told= ;;",
+        ("tests/test_node_script.py",),
+    ),
+    Mutant(
+        "the script tells no flag but those of the list",
+        "exporter/collect/node_script/process.sh",
+        '        case $word in *=*) add_flag "$name" "${word#*=}" ;; *) awaited=$name ;; esac\n        ;;\n    esac',
+        '        case $word in *=*) add_flag "$name" "${word#*=}" ;; *) awaited=$name ;; esac\n        ;;\n'
+        "    *) awaited=config ;;\n    esac",
+        ("tests/test_node_script.py",),
+    ),
+    Mutant(
+        "the reader takes no value of a key that is not on the list",
+        "exporter/collect/answer_documents.py",
+        "if key not in VALUES or value == words.UNSHOWABLE:",
+        "if value == words.UNSHOWABLE:",
+        ("tests/test_answer.py",),
+    ),
+    Mutant(
+        "a process of root's comes before others",
+        "exporter/collect/node_script/process.sh",
+        '[ "$its_user" = 0 ] && rank=4',
+        "rank=0",
+        ("tests/test_node_script.py",),
     ),
     Mutant(
         "the exporter drops an answer with key material",
@@ -195,7 +227,7 @@ MUTANTS = (
     ),
     Mutant(
         "a missing link is looked for again: script",
-        "exporter/collect/node_script.sh",
+        "exporter/collect/node_script/main.sh",
         'if [ "$condition" = missing ] && may_be_between; then',
         "if false; then",
         ("tests/test_contract.py",),
@@ -238,7 +270,7 @@ MUTANTS = (
     Mutant(
         "a changed inventory wakes only the nodes that it changed",
         "exporter/model/node.py",
-        "return (self.access, self.paths, self.rotation) == (other.access, other.paths, other.rotation)",
+        "return self._reading == other._reading",
         "return self == other",
         ("tests/test_daemon.py",),
     ),

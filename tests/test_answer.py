@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
@@ -20,8 +21,10 @@ from exporter.collect.key_material import holds_key_material
 from exporter.config.settings import Paths
 from exporter.demo.signer import PrivateKey
 from exporter.errors import CollectError, Reason
-from exporter.model.facts import DirectoryCondition, NodeFacts, StoreEntry
-from exporter.model.files import Condition, FileKind
+from exporter.model.facts import DirectoryCondition, Folder, NodeFacts, StoreEntry
+from exporter.model.files import Condition, FileKind, KeyBlock, PemFile
+from exporter.model.host import Host, JournalLine, JournalSign, Process, Service, Sight
+from exporter.model.kubelet_files import ConfigFile, Document, DocumentCondition, Kubeconfig, KubeletSettings
 from tests.trees import NOW, YEAR, Mint, unarmour
 
 MINT = Mint()
@@ -235,6 +238,228 @@ def test_a_block_that_holds_no_certificate_makes_its_file_malformed() -> None:
     assert (facts.client.condition, facts.store.newest[0].condition) == (Condition.READ, Condition.MALFORMED)
 
 
+# Version 1.2: the machine, the process, the kubelet's own files.
+
+BASE64 = LEAF.certificate.decode()
+MORE = f"""\
+zone -0330
+host name worker-1
+host system debian
+host machine {"a" * 64}
+host boot 81b21828-2f81-4d13-9e7a-a2385e964c43
+host booted {NOW - 1000}
+host uptime 1000.25
+host awake 900000000000
+host word unknown
+process seen kubelet 2
+process started 5000 100
+process uid 0
+process zone Asia/Tokyo
+process label system_u:system_r:kubelet_t:s0
+process mounts own
+process flag kubeconfig /etc/kubernetes/kubelet.conf
+process flag token secret
+process flag config ?
+process word unknown
+service kubelet.service active running 3 -
+folder stat drwxr-x--- 0 0
+folder writable no
+folder free 1024 -
+folder mount ext4 ro
+folder label system_u:object_r:var_lib_t:s0
+folder word unknown
+document kubeconfig read /etc/kubernetes/kubelet.conf
+stat -rw------- 0 0 5000 {NOW}
+writable yes
+line 0 . apiVersion v1
+line 0 . clusters -
+line 2 - cluster -
+line 4 . server https://10.0.0.1:6443
+line 4 . certificate-authority /etc/kubernetes/pki/ca.crt
+line 2 . name k
+line 0 . contexts -
+line 2 - context -
+line 4 . cluster k
+line 4 . user u
+line 2 . name c
+line 0 . current-context c
+line 0 . kind Config
+line 0 . futureKey plain
+line 0 . users -
+line 2 - name u
+line 2 . user -
+line 4 . client-certificate-data #1
+line 4 . client-key-data #2
+line 4 . token !
+file data read #1
+{BASE64}key none
+file data key_only #2
+key whole
+document config read /var/lib/kubelet/config.yaml
+line 0 . apiVersion kubelet.config.k8s.io/v1beta1
+line 0 . kind KubeletConfiguration
+line 0 . rotateCertificates true
+document drop_in missing /etc/d/20.conf
+document drop_in broken /etc/d/10.conf
+file pem read /etc/kubernetes/pki/ca.crt
+{BASE64}key none
+file pem key_only {DIRECTORY}/kubelet.key
+key cut
+pair yes #1 #2
+pair no {DIRECTORY}/kubelet.crt {DIRECTORY}/kubelet.key
+journal none 0
+journal unauthorized 7
+journal word 3
+"""
+NEWER = ANSWER.replace(b"answer 1.0", b"answer 1.2").replace(LINES[-1].replace(b"1.0", b"1.2"), b"") + (
+    MORE.encode() + LINES[-1].replace(b"1.0", b"1.2")
+)
+
+
+NEWER_LINES = NEWER.splitlines(keepends=True)
+
+
+def test_an_older_answer_tells_less() -> None:
+    """A script that was installed before 1.2 is read; what it does not tell was not looked at."""
+    for version in (b"1.0", b"1.1"):
+        facts = facts_of(ANSWER.replace(b"answer 1.0", b"answer " + version))
+        assert facts.client.key is KeyBlock.UNSEEN
+        assert (facts.host, facts.process, facts.service, facts.kubeconfig, facts.bootstrap) == (None,) * 5
+        assert (facts.config, facts.files, facts.pairs, facts.journal, facts.store.folder) == (None, (), (), None, None)
+
+
+def test_a_whole_answer_is_read() -> None:
+    """Every line of 1.2 becomes the fact that it states; words that a newer script may add are passed over."""
+    facts = facts_of(NEWER)
+    assert facts.host == Host(
+        "worker-1", "debian", "a" * 64, "81b21828-2f81-4d13-9e7a-a2385e964c43", NOW - 1000, 1000.25, 900.0, -12600
+    )
+    assert facts.host.suspended == 100.25
+    assert facts.process == Process(
+        sight=Sight.SEEN,
+        name="kubelet",
+        count=2,
+        started=NOW - 950.0,
+        uid=0,
+        flags=(("kubeconfig", "/etc/kubernetes/kubelet.conf"), ("config", "?")),
+        zone="Asia/Tokyo",
+        label="system_u:system_r:kubelet_t:s0",
+        own_mounts=True,
+    )
+    assert facts.service == Service("kubelet.service", "active", "running", 3, None)
+    assert facts.store.folder == Folder(
+        0o750, 0, 0, False, 1024 * 1024, None, "ext4", True, "system_u:object_r:var_lib_t:s0"
+    )
+    leaf = unarmour(LEAF.certificate)
+    authority = PemFile("/etc/kubernetes/pki/ca.crt", Condition.READ, (leaf,), key=KeyBlock.NONE)
+    assert facts.kubeconfig == Kubeconfig(
+        Document("/etc/kubernetes/kubelet.conf", DocumentCondition.READ, 0o600, 0, 0, 5000, NOW, True),
+        server="https://10.0.0.1:6443",
+        authority=authority,
+        certificate=PemFile("#1", Condition.READ, (leaf,), key=KeyBlock.NONE),
+        key=PemFile("#2", Condition.KEY_ONLY, key=KeyBlock.WHOLE),
+        has_token=True,
+    )
+    assert facts.config == (
+        ConfigFile(
+            Document("/var/lib/kubelet/config.yaml", DocumentCondition.READ),
+            KubeletSettings(rotate_certificates=True),
+        ),
+        ConfigFile(Document("/etc/d/10.conf", DocumentCondition.BROKEN)),
+        ConfigFile(Document("/etc/d/20.conf", DocumentCondition.MISSING)),
+    )
+    assert facts.files == (authority, PemFile(f"{DIRECTORY}/kubelet.key", Condition.KEY_ONLY, key=KeyBlock.CUT))
+    assert facts.is_pair("#1", "#2") is True
+    assert facts.is_pair(f"{DIRECTORY}/kubelet.crt", f"{DIRECTORY}/kubelet.key") is False
+    assert facts.journal == (JournalLine(JournalSign.UNAUTHORIZED, 7),)
+
+
+def test_remembered_flags_are_the_process_that_is_not_there() -> None:
+    """They count where no process was seen, and only there."""
+    flags = (("config", "/c"),)
+    absent = NEWER.replace(b"process seen kubelet 2", b"process absent")
+    assert parse(absent, Paths(), NOW, NOW, flags).process == replace(
+        facts_of(absent).process or Process(Sight.ABSENT), flags=flags, remembered=True
+    )
+    assert parse(NEWER, Paths(), NOW, NOW, flags).process == facts_of(NEWER).process
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("zone -0330", "zone -3330"),
+        ("zone -0330", "zone now"),
+        ("host name worker-1", "host name \x1b[2J"),
+        ("host name worker-1", "host name a b"),
+        (f"host booted {NOW - 1000}", "host booted -1"),
+        ("host uptime 1000.25", "host uptime 1e9"),
+        ("host uptime 1000.25", "host uptime nan"),
+        ("host awake 900000000000", "host awake 99999999999999999999"),
+        ("process seen kubelet 2", "process seen kubelet"),
+        ("process seen kubelet 2", "process lost"),
+        ("process started 5000 100", "process started 5000"),
+        ("process started 5000 100", "process started 5000 999999"),
+        ("process uid 0", "process uid 4294967296"),
+        ("process mounts own", "process mounts theirs"),
+        ("process flag config ?", "process flag config a b"),
+        ("process flag config ?", "process flag config"),
+        ("service kubelet.service active running 3 -", "service kubelet.service active running 3"),
+        ("service kubelet.service active running 3 -", "service kubelet.service active running many -"),
+        ("folder stat drwxr-x--- 0 0", "folder stat drwxr-x--- 0"),
+        ("folder stat drwxr-x--- 0 0", "folder stat rwx 0 0"),
+        ("folder writable no", "folder writable perhaps"),
+        ("folder mount ext4 ro", "folder mount ext4 wr"),
+        ("document config read /var", "document config fine /var"),
+        ("document config read /var", "document config read '/var"),
+        ("stat -rw------- 0 0 5000", "stat -rw------- 0 0"),
+        ("writable yes", "writable"),
+        ("line 0 . kind Config", "line 0 . kind"),
+        ("line 0 . kind Config", "line -1 . kind Config"),
+        ("line 0 . kind Config", "line 0 + kind Config"),
+        ("line 0 . kind Config", "line 0 . kind ?"),
+        ("line 4 . token !", "line 4 . token secret"),
+        ("line 4 . token !", "line 4 . client-key-data QUJD"),
+        ("line 4 . token !", "line 4 . client-key-data #0"),
+        ("line 4 . token !", "line 4 . server #1"),
+        ("line 4 . token !", "line 4 . * secret"),
+        ("file data read #1", "file data read #x"),
+        ("file data read #1", "file data read /etc/passwd"),
+        ("file pem read /etc", "file pem read $(id)/etc"),
+        ("key cut", "key half"),
+        ("pair yes #1 #2", "pair yes #1"),
+        ("pair yes #1 #2", "pair maybe #1 #2"),
+        ("pair yes #1 #2", "pair yes #1 #x"),
+        ("journal unauthorized 7", "journal unauthorized -7"),
+        ("journal unauthorized 7", "journal unauthorized"),
+        ("link /var", "link $(id)/var"),
+        ("uid 0\n", "uid 0\nat store /a b\n"),
+        ("uid 0\n", "uid 0\nline 0 . kind Config\n"),
+        ("uid 0\n", "uid 0\nstat -rw------- 0 0 1 1\n"),
+        ("uid 0\n", "uid 0\nprocess uid 0\n"),
+        ("uid 0\n", "uid 0\nkey whole\n"),
+        ("uid 0\n", "uid -1\n"),
+        ("line 0 . kind Config\n", "line 0 . kind Config\n" * 601),
+        ("process uid 0\n", "process flag config /c\n" * 65),
+    ],
+)
+def test_a_broken_line_of_the_newer_kind_is_malformed(old: str, new: str) -> None:
+    """Bounded numbers, words of closed lists, plain texts, values only where they are told; and the log holds none."""
+    assert old.encode() in NEWER
+    with pytest.raises(CollectError) as caught:
+        facts_of(NEWER.replace(old.encode(), new.encode(), 1))
+    assert caught.value.reason is Reason.ANSWER_MALFORMED
+    assert "secret" not in f"{caught.value!r} {caught.value.detail} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "modified"),
+    [(f"1103 {NOW}", "1103 -62135596800", -62135596800), (f"1103 {NOW}", "1103 9999999999", 9999999999)],
+)
+def test_times_outside_the_usual_are_read(old: str, new: str, modified: int) -> None:
+    """A file may be of before 1970 or after 2106."""
+    assert facts_of(NEWER.replace(old.encode(), new.encode(), 1)).store.entries[1].modified == modified
+
+
 # Private keys.
 
 
@@ -382,6 +607,8 @@ WORDS = st.sampled_from(
         *("time", "uid", "path", "directory", "count", "entry", "file", "link", "client", "read", "MIIBszDC", "==", ""),
         *("-", "0", "-1", "1e9", "nan", "9" * 400, "-rw-------", "l", "/a/b"),
         *("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"),
+        *("zone", "host", "process", "seen", "flag", "service", "folder", "stat", "document", "kubeconfig", "config"),
+        *("drop_in", "line", ".", "kind", "users", "#1", "!", "*", "pair", "yes", "journal", "key", "whole", "pem"),
     ]
 )
 
@@ -389,7 +616,7 @@ WORDS = st.sampled_from(
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, len(LINES) - 1),
+            st.integers(0, len(NEWER_LINES) - 1),
             st.sampled_from(["drop", "double", "replace", "swap", "byte"]),
             st.lists(WORDS, max_size=8).map(" ".join),
             st.integers(0, 255),
@@ -401,7 +628,7 @@ WORDS = st.sampled_from(
 @settings(max_examples=400, deadline=None)
 def test_mutated_answers_only_fail_with_a_reason(changes: list[tuple[int, str, str, int]]) -> None:
     """An answer with lines dropped, doubled, swapped or bent raises nothing but CollectError."""
-    lines = list(LINES)
+    lines = list(NEWER_LINES)
     for number, what, text, byte in changes:
         match what:
             case "drop":

@@ -159,7 +159,7 @@ def test_an_entry(place: Place, tmp_path: Path) -> None:
         "privilege": "sudo",
         "identity": fingerprint(place.directory / "id_sudo"),
         "host_key": fingerprint(place.directory / "host"),
-        "script_version": "1.1",
+        "script_version": "1.2",
         "script_sha256": checksum(node_script(Paths(), NODE_SCRIPT)),
         "outcome": "read",
     }

@@ -193,8 +193,8 @@ def test_node_script_is_what_runs_on_a_node(tmp_path: Path, capsys: pytest.Captu
     assert main(["node-script"]) == 0
     script = capsys.readouterr().out
     done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("kubelet-cert-exporter answer 1.1 begin\n")
-    assert done.stdout.endswith("kubelet-cert-exporter answer 1.1 end\n")
+    assert done.stdout.startswith("kubelet-cert-exporter answer 1.2 begin\n")
+    assert done.stdout.endswith("kubelet-cert-exporter answer 1.2 end\n")
     assert done.stderr == ""
     config = tmp_path / "c.yaml"
     config.write_text("groups: {a: {nodes: [n1], paths: {store: /srv/it's here}}}\n")

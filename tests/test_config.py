@@ -285,6 +285,8 @@ def test_the_defaults() -> None:
         "bastion": None,
         "privilege": None,
         "script": None,
+        "compare_keys": None,
+        "journal": None,
         "root": None,
         "rotation": None,
         "paths": nothing,

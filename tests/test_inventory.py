@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +98,22 @@ def test_what_is_built_in(tmp_path: Path) -> None:
     assert (node.transport, node.address, node.host_key_policy, node.cluster) == ("ssh", "worker-1", "strict", "")
 
 
+def test_a_reading_of_another_extent_is_not_one_of_the_node() -> None:
+    """What is asked of a node counts, and who owns its certificate; labels and where it is named do not."""
+    node = Node("n", SshAccess("n"), Paths())
+    others = (replace(node, compare_keys=True), replace(node, journal=True), replace(node, rotation=Rotation.MANUAL))
+    assert not any(node.is_read_as(other) for other in others)
+    assert node.is_read_as(replace(node, labels=(("a", "b"),), origin="elsewhere"))
+
+
 LEVELS: dict[str, tuple[str, tuple[str, str, str, str]]] = {
     # setting: how the node shows it, and (node's, group's, defaults', built-in)
     "user": ("{user}", ("ann", "bob", "cid", "root")),
     "port": ("{port}", ("2201", "2202", "2203", "22")),
     "host_key": ("{host_key}", (FINGERPRINT, KEY, f"{KEY} third", "")),
     "host_key_policy": ("{policy}", ("strict", "insecure", "strict", "strict")),
+    "compare_keys": ("{compare_keys}", ("True", "False", "True", "False")),
+    "journal": ("{journal}", ("False", "True", "True", "False")),
     "rotation": ("{rotation}", ("manual", "kubelet", "manual", "kubelet")),
     "paths.store": ("{store}", ("/n/pki", "/g/pki", "/d/pki", "/var/lib/kubelet/pki")),
     "paths.client_certificate": ("{client}", ("/n/c.pem", "/g/c.pem", "/d/c.pem", "None")),
@@ -119,6 +130,8 @@ def _shown(node: Node, form: str) -> str:
         host_key=",".join(access.host_keys),
         policy=access.policy,
         rotation=node.rotation,
+        compare_keys=node.compare_keys,
+        journal=node.journal,
         store=node.paths.store,
         client=node.paths.client_certificate,
         serving=node.paths.serving_certificate,
@@ -130,7 +143,7 @@ def _level(setting: str, value: str, *, given: bool) -> dict[str, Any]:
     if not given:
         return {}
     outer, _, inner = setting.rpartition(".")
-    typed: Any = int(value) if setting == "port" else value
+    typed: Any = int(value) if setting == "port" else {"True": True, "False": False}.get(value, value)
     return {outer: {inner: typed}} if outer else {setting: typed}
 
 

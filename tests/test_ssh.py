@@ -512,7 +512,7 @@ def test_what_an_answer_tells(site: Site, paths: Paths) -> None:
     """An answer tells the script's version, the user's id and a clock that is ours."""
     before = time.time()
     facts = site.transport().read(here(site, "plain", paths))
-    assert (facts.script_version, facts.uid) == ("1.1", os.geteuid())
+    assert (facts.script_version, facts.uid) == ("1.2", os.geteuid())
     assert facts.clock
     assert before - 1 <= facts.taken <= time.time() + 1
     assert abs(facts.clock.offset) < 5 + (time.time() - before)

@@ -61,11 +61,24 @@ first_document() { # ROLE PATHS
 # The files of a folder that end in .conf, also below folders in it, in the order of Go's filepath.WalkDir. A folder
 # that cannot be walked through, or not to its end, is told in their place.
 queue_drop_ins() { # FOLDER
-    if [ "${1#/}" = "$1" ] || ! locate "$1" || ! [ -d "$at" ]; then
-        queue_document drop_in "$1"
+    condition=''
+    if [ "${1#/}" = "$1" ]; then
+        condition=unreadable
+    elif ! locate "$1"; then
+        condition=$astray
+    elif ! [ -e "$at" ]; then
+        condition=missing
+        if is_denied "$at"; then condition=denied; fi
+    elif ! [ -d "$at" ]; then
+        case $1 in *.conf) queue_document drop_in "$1" ;; esac
+        return 0
+    elif ! [ -r "$at" ] || ! [ -x "$at" ]; then
+        condition=denied
+    fi
+    if [ -n "$condition" ]; then
+        say "document drop_in $condition $1"
         return 0
     fi
-    [ -r "$at" ] && [ -x "$at" ] || { say "document drop_in denied $1"; return 0; }
     place=$at drop_ins=0 walked=0 waiting=''
     entries_of "$place"
     while [ -n "$waiting" ]; do
@@ -82,7 +95,9 @@ queue_drop_ins() { # FOLDER
         [ "$shown" = '?' ] || shown=${1%/}${path#"$place"}
         queue_document drop_in "$shown"
     done
-    [ "$drop_ins" -le "$MOST_DROP_INS" ] && [ "$walked" -le "$MOST_FOLDERS" ] || say "document drop_in too_large $1"
+    if [ "$drop_ins" -gt "$MOST_DROP_INS" ] || [ "$walked" -gt "$MOST_FOLDERS" ]; then
+        say "document drop_in too_large $1"
+    fi
 }
 
 # Puts a folder's folders and .conf files before what waits.
@@ -94,7 +109,7 @@ entries_of() {
         case $entry in
         *"$NL"*) entry='?.conf' ;; # no name of ours
         *.conf) ;;
-        *) [ -d "$entry" ] && ! [ -L "$entry" ] || continue ;;
+        *) if ! [ -d "$entry" ] || [ -L "$entry" ]; then continue; fi ;;
         esac
         found_entries=${found_entries:-}$entry$NL
     done
@@ -159,10 +174,10 @@ document_end() {
 # tell_status "MODE UID GID SIZE MTIME PATH", or nothing, of what is at the place `at`
 tell_status() {
     case $1 in ?*) say "stat ${1%" $at"}" ;; esac
-    [ "$uid" = 0 ] && [ -n "$at" ] || return 0
+    [ -n "$at" ] || return 0
     target=$at
     [ -e "$at" ] || target=${at%/*}/.
-    if [ -w "$target" ]; then say 'writable yes'; else say 'writable no'; fi
+    tell_writable writable "$target"
 }
 
 # The PEM files that a document names: a relative one from the document's own folder.
@@ -209,5 +224,10 @@ queue_store_files() {
         kubelet.crt | kubelet.key) queue_file pem "$STORE/$name" ;;
         *) is_among "$name" "$known" && queue_file pem "$STORE/$name" ;;
         esac
+    done
+    # left behind between unlink and rename: it becomes the link where there is none
+    for name in kubelet-client kubelet-server; do
+        if ! is_among "$name-updated.pem" "$known" || ! locate "$STORE/$name-current.pem"; then continue; fi
+        [ -e "$at" ] || queue_file pem "$STORE/$name-updated.pem"
     done
 }

@@ -13,8 +13,8 @@ JOURNAL=''
 FLAGS=''
 
 set -u -f
-unset -f base64 cat command date dd df dirname echo grep head id journalctl ls openssl printf read readlink sha256sum shopt \
-    sleep stat systemctl timeout tr uname
+unset -f base64 cat command date dirname echo grep head id journalctl ls openssl printf read readlink sha256sum shopt \
+    sleep stat systemctl tail timeout tr
 unset -v CDPATH ENV BASH_ENV GLOBIGNORE POSIXLY_CORRECT BLOCK_SIZE LS_BLOCK_SIZE BLOCKSIZE QUOTING_STYLE TIME_STYLE \
     GREP_OPTIONS GREP_COLOR GREP_COLORS text line block value data_certificate data_key
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -44,6 +44,7 @@ MOST_NAMED=12
 MOST_OUTLINE=12288
 NEWEST_READ=4
 PATIENCE=4
+WIDEST=99999
 NL='
 '
 IFS=$NL

@@ -46,6 +46,7 @@ tell_journal() {
 read_sign() {
     sign=''
     message=${message#\"}
+    case $message in 'kubernetes.io/'*': '*) message=${message#*: } ;; esac # the signer, from 1.22 on
     case $message in
     [Cc]'ertificate request was not signed'*)
         sign=not_signed

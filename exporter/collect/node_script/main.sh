@@ -14,6 +14,7 @@ main() {
     tell_process
     tell_service
     survey_mounts
+    find_judge
     choose_store
     look_at_store
     read_client

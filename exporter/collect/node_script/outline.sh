@@ -3,7 +3,7 @@
 # a way that takes a parser is `intricate`, what none takes is `broken`; then no further lines follow.
 
 outline_begin() {
-    condition='' outline='' lines=0 named='' names_left=$MOST_NAMED embedded='' json='' bytes=0 closing='' first=y
+    condition='' outline='' lines=0 named='' names_left=$MOST_NAMED embedded='' json='' bytes=0 closing='' first=y deeper=$WIDEST
     forget_pair
 }
 
@@ -24,7 +24,7 @@ outline_line() {
     rest=${line#"${line%%[! "$TAB"]*}"}
     case $line in
     *[$CONTROL]*) condition=intricate ;;
-    '---' | '--- '*'#'* | "---$TAB"*'#'*) if [ "$first" = y ]; then first=n; else condition=intricate; fi ;;
+    '---' | '--- '*'#'* | "---$TAB"*'#'*) if [ "$first" != n ]; then first=n; else condition=intricate; fi ;;
     '---'* | '...'* | '%'*) condition=intricate ;;
     *)
         case $rest in
@@ -43,7 +43,11 @@ outline_line() {
 
 outline_pair() {
     rest=${line#"${line%%[! ]*}"}
-    dash=.
+    dash=. column=$((${#line} - ${#rest}))
+    if [ "$column" -ge "$deeper" ]; then # without a colon it goes on with the plain scalar before it
+        case ${rest%%[" $TAB"]#*} in *': '* | *":$TAB"* | *:) ;; *) condition=intricate; return 0 ;; esac
+    fi
+    deeper=$WIDEST
     case $rest in
     "$TAB"*) condition=broken; return 0 ;;
     '- '*)
@@ -55,9 +59,9 @@ outline_pair() {
     indent=$((${#line} - ${#rest}))
     is_value_quoted=''
     case $rest in # most lines: words, a colon and a word, and nothing that means anything else
-    [!a-zA-Z]* | *[!a-zA-Z0-9._/:\ -]* | *:*:* | *': '[!a-zA-Z0-9/]* | *null | *Null | *NULL) ;;
+    [!a-zA-Z]* | *[!a-zA-Z0-9._/:\ -]* | *' :'* | *:*:* | *': '[!a-zA-Z0-9/]* | *null | *Null | *NULL) ;;
     *': '*)
-        first=n
+        first=n deeper=$((indent + 1))
         outline_add "$indent" "$dash" "${rest%%:*}" "${rest#*: }"
         return 0
         ;;
@@ -69,11 +73,14 @@ outline_pair() {
     esac
     case $rest in - | '- '* | "-$TAB"* | "$TAB"*) condition=intricate; return 0 ;; esac
     if outline_key; then
-        outline_value && outline_add "$indent" "$dash" "$key" "$text"
+        outline_value || return 0
+        [ -z "$text" ] || [ -n "$is_value_quoted" ] || deeper=$((indent + 1))
+        outline_add "$indent" "$dash" "$key" "$text"
     elif [ -z "$condition" ]; then
         if [ "$dash" = - ]; then
             value=$rest
             outline_value || return 0
+            [ -n "$is_value_quoted" ] || deeper=$((column + 1))
             # an outline could not tell nothing from an item whose content follows
             if [ -n "$text" ]; then outline_add "$indent" - '' "$text"; else condition=intricate; fi
         else # a scalar of several lines; alone, it is no mapping

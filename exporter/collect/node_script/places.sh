@@ -8,10 +8,12 @@ survey_mounts() {
     if [ -z "$ROOT" ] && [ "$mounts" = own ] && [ -d "$process/root/." ]; then below=$process/root; fi
     [ -z "$ROOT" ] || return 0
     set -- -e ' - \(9p\|afs\|beegfs\|ceph\|cifs\|fuse[^ ]*\|gfs2\|glusterfs\|gpfs\|lustre\|nfs4*\|ocfs2\|smb[0-9]*\) '
-    path=$STORE
-    while [ -n "$path" ]; do
-        case $path in *[!A-Za-z0-9/._-]*) ;; *) set -- "$@" -e "^[^ ]* [^ ]* [^ ]* [^ ]* $path " ;; esac
-        path=${path%/*}
+    flag cert-dir
+    for path in $STORE $value $STORES; do
+        while [ -n "$path" ]; do
+            case $path in *[!A-Za-z0-9/._-]*) ;; *) set -- "$@" -e "^[^ ]* [^ ]* [^ ]* [^ ]* $path " ;; esac
+            path=${path%/*}
+        done
     done
     table=/proc/self/mountinfo
     [ -n "$process" ] && [ -r "$process/mountinfo" ] && table=$process/mountinfo
@@ -107,8 +109,8 @@ is_denied() {
     door=$1
     while ! [ -L "$door" ]; do
         door=${door%/*}
-        [ -d "$door/." ] || continue
-        [ -x "$door/." ] && return 1 # it is open, and what was looked for is not in it
+        [ -d "${door:-/}" ] || continue
+        [ -x "${door:-/}" ] && return 1 # it is open, and what was looked for is not in it
         break
     done
     case $($patience ls -Ld "$1" 2>&1) in
@@ -139,4 +141,30 @@ status_by_ls() {
     size=$6
     case $size in *[!0-9]*) size=0 ;; esac
     printf '%s %s %s %s - %s\n' "$2" "$4" "$5" "$size" "$1"
+}
+
+# Whether root could write to a path: read-only mounts and immutable folders say no. busybox's own test(1) looks at modes
+# alone, by which root may do all; a file that not even root can write to tells such a one.
+UNWRITABLE=/proc/sys/kernel/random/boot_id
+
+find_judge() {
+    judge=''
+    [ "$uid" = 0 ] && [ -e "$UNWRITABLE" ] || return 0
+    if ! [ -w "$UNWRITABLE" ]; then
+        judge=shell
+    elif [ -x /usr/bin/test ] && ! /usr/bin/test -w "$UNWRITABLE"; then
+        judge=program
+    fi
+}
+
+tell_writable() { # WORDS PATH
+    case $judge in
+    shell) [ -w "$2" ] ;;
+    program) $patience /usr/bin/test -w "$2" ;;
+    *) return 0 ;;
+    esac
+    case $? in
+    0) say "$1 yes" ;;
+    1) say "$1 no" ;;
+    esac
 }

@@ -118,9 +118,7 @@ tell_store() {
 }
 
 tell_folder() {
-    if [ "$uid" = 0 ]; then
-        if [ -w "$folder" ]; then say 'folder writable yes'; else say 'folder writable no'; fi
-    fi
+    tell_writable 'folder writable' "$folder"
     tell_room
     tell_mount
     if [ -z "$ROOT" ] && [ -e /sys/fs/selinux/enforce ]; then
@@ -152,7 +150,8 @@ tell_mount() {
         set -- $line
         IFS=$NL
         [ $# -gt 6 ] || continue
-        case $STORE/ in "${5%/}"/*) ;; *) continue ;; esac
+        above=${5%/}
+        case $STORE/ in "$above"/*) ;; *) continue ;; esac
         [ "${#5}" -ge "${#longest}" ] || continue
         longest=$5
         line=${line#* - }
