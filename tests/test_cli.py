@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 def mounted(root: Path, not_before: float, not_after: float) -> Path:
     """A mounted tree with one client certificate."""
     store = FileStore(root / "var/lib/kubelet/pki")
-    path = store.update(Authority().issue("system:node:w1", not_before, not_after), time.time())
+    path = store.update(Authority().issue("system:node:w1", not_before, not_after), min(not_before, time.time()))
     store.current.unlink()
     store.current.symlink_to(f"/var/lib/kubelet/pki/{path.name}")
     return root
