@@ -25,7 +25,7 @@ from exporter.errors import Reason
 from exporter.judge.assess import assess
 from exporter.model.assessment import Memory
 from exporter.model.facts import DirectoryCondition, NodeFacts
-from exporter.model.files import Condition, FileKind, KeyBlock, PemFile
+from exporter.model.files import Condition, FileKind
 from exporter.model.node import LocalAccess, Node
 from tests.nodes import ALONE, SH, SHELLS
 from tests.trees import CASES, CURRENT, NOW, Mint, plain, rotate, unarmour
@@ -142,35 +142,29 @@ def by_local(paths: Paths, sleep: Callable[[float], None] = lambda _: None) -> N
 
 
 def bare(facts: NodeFacts) -> NodeFacts:
-    """Facts without what only one reader can know, or has no eyes for yet."""
+    """Facts without what only one reader can know, and without the machine that runs this suite."""
     return replace(
         facts,
         taken=0.0,
         clock=None,
         script_version="",
         uid=None,
-        store=replace(facts.store, folder=None, newest=tuple(map(keyless, facts.store.newest))),
-        client=keyless(facts.client),
-        serving=facts.serving and keyless(facts.serving),
+        store=replace(facts.store, folder=None),
         host=None,
         process=None,
         service=None,
         kubeconfig=None,
         bootstrap=None,
         config=None,
-        files=(),
+        files=tuple(sorted(facts.files, key=lambda file: file.path)),
     )
-
-
-def keyless(file: PemFile) -> PemFile:
-    """A file without what is said of its key."""
-    return replace(file, key=KeyBlock.UNSEEN)
 
 
 def untimed(facts: NodeFacts) -> NodeFacts:
     """Facts as a node without stat(1) tells them."""
-    entries = tuple(replace(entry, modified=None) for entry in facts.store.entries)
-    return replace(bare(facts), store=replace(facts.store, entries=entries))
+    seen = bare(facts)
+    entries = tuple(replace(entry, modified=None) for entry in seen.store.entries)
+    return replace(seen, store=replace(seen.store, entries=entries))
 
 
 def listing(root: Path) -> dict[str, tuple[int, ...]]:

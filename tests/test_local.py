@@ -400,7 +400,7 @@ SHAPES: dict[str, tuple[bytes, KeyBlock]] = {
     "cut key between certificates": (LEAF.certificate + b"".join(KEY_LINES[:-1]) + LEAF.certificate, KeyBlock.CUT),
     "cut key, then a whole one": (LEAF.certificate + b"".join(KEY_LINES[:-1]) + LEAF.key, KeyBlock.WHOLE),
     "parameters before the key": (LEAF.certificate + PARAMETERS + LEAF.key, KeyBlock.WHOLE),
-    "parameters alone": (LEAF.certificate + PARAMETERS, KeyBlock.NONE),
+    "parameters alone": (LEAF.certificate + PARAMETERS, KeyBlock.UNSEEN),
     "CRLF": ((LEAF.certificate + LEAF.key).replace(b"\n", b"\r\n"), KeyBlock.WHOLE),
     "blanks at the end": (LEAF.certificate + LEAF.key + b" \n\t\n" * 20, KeyBlock.WHOLE),
     "no newline at the end": ((LEAF.certificate + LEAF.key).rstrip(), KeyBlock.WHOLE),

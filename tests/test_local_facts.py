@@ -461,7 +461,8 @@ def test_what_is_not_mounted_is_not_missing(is_whole: bool, root: Path) -> None:
     assert facts.kubeconfig
     assert facts.config
     assert facts.bootstrap
-    assert {one.document.condition for one in (facts.kubeconfig, facts.bootstrap, *facts.config)} == {wanted}
+    documents = (facts.kubeconfig.document, facts.bootstrap.document, facts.config[0].document)
+    assert [document.condition for document in documents] == [wanted] * 3
     assert facts.files[-1].condition is Condition.MISSING  # the store is mounted: its files are there
     put(root, "etc/kubernetes/kubelet.conf.bak", "")
     facts = read(root)
@@ -481,17 +482,10 @@ def test_a_file_that_is_mounted_by_itself_is_not_believed_once_another_took_its_
         "print(f.kubeconfig.document.condition)"
     )
     shutil.copy(aside, f"{root}{CONF}.new")
+    function = f'show() {{ {sys.executable} -c "{show}"; }}'
+    paths = (str(aside), f"{root}{CONF}", str(aside.parent / "x"))
     done = subprocess.run(
-        [
-            "unshare",
-            "--mount",
-            "sh",
-            "-euc",
-            f'show() {{ {sys.executable} -c "{show}"; }}; {script}',
-            aside,
-            root / CONF[1:],
-            aside.parent / "x",
-        ],
+        ["unshare", "--mount", "sh", "-euc", f"{function}; {script}", *paths],
         capture_output=True,
         text=True,
         timeout=60,

@@ -82,7 +82,7 @@ def test_every_manifest_is_in_its_kustomization() -> None:
         given = kustomization(folder.name)
         named = {*given["resources"], *(patch["path"] for patch in given.get("patches", ())), "kustomization.yaml"}
         assert {name for name in named if not name.startswith("../")} == {file.name for file in folder.iterdir()}
-    assert {folder.name for folder in SHAPES.iterdir()} == {*PLAIN, "daemonset-any-owner"}
+    assert {folder.name for folder in SHAPES.iterdir()} == {*PLAIN, "daemonset-any-owner", "daemonset-kubeadm"}
 
 
 def test_no_secret_is_shipped() -> None:
@@ -216,6 +216,33 @@ def test_one_more_shape_adds_one_capability() -> None:
             "path": "/spec/template/spec/containers/0/securityContext/capabilities/add",
             "value": ["DAC_READ_SEARCH"],
         }
+    ]
+
+
+SEEN = (  # beside the store, on a node of kubeadm's
+    ("/proc", "Directory"),
+    ("/etc/kubernetes/kubelet.conf", "File"),
+    ("/var/lib/kubelet/config.yaml", "File"),
+    ("/etc/kubernetes/pki/ca.crt", "File"),
+)
+
+
+def test_the_shape_for_kubeadm_adds_what_it_says_and_nothing_else() -> None:
+    """The same DaemonSet with /proc and three files, each read-only and where the node has it; no privilege."""
+    given = kustomization("daemonset-kubeadm")
+    assert given["resources"] == ["../daemonset"]
+    (patch,) = given["patches"]
+    workload = Shape("daemonset").workload
+    assert patch["target"] == {"kind": workload["kind"], "name": workload["metadata"]["name"]}
+    operations = documents(SHAPES / "daemonset-kubeadm" / patch["path"])[0]
+    assert {operation["op"] for operation in operations} == {"add"}
+    pod = "/spec/template/spec"
+    mounts = [one["value"] for one in operations if one["path"] == f"{pod}/containers/0/volumeMounts/-"]
+    volumes = [one["value"] for one in operations if one["path"] == f"{pod}/volumes/-"]
+    assert len(mounts) + len(volumes) == len(operations)
+    assert [volume["hostPath"] for volume in volumes] == [{"path": path, "type": kind} for path, kind in SEEN]
+    assert mounts == [
+        {"name": volume["name"], "mountPath": ROOT + volume["hostPath"]["path"], "readOnly": True} for volume in volumes
     ]
 
 

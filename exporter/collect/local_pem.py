@@ -98,8 +98,8 @@ def _scan(descriptor: int) -> Contents:
         ending = _Ending(descriptor, offset)
         if ending.closes_key(scanner.awaited):
             key = KeyBlock.WHOLE
-        elif scanner.awaited and not ending.is_within_key(scanner.awaited):
-            key = KeyBlock.UNSEEN  # other text follows: the END line may stand before it
+        elif not (scanner.awaited and ending.is_within_key(scanner.awaited)):
+            key = KeyBlock.UNSEEN  # other text stands there, or another block: a key may stand before it
     return condition, certificates, key
 
 

@@ -6,7 +6,6 @@ root again, as in a chroot, so a link that changes under our feet cannot lead ou
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import stat
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 MOST_LINKS = 40  # the kernel's own limit
-_LIBC = ctypes.CDLL(None, use_errno=True)
 _STATFS = 512  # bytes: more than struct statfs has anywhere
 _PROC = 0x9FA0  # its f_type, the first field
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -43,8 +41,14 @@ def read_all(descriptor: int, limit: int) -> bytes:
 
 def is_proc(descriptor: int) -> bool:
     """Whether an open folder is in a live /proc, whoever mounted it where. Only statfs(2) tells, which ``os`` lacks."""
-    answer = ctypes.create_string_buffer(_STATFS)
-    return _LIBC.fstatfs(descriptor, answer) == 0 and ctypes.c_long.from_buffer(answer).value == _PROC
+    try:
+        import ctypes  # noqa: PLC0415 - where no memory may be made executable, some builds cannot load it
+
+        answer = ctypes.create_string_buffer(_STATFS)
+        done = ctypes.CDLL(None).fstatfs(descriptor, answer)
+    except (ImportError, MemoryError, OSError):
+        return False
+    return done == 0 and ctypes.c_long.from_buffer(answer).value == _PROC
 
 
 class RootedTree:

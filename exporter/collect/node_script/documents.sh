@@ -61,12 +61,22 @@ first_document() { # ROLE PATHS
 # The files of a folder that end in .conf, also below folders in it, in the order of Go's filepath.WalkDir. A folder
 # that cannot be walked through, or not to its end, is told in their place.
 queue_drop_ins() { # FOLDER
-    if [ "${1#/}" = "$1" ] || ! locate "$1" || ! [ -d "$at" ]; then
-        queue_document drop_in "$1"
+    condition=''
+    if [ "${1#/}" = "$1" ]; then
+        condition=unreadable
+    elif ! locate "$1"; then
+        condition=$astray
+    elif ! [ -e "$at" ]; then
+        condition=missing
+        if is_denied "$at"; then condition=denied; fi
+    elif ! [ -d "$at" ]; then
+        case $1 in *.conf) queue_document drop_in "$1" ;; esac
         return 0
+    elif ! [ -r "$at" ] || ! [ -x "$at" ]; then
+        condition=denied
     fi
-    if ! [ -r "$at" ] || ! [ -x "$at" ]; then
-        say "document drop_in denied $1"
+    if [ -n "$condition" ]; then
+        say "document drop_in $condition $1"
         return 0
     fi
     place=$at drop_ins=0 walked=0 waiting=''
@@ -220,5 +230,10 @@ queue_store_files() {
         kubelet.crt | kubelet.key) queue_file pem "$STORE/$name" ;;
         *) is_among "$name" "$known" && queue_file pem "$STORE/$name" ;;
         esac
+    done
+    # left behind between unlink and rename: it becomes the link where there is none
+    for name in kubelet-client kubelet-server; do
+        if ! is_among "$name-updated.pem" "$known" || ! locate "$STORE/$name-current.pem"; then continue; fi
+        [ -e "$at" ] || queue_file pem "$STORE/$name-updated.pem"
     done
 }
