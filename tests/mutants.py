@@ -29,6 +29,7 @@ class Mutant:
     tests: tuple[str, ...]
 
 
+RESTARTS = ("tests/test_restart.py", "tests/test_restart_store.py", "tests/test_restart_serving.py")
 MUTANTS = (
     Mutant(
         "the key filter of the script holds a block until its END line",
@@ -93,6 +94,55 @@ MUTANTS = (
         "return bool(self._certificates or self._block is not None) and self._is_foreign_begin()",
         "return False",
         ("tests/test_local.py",),
+    ),
+    Mutant(
+        "restart: what was not seen is never taken for good",
+        "exporter/judge/restart/pem.py",
+        "return None if None in facts else True",
+        "return True",
+        RESTARTS,
+    ),
+    Mutant(
+        "restart: a 0 of any side wins",
+        "exporter/judge/restart/__init__.py",
+        "    if against:\n",
+        "    if against and partial[0].safe is False:\n",
+        RESTARTS,
+    ),
+    Mutant(
+        "restart: a cut key does not load",
+        "exporter/judge/restart/pem.py",
+        "file.key is KeyBlock.WHOLE",
+        "file.key is not KeyBlock.NONE",
+        RESTARTS,
+    ),
+    Mutant(
+        "restart: the store is recovered before kubelet.conf is looked at",
+        "exporter/judge/restart/client.py",
+        "        view = store.recovered(view, CLIENT)\n",
+        "",
+        RESTARTS,
+    ),
+    Mutant(
+        "restart: a broken link stops the kubelet whatever kubelet.conf holds",
+        "exporter/judge/restart/in_use.py",
+        "        return broken(view, found.pair)\n",
+        "        return None\n",
+        RESTARTS,
+    ),
+    Mutant(
+        "a flag wins over the kubelet's configuration",
+        "exporter/judge/kubelet.py",
+        "    if value is None:\n        return otherwise\n",
+        "    if value is None or otherwise is not None:\n        return otherwise\n",
+        ("tests/test_kubelet.py",),
+    ),
+    Mutant(
+        "a configuration that was not understood leaves rotation unknown",
+        "exporter/judge/kubelet.py",
+        "_settings(files if understood else (), path",
+        "_settings(files, path",
+        ("tests/test_kubelet.py",),
     ),
     Mutant(
         "the host key is checked",

@@ -91,13 +91,17 @@ def test_a_configuration_that_was_not_understood_leaves_its_settings_unknown(
     assert worker.with_flags(rotate_certificates="true").kubelet.rotates is True
 
 
+BROKEN = (ConfigFile(document(CONFIG, DocumentCondition.BROKEN), ON),)
+
+
 @pytest.mark.parametrize(
-    ("config", "flag", "known"), [(None, CONFIG, True), ((), CONFIG, False), ((), None, True), (None, "/other", False)]
+    ("config", "flag", "known"),
+    [(None, CONFIG, True), ((), CONFIG, False), ((), None, True), (None, "/other", False), (BROKEN, None, True)],
 )
 def test_the_configuration_is_known_where_the_flag_names_what_was_read(
     config: tuple[ConfigFile, ...] | None, flag: str | None, known: bool
 ) -> None:
-    """Without a flag there is no configuration file to know."""
+    """Without a flag there is no configuration file to know, whatever lies where others have one."""
     kubelet = replace(HEALTHY, config=config).with_flags(config=flag).kubelet
     assert (kubelet.config_known, kubelet.rotates is not None) == (known, known)
 

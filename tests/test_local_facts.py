@@ -28,7 +28,7 @@ from exporter.collect.rooted import RootedTree
 from exporter.config.settings import Paths
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, KeyBlock
-from exporter.model.host import Host, Process, Sight
+from exporter.model.host import Flags, Host, Process, Sight
 from exporter.model.kubelet_files import Document, DocumentCondition
 from exporter.model.node import LocalAccess, Node
 from tests.test_kubeconfig import KUBEADM as KUBECONFIG

@@ -43,6 +43,7 @@ from tests.restarts import (
     NO_LINK,
     NO_PROCESS,
     OFF,
+    UPDATED_FILE,
     WITH_FILE,
     conf_is,
     current,
@@ -219,6 +220,7 @@ def test_the_words_are_about_this_node(tree: Worker, words: str) -> None:
             linked(absent(CURRENT)).with_files(absent(CURRENT), PemFile(UPDATED, Condition.UNREADABLE, link=DATED)),
             "? not-seen",
         ),
+        (linked(UNREAD).with_files(UPDATED_FILE), "? not-seen"),
         # a 0 that holds whichever way the rest is
         (
             conf_is(DocumentCondition.INTRICATE, HEALTHY.with_files(current(GOOD, key=KeyBlock.CUT))),
@@ -240,10 +242,14 @@ def test_what_was_not_seen_is_never_taken_for_good(tree: Worker, expected: str) 
     assert told(tree) == expected
 
 
-def test_a_folder_that_was_not_listed_proves_nothing_absent() -> None:
-    """No permission on the folder: what has no line there may well be there."""
-    facts = linked(absent(CURRENT), WITH_FILE).facts
-    hidden = replace(facts, store=StoreFacts(PKI, DirectoryCondition.DENIED))
-    found = verdict(hidden, HEALTHY.kubelet, NOW)
+FRESH = HEALTHY.with_files(absent(f"{PKI}/kubelet.crt"), absent(f"{PKI}/kubelet.key"))
+IN_A_GAP = linked(absent(CURRENT)).with_files(*IN_THE_GAP)
+
+
+@pytest.mark.parametrize("tree", [linked(absent(CURRENT)), linked(absent(CURRENT), WITH_FILE), FRESH, IN_A_GAP])
+def test_a_folder_that_was_not_listed_proves_nothing_absent(tree: Worker) -> None:
+    """No permission on the folder: what has no line there may well be there, and be mended by the start."""
+    hidden = replace(tree.facts, store=StoreFacts(PKI, DirectoryCondition.DENIED))
+    found = verdict(hidden, tree.kubelet, NOW)
     assert found is not None
     assert (found.safe, found.reason) == (None, RestartReason.NOT_SEEN)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.model.files import KeyBlock
+from exporter.model.files import Condition, KeyBlock
 from exporter.model.kubelet_files import DocumentCondition
 from tests.kubelets import (
     EXPIRED,
@@ -158,6 +158,13 @@ ROTATING: list[Row] = [
 
 AT_REST: list[Row] = [
     (
+        "a key without a certificate is no certificate",
+        replace(OFF_NO_FLAG, kubeconfig=replace(TOKEN, key=key("/etc/ssl/node.key"))),
+        "? credential-unknown",
+        OFF_NO_FLAG,
+        COMES_BACK,
+    ),
+    (
         "the store counts only where kubelet.conf names it",
         embedding(EXPIRED, worker=OFF_NO_FLAG),
         "0 kubeconfig-expired lives",
@@ -251,6 +258,13 @@ NOT_YET: list[Row] = [
 ]
 
 EMPTY_AUTHORITY: list[Row] = [
+    (
+        "an empty one in the file itself is none",
+        replace(HEALTHY, kubeconfig=replace(EMPTY_CA, authority=absent("#1", Condition.EMPTY))),
+        COMES_BACK,
+        replace(HEALTHY, kubeconfig=EMPTY_CA),
+        "0 kubeconfig-ca-empty lives",
+    ),
     (
         "in use",
         replace(HEALTHY, kubeconfig=EMPTY_CA),

@@ -119,6 +119,10 @@ def test_with_server_tls_bootstrap(tree: Worker, expected: str) -> None:
         pytest.param(HEALTHY.with_files(absent(CRT, Condition.EMPTY)), BROKEN, id="kubelet.crt empty"),
         pytest.param(HEALTHY.with_files(absent(KEY, Condition.EMPTY)), BROKEN, id="kubelet.key empty"),
         pytest.param(HEALTHY.with_files(pem(KEY, key=KeyBlock.CUT)), BROKEN, id="kubelet.key cut off"),
+        pytest.param(
+            HEALTHY.with_files(PemFile(KEY, Condition.EMPTY)), BROKEN, id="an empty kubelet.key has no key block"
+        ),
+        pytest.param(HEALTHY.with_files(absent(KEY, Condition.DENIED)), "? not-seen", id="kubelet.key denied"),
         pytest.param(HEALTHY.with_files(absent(CRT)), HALF, id="kubelet.crt missing"),
         pytest.param(HEALTHY.with_files(absent(KEY)), HALF, id="kubelet.key missing"),
         pytest.param(FRESH, COMES_BACK, id="neither there: they are made"),
@@ -180,6 +184,11 @@ GATE_OFF = HEALTHY.with_settings(serving_gate=False)
         pytest.param(configured(DocumentCondition.INTRICATE), "? not-seen", id="intricate"),
         pytest.param(
             configured(DocumentCondition.DENIED, "/etc/kubernetes/10.conf"), "? not-seen", id="a drop-in denied"
+        ),
+        pytest.param(
+            configured(DocumentCondition.BROKEN).with_flags(config=None, rotate_certificates="true"),
+            COMES_BACK,
+            id="one that no flag names does not parse",
         ),
         pytest.param(GATE_OFF.with_settings(server_tls_bootstrap=True), "0 serving-gate-off dies", id="gate off"),
         pytest.param(GATE_OFF, COMES_BACK, id="gate off without serverTLSBootstrap"),

@@ -160,6 +160,13 @@ RECOVERY: list[Row] = [
         COMES_BACK,
     ),
     (
+        "with a current in place a link does not matter either",
+        HEALTHY.with_files(pem(UPDATED, GOOD, link=DATED)),
+        COMES_BACK,
+        HEALTHY.with_files(absent(CURRENT), pem(UPDATED, GOOD, link=DATED)),
+        "0 store-target-broken dies",
+    ),
+    (
         "with a current in place that file does not matter",
         HEALTHY.with_files(UPDATED_FILE),
         COMES_BACK,

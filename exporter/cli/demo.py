@@ -28,7 +28,8 @@ A demonstration fleet of {count} nodes. Make-believe: the nodes, their certifica
 authorities, their sshd (embedded, on loopback) and the pace: a healthy
 certificate lives for ten minutes. Real: host keys, logins, the node script run
 by sh, the files, and this exporter. worker-08.prod stalls within seven minutes;
-the others with a reason stay so.
+what is wrong with the others stays so: `explain` tells it of one node,
+  {program} explain --config.file={config} control-1.prod
 
 Metrics: {url}/metrics
 Take a node down (rm brings it back):
@@ -54,6 +55,7 @@ def command(given: argparse.Namespace) -> int:
                     url=web.urls[0],
                     switch=world.switch("worker-01.prod"),
                     program=sys.argv[0],
+                    config=world.config,
                 ),
                 soft_wrap=True,
                 highlight=False,

@@ -18,7 +18,7 @@ from exporter.model.facts import NodeFacts
 from exporter.model.files import PemFile
 from exporter.model.host import Process, Sight
 from exporter.model.kubelet import Credential, Kubelet
-from exporter.model.kubelet_files import DocumentCondition, Kubeconfig, KubeletSettings
+from exporter.model.kubelet_files import ConfigFile, DocumentCondition, Kubeconfig, KubeletSettings
 
 OWN_PROCESS = ("kubelet", "hyperkube", "")  # whose flags are the kubelet's; remembered ones may come without a name
 _PATHS = ("kubeconfig", "bootstrap-kubeconfig", "config", "config-dir", "cert-dir")
@@ -34,8 +34,10 @@ def understand(facts: NodeFacts, memory: Memory) -> Kubelet:
     process = _process(facts, memory)
     known = process is not None and _are_plain(process)
     path = _path_reader(process if known else None)
-    config_known = known and _config_is_understood(facts, path("config"))
-    settings = _settings(facts, path, _DEFAULTS if config_known else KubeletSettings())
+    files = () if known and not (path("config") or path("config-dir")) else facts.config or ()
+    understood = _are_understood(files, path("config"))
+    config_known = known and understood
+    settings = _settings(files if understood else (), path, _DEFAULTS if config_known else KubeletSettings())
     store = posixpath.normpath((path("cert-dir") or Paths().store) if known else facts.store.path)
     is_client = not known or path("kubeconfig") is not None  # standalone it has no certificate to rotate
     return Kubelet(
@@ -119,22 +121,24 @@ def _place(kubeconfig: Kubeconfig | None) -> str | None:
     return kubeconfig.document.path if kubeconfig else None
 
 
-def _config_is_understood(facts: NodeFacts, path: str | None) -> bool:
-    """Whether every configuration file was understood; ``path`` is the one that a flag names."""
-    files = facts.config or ()
+def _are_understood(files: tuple[ConfigFile, ...], path: str | None) -> bool:
+    """Whether every configuration file was understood; ``path`` is the one that a flag names.
+
+    One that was not may have overruled any other.
+    """
     is_there = path is None or path in [file.document.path for file in files]
     return is_there and all(file.document.condition is DocumentCondition.READ for file in files)
 
 
-def _settings(facts: NodeFacts, path: Callable[[str], str | None], merged: KubeletSettings) -> KubeletSettings:
+def _settings(
+    files: tuple[ConfigFile, ...], path: Callable[[str], str | None], merged: KubeletSettings
+) -> KubeletSettings:
     """Configuration and drop-ins over what is ``merged`` already, and the paths that flags set over them.
 
-    Where only the certificate's flag is told, the key's is unknown: not every script tells it. A file that was not
-    understood may have overruled any other.
+    Where only the certificate's flag is told, the key's is unknown: not every script tells it.
     """
-    if _config_is_understood(facts, path("config")):
-        for file in facts.config or ():
-            merged = _over(merged, file.settings)
+    for file in files:
+        merged = _over(merged, file.settings)
     certificate, key = path("tls-cert-file"), path("tls-private-key-file")
     if certificate and not key and merged.tls_private_key_file is None:
         key = _UNTOLD

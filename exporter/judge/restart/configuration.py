@@ -19,7 +19,8 @@ _BROKEN = {
 
 def judge(view: View) -> Iterator[Restart]:
     """Configuration and drop-ins must be there, parse and be valid; unknown and duplicate fields are no matter."""
-    for file in view.facts.config or ():
+    files = () if view.kubelet.config_known else view.facts.config or ()
+    for file in files:
         condition = file.document.condition
         if condition in _BROKEN:
             words = f"{file.document.path}, part of the kubelet's configuration, {_BROKEN[condition]}."
