@@ -86,8 +86,9 @@ def of(facts: NodeFacts, memory: Memory, owner: Rotation, live: Certificate | No
     kubelet = understand(facts, memory) if seen else Kubelet()
     managed = owner is Rotation.KUBELET and kubelet.rotates is not False and not kubelet.distribution.renews_itself
     client = _reading(facts, _client(facts), managed=managed)
-    is_rotated = facts.serving is not None and facts.serving.path.endswith("/kubelet-server-current.pem")
-    serving = _reading(facts, _served(facts, kubelet), managed=is_rotated)
+    served = _served(facts, kubelet)
+    is_rotated = served is not None and served.path.endswith("/kubelet-server-current.pem")
+    serving = _reading(facts, leaf(served), managed=is_rotated)
     return Case(
         facts=facts,
         kubelet=kubelet,
@@ -110,9 +111,9 @@ def _client(facts: NodeFacts) -> Certificate | None:
     return leaf(named or facts.client)
 
 
-def _served(facts: NodeFacts, kubelet: Kubelet) -> Certificate | None:
+def _served(facts: NodeFacts, kubelet: Kubelet) -> PemFile | None:
     named = facts.pem(kubelet.tls_cert_file) if kubelet.tls_cert_file else None
-    return leaf(named or facts.serving)
+    return named or facts.serving
 
 
 def _reading(facts: NodeFacts, certificate: Certificate | None, *, managed: bool) -> Reading | None:

@@ -21,7 +21,7 @@ from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.host import Process, Service, Sight
 from tests.cases import AWAKE, aged, case, clock, line, of, using
 from tests.hidden import HIDE, without
-from tests.kubelets import BOOTSTRAP_CONF, CURRENT, DATED, EXPIRED, HEALTHY, PKI, kubeconfig, pair
+from tests.kubelets import BOOTSTRAP_CONF, CURRENT, DATED, EXPIRED, HEALTHY, PKI, Worker, key, kubeconfig, pair, pem
 from tests.sick import SICK, Sick, started
 from tests.trees import NOW
 
@@ -188,6 +188,54 @@ SEEN_TWICE = Memory(starts=(None, None, NOW - 7200.0))
 )
 def test_nothing_is_found(quiet: Case) -> None:
     """What looks like a fault and is none, or cannot be told."""
+    assert findings(quiet) == ()
+
+
+OFF = HEALTHY.with_settings(rotate_certificates=False)
+UNUSED = [
+    OFF.with_kubeconfig(pair("#2", aged(0.3))),
+    OFF.with_files(pair(CURRENT, aged(0.3))),
+    replace(OFF, extra=(line(UPDATED),)),
+    replace(OFF, extra=(line(NEWER, size=0),)),
+    replace(OFF, folder=replace(HEALTHY.folder, read_only=True) if HEALTHY.folder else None),
+    OFF.with_flags(hostname_override="worker-2"),
+    OFF.with_files(PemFile(CURRENT, Condition.DANGLING, link=DATED)).with_kubeconfig(pair("#2", aged(0.3))),
+]
+
+
+@pytest.mark.parametrize("worker", UNUSED)
+def test_what_rotation_needs_is_nothing_without_it(worker: Worker) -> None:
+    """Where rotation is off, that is the one thing to say of an embedded certificate, a full or odd store, a name."""
+    assert set(causes(case(worker))) <= {Cause.ROTATION_DISABLED}
+
+
+ALONE = replace(HEALTHY.with_flags(kubeconfig=None, bootstrap_kubeconfig=None), kubeconfig=None, bootstrap=None)
+TLS, TLS_KEY = "/etc/kubernetes/tls.crt", "/etc/kubernetes/tls.key"
+GIVEN = HEALTHY.with_files(pem(TLS, aged(0.95, serving=True)), key(TLS_KEY)).with_settings(
+    tls_cert_file=TLS, tls_private_key_file=TLS_KEY
+)
+NO_SERVER = [
+    PemFile(f"{PKI}/{name}", Condition.MISSING) for name in ("kubelet-server-current.pem", "kubelet-server.crt")
+]
+MAKING = [PemFile(f"{PKI}/{name}", Condition.EMPTY) for name in ("kubelet.crt", "kubelet.key")]
+YOUNG = tuple(
+    replace(it, modified=NOW - 10) if it.name.startswith("kubelet.") else it for it in HEALTHY.facts.store.entries
+)
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        case(ALONE),
+        case(ALONE.with_files(PemFile(CURRENT, Condition.DANGLING, link=DATED), *NO_SERVER)),
+        case(GIVEN),  # whoever gave it renews it
+        case(GIVEN.with_settings(server_tls_bootstrap=True).with_files(*NO_SERVER)),  # it serves with that meanwhile
+        case(HEALTHY.with_files(*MAKING), store=replace(HEALTHY.facts.store, entries=YOUNG)),
+        case(live=aged(0.2, serving=True), store=replace(HEALTHY.facts.store, entries=YOUNG)),
+    ],
+)
+def test_other_kubelets_are_silent(quiet: Case) -> None:
+    """Standalone, with a serving pair of somebody's, or just about to write its own."""
     assert findings(quiet) == ()
 
 

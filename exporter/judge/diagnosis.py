@@ -156,7 +156,8 @@ def _finding(row: Row, case: Case, answer: Answer, earlier: Finding | None) -> F
     if answer is None:
         return None
     first = answer.split(" ", 1)[0]
-    sentence = answer[0].upper() + answer[1:] if first.islower() else answer  # a setting keeps its own spelling
+    is_word = first.isalpha() and first.islower()  # paths, units and settings keep their own spelling
+    sentence = answer[0].upper() + answer[1:] if is_word else answer
     return Finding(row.cause, row.severity, f"{sentence}.", _advice(row, case))
 
 

@@ -1,0 +1,93 @@
+"""Evidence: one sentence made from the node's own paths and dates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from exporter.judge.case import Case
+from exporter.judge.causes.wording import names, span, when
+from exporter.judge.diagnosis import findings
+from tests.cases import case, using
+from tests.kubelets import DATED, EXPIRED, PKI, pair
+from tests.sick import SICK, started
+from tests.trees import NOW
+
+BOTH_ENDED = case(replace(using(EXPIRED).with_kubeconfig(pair("#2", EXPIRED)), process=started(86400)))
+ASKS = (
+    "/etc/kubernetes/kubelet.conf embeds a certificate that ended on 2026-08-17; "
+    "the kubelet asks for its next certificate with it and gets 401 each time; "
+)
+SENTENCES = {
+    "embedded ended": f"{ASKS}its other traffic uses the one in the store, so the node looks healthy.",
+    "two orphans": (
+        f"{PKI} has 2 dated files newer than the one in use (kubelet-client-2026-09-21-11-00-00.pem, "
+        "kubelet-client-2026-09-21-10-00-00.pem); each is empty: a rotation was signed and could not be written."
+    ),
+    "clock ahead": "The node's clock is 1 min 1 s ahead of the exporter's.",
+    "down": "No kubelet process runs; kubelet.service is inactive (dead).",
+    "systemd starts it again": (
+        "kubelet.service is activating (auto-restart), restarted 40 times, last exit status 1: "
+        "systemd starts the kubelet again and again."
+    ),
+    "tls half set": (
+        "tlsCertFile is set and tlsPrivateKeyFile is not: "
+        "the kubelet serves with no certificate, so logs and exec fail."
+    ),
+    "target empty": (
+        f"{DATED} is empty: what runs has its certificate in memory, "
+        "the next start of the kubelet fails, with a bootstrap file too."
+    ),
+    "kubelet.conf: CA missing": (
+        "/etc/kubernetes/kubelet.conf names the CA file /etc/ca.crt, which is not there: "
+        "the kubelet ends at its next start."
+    ),
+    "kops due": (
+        "The client certificate ends on 2026-11-05, nine tenths of its life are over "
+        "(who renews it: nobody: kops replaces the node)."
+    ),
+    "folder of another": f"{PKI} belongs to uid 0 and the kubelet runs as uid 7: it cannot write there.",
+}
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_evidence_is_of_this_node(name: str) -> None:
+    """Paths, dates, counts and names are those of the facts."""
+    assert findings(SICK[name].case)[0].evidence == SENTENCES[name]
+
+
+def test_a_store_that_has_ended_as_well_is_said() -> None:
+    """Then the node looks healthy no longer."""
+    it: Case = BOTH_ENDED
+    assert findings(it)[0].evidence == f"{ASKS}the one in its store has ended as well, on 2026-08-17."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (-3660, "1 h 1 min"), (187200, "2 d 4 h"), (86401, "1 d")],
+)
+def test_a_span_in_words(seconds: float, text: str) -> None:
+    """The largest unit that fits, and the next where it is not 0."""
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("away", "text"),
+    [
+        (0, "2026-09-21 14:13 UTC"),
+        (2 * 86400 - 1, "2026-09-23 14:13 UTC"),
+        (2 * 86400, "2026-09-23"),
+        (-2 * 86400, "2026-09-19"),
+        (1e14, "second 100001790000000 of the epoch"),
+    ],
+)
+def test_a_date_in_words(away: float, text: str) -> None:
+    """UTC, to the minute where it is near."""
+    assert when(NOW + away, NOW) == text
+
+
+def test_a_list_in_words() -> None:
+    """The first few by name, and how many more."""
+    assert names(["/a/b", "/a/c"]) == "b, c"
+    assert names([f"/a/{letter}" for letter in "bcdef"]) == "b, c, d and 2 more"
