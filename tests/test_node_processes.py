@@ -101,11 +101,11 @@ def test_a_real_kubelet_is_seen(shell: str, place: Path, flags: tuple[str, ...])
 
 
 def test_an_ordinary_user_sees_the_process(shell: str, place: Path, flags: tuple[str, ...]) -> None:
-    """Command line and start are everybody's to see; its environment and mounts are root's."""
+    """Command line, start and the table of mounts are everybody's to see; its environment is root's."""
     (place / "kubelet.conf").chmod(0o600)
     facts = told(beside(shell, kubelet(place, *flags), Paths(), NOBODY), Paths())
     assert facts.process is not None
-    assert (facts.process.sight, facts.process.own_mounts, facts.process.zone) == (Sight.SEEN, None, None)
+    assert (facts.process.sight, facts.process.own_mounts, facts.process.zone) == (Sight.SEEN, False, None)
     assert facts.process.started is not None
     assert facts.host is not None
     assert facts.host.awake is None

@@ -144,8 +144,9 @@ tell_room() {
 # The longest mount point above the store, where that really is (/var/run is a link); the later one of two equals.
 tell_mount() {
     longest='' told=''
+    in_use=$target # which following a link sets
     [ -n "$table" ] && follow "$STORE" || return 0
-    real=${at#"$below"}
+    real=${at#"$below"} target=$in_use
     [ "$real" = "$surveyed" ] || mounted=$(mounts_above "$real")
     for line in $mounted; do
         IFS=' '
