@@ -235,7 +235,7 @@ def test_a_changed_reason_is_logged_once(world: World) -> None:
                 samples(exporter.scrape())["kubelet_cert_exporter_visit_failures_total"][(("reason", "store_denied"),)]
                 >= 3
             ),
-            PATIENT,
+            60.0,
         )
     assert len([line for line in exporter.log if "edge-11.branch" in line and "visit failed" in line]) == 1
 
