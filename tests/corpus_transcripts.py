@@ -42,8 +42,9 @@ _SIGNS = {
     Cause.CSR_DENIED: JournalSign.DENIED,
     Cause.ROTATION_NOT_STORED: JournalSign.NOT_STORED,
 }
-# Dates, moments, spans and identifiers that a day, a key or a machine has of its own; each keeps its length.
-_OF_THE_DAY = re.compile(r"\d{4}-\d\d-\d\d([ -]\d\d[:-]\d\d(-\d\d)?)?|\b[0-9a-f]{40}\b|@\d+|\d+(\.\d+)? [kMGT]?B\b")
+# Dates, spans, sizes and identifiers that a day, a key or a machine has of its own, and where they put a mark or a fold.
+_DATE, _SPAN = r"\d{4}-\d\d-\d\d([ -]\d\d[:-]\d\d(-\d\d)?)?", r"\b\d+ ?(d|h|min|m|s)( ?\d+ ?(h|min|m|s))?\b"
+_OF_THE_DAY = re.compile(rf"{_DATE}|{_SPAN}|\b[0-9a-f]{{40}}\b|@\d+|\d+(\.\d+)? [kMGT]?B\b|[├─┿━▲┤┄]+")
 
 
 def scenes() -> Iterator[tuple[Cause, str]]:
@@ -74,7 +75,7 @@ def transcript(cause: Cause, name: str, width: int = WIDTH, *, colour: bool = Fa
 
 def masked(text: str) -> str:
     """The same on every day and machine."""
-    return _OF_THE_DAY.sub(lambda found: "." * len(found[0]), text)
+    return " ".join(_OF_THE_DAY.sub("…", text).split())
 
 
 def _facts(node: Visited) -> NodeFacts | None:
