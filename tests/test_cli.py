@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 def mounted(root: Path, not_before: float, not_after: float) -> Path:
     """A mounted tree with one client certificate."""
     store = FileStore(root / "var/lib/kubelet/pki")
-    path = store.update(Authority().issue("system:node:w1", not_before, not_after), time.time())
+    path = store.update(Authority().issue("system:node:w1", not_before, not_after), min(not_before, time.time()))
     store.current.unlink()
     store.current.symlink_to(f"/var/lib/kubelet/pki/{path.name}")
     return root
@@ -118,7 +118,7 @@ def test_a_table_fits_80_columns(tmp_path: Path) -> None:
     store = root / "var/lib/kubelet/pki"
     content = (store / "kubelet-client-current.pem").readlink().name
     (store / "kubelet-client-current.pem").unlink()
-    shutil.copy(store / content, store / "kubelet-client-current.pem")
+    shutil.copy2(store / content, store / "kubelet-client-current.pem")
     done = subprocess.run(
         [sys.executable, "-m", "exporter", "visit", "--root", str(root)],
         capture_output=True,

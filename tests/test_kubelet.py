@@ -244,6 +244,32 @@ def test_whether_kubelet_conf_agrees_with_the_store(certificate: PemFile | None,
     assert agrees_with_store(worker.facts, worker.kubelet) is agrees
 
 
+@pytest.mark.parametrize("store", [HEALTHY.with_files(absent(CURRENT)), HEALTHY.with_flags(cert_dir="/srv/pki")])
+def test_a_store_that_was_not_read_agrees_with_nothing(store: Worker) -> None:
+    """Neither where it holds nothing nor where another folder was looked at."""
+    worker = store.with_kubeconfig(pem("#1", GOOD))
+    assert agrees_with_store(worker.facts, worker.kubelet) is None
+
+
+def test_the_key_of_a_flags_certificate_may_stand_in_the_configuration() -> None:
+    """What is set there is known, whatever the script tells of flags."""
+    worker = HEALTHY.with_settings(tls_private_key_file="/b.key").with_flags(tls_cert_file="/a.crt")
+    assert (worker.kubelet.tls_cert_file, worker.kubelet.tls_private_key_file) == ("/a.crt", "/b.key")
+
+
+def test_drop_ins_count_without_a_configuration_file() -> None:
+    """--config-dir alone is enough."""
+    worker = replace(HEALTHY, config=(ConfigFile(document(DROP_IN), ON),))
+    assert worker.with_flags(config=None, config_dir="/etc/kubernetes/kubelet.conf.d").kubelet.rotates is True
+    assert worker.with_flags(config=None).kubelet.rotates is False
+
+
+def test_a_configuration_that_nobody_looked_at_is_unknown() -> None:
+    """An older script tells nothing of it."""
+    facts = replace(HEALTHY.facts, config=None)
+    assert (understand(facts, Memory()).config_known, understand(facts, Memory()).rotates) == (False, None)
+
+
 def test_the_answer_for_remembered_flags_has_the_paths_of_the_day() -> None:
     """The paths of the last visit are followed into the files of this one."""
     moved = kubeconfig("/srv/kubelet.conf", pair(CURRENT, GOOD))

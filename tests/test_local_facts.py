@@ -313,21 +313,29 @@ def test_remembered_flags_count_where_no_process_is_seen(root: Path) -> None:
     assert (facts.store.path, facts.store.condition, facts.config) == ("/pki", DirectoryCondition.MISSING, ())
 
 
-def test_a_real_process_is_seen_through_the_machines_own_proc(tmp_path: Path) -> None:
-    """A program called kubelet, with real flags: found through a live /proc, alone in a PID namespace of its own."""
-    if not IS_ROOT:
-        pytest.skip("namespaces need root")
-    put(tmp_path, "pki/x", "")
+OWN_MOUNTS = 'cd "${2#*=}"; mount -t tmpfs x .; cd "$PWD"; touch $D-3.pem $D-4.pem; exec "$@"'
+STARTS = {  # how a kubelet is started, whether in mounts of its own, and how many files its store has there
+    "in the node's mounts": ("exec", False, 1),
+    "in its own": (f"exec unshare --mount sh -euc '{OWN_MOUNTS}' -", True, 2),
+}
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="namespaces need root")
+@pytest.mark.parametrize("start", STARTS)
+def test_a_real_process_is_seen_through_the_machines_own_proc(start: str, tmp_path: Path) -> None:
+    """A program called kubelet, with real flags: found through a live /proc, and its files where it sees them."""
+    how, own_mounts, count = STARTS[start]
+    put(tmp_path, "pki/kubelet-client-2.pem", "")
     kubelet = tmp_path / "kubelet"
     kubelet.write_text("#!/bin/sh\nsleep 60\n")
     kubelet.chmod(0o755)
     show = (
         "from exporter.collect.local import *; from exporter.config.settings import Paths;"
-        "f = LocalTransport(sleep=lambda _: None).read(Node('n', LocalAccess('/'), Paths()));"
-        "p = f.process; print(p.sight, p.name, p.count, p.uid, p.own_mounts, p.flags, f.store.path, sep='|')"
+        "f = LocalTransport(sleep=lambda _: None).read(Node('n', LocalAccess('/'), Paths())); p = f.process;"
+        "print(p.sight, p.name, p.count, p.uid, p.own_mounts, p.flags, f.store.path, f.store.dated_client, sep='|')"
     )
     script = (
-        f"'{kubelet}' --cert-dir={tmp_path}/pki --token={CANARY} & "
+        f"export D=kubelet-client; {how} '{kubelet}' --cert-dir={tmp_path}/pki --token={CANARY} & "
         'until [ "$(cat "/proc/$!/comm")" = kubelet ]; do sleep 0.01; done; '
         f'{sys.executable} -c "{show}"'
     )
@@ -339,7 +347,7 @@ def test_a_real_process_is_seen_through_the_machines_own_proc(tmp_path: Path) ->
         check=True,
     )
     flags = (("cert-dir", f"{tmp_path}/pki"),)
-    assert done.stdout.strip() == f"seen|kubelet|1|0|False|{flags}|{tmp_path}/pki"
+    assert done.stdout.strip() == f"seen|kubelet|1|0|{own_mounts}|{flags}|{tmp_path}/pki|{count}"
 
 
 # The kubelet's files.

@@ -87,6 +87,7 @@ def test_an_old_script_gives_no_verdict() -> None:
     """Where nothing beside the store was looked at there is nothing to say."""
     facts = replace(HEALTHY.facts, process=None, kubeconfig=None)
     assert verdict(facts, understand(facts, Memory()), NOW) is None
+    assert told(replace(HEALTHY, process=None)) == "? flags-unknown"
 
 
 def test_remembered_flags_count_and_are_told() -> None:
@@ -180,6 +181,18 @@ NO_CONF = replace(conf_is(DocumentCondition.MISSING), bootstrap=replace(BROKEN_C
             f"What {CONF} names does not load: {NODE_CRT} has no whole private key in {NODE_KEY}.",
         ),
         (conf_is(DocumentCondition.BROKEN, NO_FLAG), f"{CONF} does not load: it cannot be parsed."),
+        (
+            HEALTHY.with_files(absent(f"{PKI}/kubelet.crt")),
+            f"{PKI}/kubelet.key is there and {PKI}/kubelet.crt is not: both or neither must be.",
+        ),
+        (
+            HEALTHY.with_files(PemFile(f"{PKI}/kubelet.key", Condition.DENIED)),
+            f"That the kubelet would come back depends on {PKI}/kubelet.key, which was not seen.",
+        ),
+        (
+            replace(HEALTHY, config=(ConfigFile(document(CONFIG, DocumentCondition.INTRICATE)),)),
+            f"That the kubelet would come back depends on {CONFIG}, which was not seen.",
+        ),
         (
             linked(UNREAD),
             f"That the kubelet would come back depends on {CONF}, or what it names, which was not seen.",

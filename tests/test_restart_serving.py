@@ -21,6 +21,7 @@ from tests.kubelets import (
     absent,
     document,
     key,
+    line,
     pem,
 )
 from tests.restarts import COMES_BACK, told
@@ -50,6 +51,11 @@ def folder(worker: Worker, **facts: object) -> Worker:
     return replace(worker, folder=replace(worker.folder, **facts))  # type: ignore[arg-type]  # fields by name
 
 
+def untold(worker: Worker, path: str) -> Worker:
+    """The same where nothing was told of a file."""
+    return replace(worker, files=tuple(file for file in worker.files if file.path != path))
+
+
 TLS_FILES = (pem(TLS_CRT, GOOD), key(TLS_KEY))
 BROKEN_TLS = (pem(TLS_CRT, GOOD), pem(TLS_KEY, key=KeyBlock.CUT))
 ROTATES_NAMES = ROTATES.with_settings(tls_cert_file=TLS_CRT, tls_private_key_file=TLS_KEY)
@@ -62,6 +68,8 @@ FIXED = (pem(f"{PKI}/kubelet-server.crt", GOOD), pem(f"{PKI}/kubelet-server.key"
         pytest.param(ROTATES, COMES_BACK, id="none: it asks for one"),
         pytest.param(ROTATES.with_files(current(GOOD)), COMES_BACK, id="current"),
         pytest.param(ROTATES.with_files(current(EXPIRED)), COMES_BACK, id="current expired"),
+        pytest.param(ROTATES.with_files(PemFile(SERVER_CURRENT, Condition.DENIED)), "? not-seen", id="current denied"),
+        pytest.param(HEALTHY.with_flags(rotate_server_certificates="?"), "? not-seen", id="on or off is not known"),
         pytest.param(ROTATES.with_files(current(GOOD, key=KeyBlock.CUT)), BROKEN, id="current cut in its key"),
         pytest.param(ROTATES.with_files(absent(SERVER_CURRENT, Condition.EMPTY)), BROKEN, id="current empty"),
         pytest.param(ROTATES.with_files(absent(SERVER_CURRENT, Condition.DANGLING)), COMES_BACK, id="current dangling"),
@@ -132,6 +140,25 @@ def test_with_server_tls_bootstrap(tree: Worker, expected: str) -> None:
         pytest.param(folder(FRESH, files_free=0), FULL, id="neither there, no inodes"),
         pytest.param(folder(FRESH, files_free=0, filesystem="btrfs"), COMES_BACK, id="btrfs counts no inodes"),
         pytest.param(folder(FRESH, writable=None), "? not-seen", id="neither there, not seen as root"),
+        pytest.param(folder(FRESH, bytes_free=None), "? not-seen", id="neither there, room not seen"),
+        pytest.param(
+            HEALTHY.with_settings(tls_cert_file=TLS_CRT).with_files(absent(KEY)), COMES_BACK, id="half set, half there"
+        ),
+        pytest.param(
+            HEALTHY.with_settings(tls_private_key_file=TLS_KEY).with_files(absent(KEY)),
+            COMES_BACK,
+            id="the other half set, half there",
+        ),
+        pytest.param(untold(HEALTHY, KEY), HALF, id="kubelet.key neither told nor listed"),
+        pytest.param(
+            replace(untold(HEALTHY, KEY), extra=(line(KEY),)), "? not-seen", id="kubelet.key listed and not told"
+        ),
+        pytest.param(NAMES, "? not-seen", id="a named file that nobody told of"),
+        pytest.param(
+            HEALTHY.with_settings(tls_cert_file=f"{PKI}/own.crt", tls_private_key_file=f"{PKI}/own.key"),
+            "? not-seen",
+            id="a named file of a name that no listing has",
+        ),
         pytest.param(folder(HEALTHY, writable=False, bytes_free=0), COMES_BACK, id="both there: room is no matter"),
     ],
 )

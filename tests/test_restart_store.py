@@ -123,6 +123,7 @@ LOADS: list[Row] = [
     ),
 ]
 
+UPDATED_DANGLING = replace(absent(UPDATED, Condition.DANGLING), link=DATED)
 RECOVERY: list[Row] = [
     (
         "current absent, updated a link: it becomes current",
@@ -130,6 +131,20 @@ RECOVERY: list[Row] = [
         COMES_BACK,
         linked(absent(CURRENT)),
         "0 bootstrap-missing dies",
+    ),
+    (
+        "what became current is that alone",
+        naming(EXPIRED, worker=HEALTHY.with_files(*IN_THE_GAP)),
+        "0 bootstrap-missing dies",
+        naming(GOOD, worker=HEALTHY.with_files(*IN_THE_GAP)),
+        COMES_BACK,
+    ),
+    (
+        "updated dangles: there is still no current",
+        embedding(EXPIRED, worker=NO_FLAG.with_files(absent(CURRENT), UPDATED_DANGLING)),
+        "0 kubeconfig-expired exits",
+        embedding(EXPIRED, worker=NO_FLAG.with_files(absent(CURRENT), UPDATED_DANGLING, *LEGACY)),
+        COMES_BACK,
     ),
     (
         "what became current must load",

@@ -206,7 +206,7 @@ def openshift(tree: NodeTree) -> None:
 
 @change
 def two_kubelets(tree: NodeTree) -> None:
-    tree.process(7, ("/tmp/kubelet", "--cert-dir=/evil"), uid=1000, ticks=1)  # noqa: S108 - a name
+    tree.process(7, ("/tmp/kubelet", "--cert-dir=/evil"), uid=1000, ticks=1)
 
 
 @change

@@ -49,7 +49,7 @@ def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
     case = Case(
         facts=facts,
         kubelet=kubelet or Kubelet(),
-        restart=verdict(facts, kubelet, _by_the_node(facts)) if kubelet else None,
+        restart=verdict(facts, kubelet, facts.by_the_node) if kubelet else None,
         history=store.history(facts.store, facts.client, served),
         client=client,
         serving=serving,
@@ -92,10 +92,6 @@ def _is_managed(owner: Rotation, kubelet: Kubelet | None, before: Reading | None
     if kubelet is None or kubelet.rotates is None:
         return before is None or before.managed
     return kubelet.rotates
-
-
-def _by_the_node(facts: NodeFacts) -> float:
-    return facts.clock.shown if facts.clock else facts.taken
 
 
 def _state(reading: Reading | None, facts: NodeFacts) -> State:

@@ -51,7 +51,7 @@ class Case:
     @property
     def by_the_node(self) -> float:
         """The moment of this visit by the node's clock, the exporter's where the node has none to see (a mount)."""
-        return self.facts.clock.shown if self.facts.clock else self.facts.taken
+        return self.facts.by_the_node
 
     @property
     def certainly(self) -> float:

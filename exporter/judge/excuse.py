@@ -55,14 +55,17 @@ def start(process: Process | None) -> float | None:
 
 def is_restarting(facts: NodeFacts, memory: Memory) -> bool:
     """Whether the last three visits that saw a kubelet run, this one included, each saw another than the one before."""
+    new = new_starts(facts, memory)
+    return len(new) == NEW_STARTS_OF_A_LOOP and all(new)
+
+
+def new_starts(facts: NodeFacts, memory: Memory) -> list[bool]:
+    """Of the last visits that saw a kubelet run, oldest first: whether each met another process than the one before."""
     seen = [moment for moment in (*memory.starts, start(facts.process)) if moment is not None]
-    last = seen[-NEW_STARTS_OF_A_LOOP - 1 :]
-    changes = [abs(later - earlier) > SAME_START for earlier, later in pairwise(last)]
-    return len(changes) == NEW_STARTS_OF_A_LOOP and all(changes)
+    return [abs(later - earlier) > SAME_START for earlier, later in pairwise(seen[-NEW_STARTS_OF_A_LOOP - 1 :])]
 
 
 def _slept(facts: NodeFacts, certificate: Certificate, started: float) -> float:
     """Seconds asleep that may lie behind the moment when the kubelet's timer was set."""
     suspended = (facts.host.suspended if facts.host else None) or 0.0
-    shown = facts.clock.shown if facts.clock else facts.taken
-    return min(suspended, shown - max(started, certificate.not_before))
+    return min(suspended, facts.by_the_node - max(started, certificate.not_before))

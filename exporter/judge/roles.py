@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT
 from exporter.judge import store
-from exporter.judge.certificate import NotACertificate, leaf, parse
+from exporter.judge.certificate import bundle, leaf
 from exporter.model.assessment import Certificate
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, PemFile
@@ -62,11 +62,22 @@ def kubeconfig(facts: NodeFacts, certificate: Certificate | None) -> Certificate
     return named
 
 
+def authorities(facts: NodeFacts, kubelet: Kubelet) -> tuple[list[Certificate], bool]:
+    """The CAs that kubelet.conf and clientCAFile hold, and whether all of both was seen."""
+    named, path = facts.kubeconfig, kubelet.client_ca_file
+    files = [named.authority] if named and named.authority else []
+    bundled = facts.pem(path) if path else None
+    files += [bundled] if bundled else []
+    is_known = named is not None and named.document.condition.is_seen and (path is not None or kubelet.config_known)
+    is_seen = is_known and bool(bundled) == bool(path) and all(file.condition.is_seen for file in files)
+    return [found for file in files for found in bundle(file)], is_seen
+
+
 def authority(facts: NodeFacts, kubelet: Kubelet | None, certificate: Certificate | None) -> Certificate | None:
-    """The issuer of ``certificate`` among the CAs that the node's files hold, by key identifier; the latest to end."""
-    if certificate is None:
+    """The issuer of ``certificate`` among those; of a CA with several certificates the one that ends last."""
+    if certificate is None or kubelet is None:
         return None
-    issuers = [found for found in _authorities(facts, kubelet) if certificate.is_signed_by(found)]
+    issuers = [found for found in authorities(facts, kubelet)[0] if certificate.is_signed_by(found)]
     return max(issuers, key=lambda found: found.not_after, default=None)
 
 
@@ -87,14 +98,3 @@ def _serving_candidates(kubelet: Kubelet) -> Iterator[str]:
         yield posixpath.join(kubelet.store, "kubelet-server.crt")
     else:
         yield posixpath.join(kubelet.store, _SELF_SIGNED)
-
-
-def _authorities(facts: NodeFacts, kubelet: Kubelet | None) -> Iterator[Certificate]:
-    named = facts.kubeconfig.authority if facts.kubeconfig else None
-    bundle = facts.pem(kubelet.client_ca_file) if kubelet and kubelet.client_ca_file else None
-    for file in (named, bundle):
-        for encoded in file.certificates if file else ():
-            try:
-                yield parse(encoded)
-            except NotACertificate:
-                continue  # an entry of a bundle that is none signs nothing

@@ -122,6 +122,11 @@ class NodeFacts:
     handshake: Handshake | None = None  # None: not configured
     live: PemFile | None = None  # what the kubelet's port showed; ``path`` is host and port
 
+    @property
+    def by_the_node(self) -> float:
+        """The moment of the visit by the node's clock, by the exporter's where there is none to see. Epoch seconds."""
+        return self.clock.shown if self.clock else self.taken
+
     def pem(self, path: str) -> PemFile | None:
         """What was read at ``path``; None where nobody looked."""
         read = (self.client, *([self.serving] if self.serving else []), *self.store.newest, *self.files)

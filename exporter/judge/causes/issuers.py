@@ -5,13 +5,12 @@ from __future__ import annotations
 import posixpath
 
 from exporter.config.settings import Rotation
-from exporter.judge import store
+from exporter.judge import roles, store
 from exporter.judge.case import UNSEEN, Answer, Case, Unseen
 from exporter.judge.causes.wording import when
-from exporter.judge.certificate import bundle, leaf
+from exporter.judge.certificate import leaf
 from exporter.model.assessment import Certificate
 from exporter.model.facts import DirectoryCondition
-from exporter.model.files import PemFile
 from exporter.model.kubelet import Distribution
 
 SAME_END = 2  # seconds
@@ -62,8 +61,8 @@ def issuer_not_trusted(case: Case) -> Answer:
         return UNSEEN if before is UNSEEN else None
     if before.authority_identifier == certificate.authority_identifier:
         return None
-    trusted = _authorities(case)
-    if isinstance(trusted, Unseen):
+    trusted, is_all_seen = roles.authorities(case.facts, case.kubelet)
+    if not is_all_seen:
         return UNSEEN
     known = {authority.key_identifier for authority in trusted}
     if certificate.authority_identifier in known or before.authority_identifier not in known:
@@ -76,17 +75,12 @@ def issuer_not_trusted(case: Case) -> Answer:
 
 
 def issuer_of(case: Case) -> Certificate | Unseen | None:
-    """The client certificate's issuer by key identifier; of a CA with several certificates the one that ends last."""
-    certificate, authorities = case.certificate(), _authorities(case)
+    """The client certificate's issuer as far as the node holds it; UNSEEN where it may hold it unseen."""
+    certificate = case.certificate()
     if certificate is None or isinstance(certificate, Unseen):
         return certificate
-    identifier = certificate.authority_identifier
-    if not identifier:
-        return None
-    if isinstance(authorities, Unseen):
-        return UNSEEN
-    issuers = [one for one in authorities if one.key_identifier == identifier]
-    return max(issuers, key=lambda one: one.not_after, default=None)
+    found = roles.authority(case.facts, case.kubelet, certificate)
+    return found if found or roles.authorities(case.facts, case.kubelet)[1] else UNSEEN
 
 
 def _unless_seen(*grounds: Certificate | Unseen | None) -> Answer:
@@ -96,20 +90,6 @@ def _unless_seen(*grounds: Certificate | Unseen | None) -> Answer:
 def _is_rotated(case: Case) -> bool:
     managed = case.client is None or case.client.managed
     return managed and case.owner is Rotation.KUBELET and not case.kubelet.distribution.renews_itself
-
-
-def _authorities(case: Case) -> list[Certificate] | Unseen:
-    """kubelet.conf's CA and clientCAFile; UNSEEN where one of them was not to be seen."""
-    kubeconfig, path = case.facts.kubeconfig, case.kubelet.client_ca_file
-    if kubeconfig is None or (path is None and not case.kubelet.config_known):
-        return UNSEEN
-    if not kubeconfig.is_read:
-        return [] if kubeconfig.document.condition.is_seen else UNSEEN
-    files: list[PemFile | None] = [kubeconfig.authority] if kubeconfig.authority else []
-    files += [case.facts.pem(path)] if path else []
-    if any(file is None or not file.condition.is_seen for file in files):
-        return UNSEEN
-    return [certificate for file in files for certificate in bundle(file)]
 
 
 def _before(case: Case) -> Certificate | Unseen | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exporter.judge import excuse
 from exporter.judge.case import UNSEEN, Answer, Case
 from exporter.judge.causes.wording import span, when
 from exporter.model.facts import DirectoryCondition
@@ -11,7 +12,6 @@ from exporter.model.host import Service, Sight
 # pkg/kubelet/certificate/transport.go; seen 4:59 to 5:04).
 YOUNG = 360.0
 RESTARTS = 3
-VISITS = 3
 
 
 def down(case: Case) -> Answer:
@@ -37,13 +37,17 @@ def crash_loop(case: Case) -> str | None:
         return f"{_told(service)}: systemd starts the kubelet again and again"
     if age is None or process is None or process.started is None:
         return None
-    sightings = (*case.memory.starts, process.started)[-VISITS - 1 :]
-    starts = [started for started in sightings if started is not None]
-    is_new_each_time = len(set(starts)) == len(starts)
-    if len(sightings) > VISITS and len(starts) >= VISITS and is_new_each_time:
-        first = when(starts[0], case.by_the_node)
-        return f"each of the last {VISITS} visits met another kubelet process, the first of them started {first}"
-    if service and (service.restarts or 0) >= RESTARTS and not is_old and is_new_each_time:
+    if excuse.is_restarting(case.facts, case.memory):
+        return (
+            f"each of the last {excuse.NEW_STARTS_OF_A_LOOP} visits met another kubelet process, "
+            f"the last of them started {when(process.started, case.by_the_node)}"
+        )
+    if (
+        service
+        and (service.restarts or 0) >= RESTARTS
+        and not is_old
+        and all(excuse.new_starts(case.facts, case.memory))
+    ):
         return f"the kubelet started {span(age)} ago and {_told(service)}"
     return None
 
