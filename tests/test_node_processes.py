@@ -6,6 +6,8 @@ import ctypes
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -204,22 +206,45 @@ def test_the_units_of_all_distributions_are_asked_for_at_once(shell: str, place:
         assert told(run(shell, script, before=before), paths).service == service
 
 
-def test_a_mount_that_hangs_is_told_in_seconds(shell: str, place: Path) -> None:
-    """A file system whose server is gone (FUSE, with nobody to answer) does not hang the script."""
+@contextmanager
+def hung(place: Path) -> Iterator[None]:
+    """A file system whose server is gone: FUSE, with nobody to answer."""
     if not os.access("/dev/fuse", os.W_OK):
         pytest.skip("no /dev/fuse")
-    store = place / "pki"
-    store.mkdir()
+    place.mkdir()
     descriptor = os.open("/dev/fuse", os.O_RDWR)
     options = f"fd={descriptor},rootmode=40000,user_id=0,group_id=0".encode()
     libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.mount(b"none", os.fsencode(store), b"fuse", 0, options) == 0, os.strerror(ctypes.get_errno())
-    paths = Paths(store=str(store))
-    began = time.monotonic()
+    assert libc.mount(b"none", os.fsencode(place), b"fuse", 0, options) == 0, os.strerror(ctypes.get_errno())
     try:
-        facts = told(run(shell, node_script(paths), before=ALONE), paths)
+        yield
     finally:
         os.close(descriptor)
-        libc.umount2(os.fsencode(store), 2)
+        libc.umount2(os.fsencode(place), 2)
+
+
+def test_a_mount_that_hangs_is_told_in_seconds(shell: str, place: Path) -> None:
+    """The store's own mount: it is told as unreadable, and the script ends."""
+    paths = Paths(store=f"{place}/pki")
+    began = time.monotonic()
+    with hung(place / "pki"):
+        facts = told(run(shell, node_script(paths), before=ALONE), paths)
     assert (facts.store.condition, facts.client.condition) == (DirectoryCondition.UNREADABLE, Condition.UNREADABLE)
     assert time.monotonic() - began < 20
+
+
+def test_a_mount_that_hangs_elsewhere_costs_what_leads_there(shell: str, place: Path, flags: tuple[str, ...]) -> None:
+    """All else is told as ever; a kubeconfig that is a link into the hung mount is unreadable."""
+    (place / "kubelet.conf").rename(place / "true.conf")
+    (place / "kubelet.conf").symlink_to(place / "nfs" / "kubelet.conf")
+    with hung(place / "nfs"):
+        facts = told(
+            beside(shell, kubelet(place, *flags, f"--bootstrap-kubeconfig={place}/true.conf"), Paths()), Paths()
+        )
+    assert facts.client.condition is Condition.READ
+    assert facts.store.folder is not None
+    assert None not in (facts.store.folder.mode, facts.store.folder.bytes_free, facts.store.folder.writable)
+    assert facts.bootstrap is not None
+    assert (facts.bootstrap.document.condition, facts.bootstrap.certificate) == (DocumentCondition.READ, facts.client)
+    assert facts.kubeconfig is not None
+    assert facts.kubeconfig.document.condition is DocumentCondition.UNREADABLE

@@ -47,7 +47,7 @@ queue_documents() {
 first_document() { # ROLE PATHS
     for path in $2; do
         locate "$path" || continue
-        [ -e "$at" ] || [ -L "$at" ] || is_denied "$at" || continue
+        [ -L "$at" ] || [ -e "$at" ] || is_denied "$at" || continue
         if [ "$path" = /etc/kubernetes/kubelet.conf ]; then
             kind=kubeconfig
             [ -f "$at" ] && $patience grep -q "$CONFIGURATION" "$at" && kind=config
@@ -84,7 +84,7 @@ queue_drop_ins() { # FOLDER
     while [ -n "$waiting" ]; do
         path=${waiting%%"$NL"*}
         waiting=${waiting#*"$NL"}
-        if [ -d "$path" ] && ! [ -L "$path" ]; then
+        if ! [ -L "$path" ] && [ -d "$path" ]; then
             walked=$((walked + 1))
             [ "$walked" -le "$MOST_FOLDERS" ] && entries_of "$path"
             continue
@@ -109,7 +109,7 @@ entries_of() {
         case $entry in
         *"$NL"*) entry='?.conf' ;; # no name of ours
         *.conf) ;;
-        *) if ! [ -d "$entry" ] || [ -L "$entry" ]; then continue; fi ;;
+        *) if [ -L "$entry" ] || ! [ -d "$entry" ]; then continue; fi ;;
         esac
         found_entries=${found_entries:-}$entry$NL
     done

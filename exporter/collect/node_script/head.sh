@@ -53,10 +53,11 @@ TAB=${CONTROL%% *} CONTROL=${CONTROL#* }
 CR=${CONTROL%% *} CONTROL=${CONTROL#* }
 BOM=${CONTROL%% *} CONTROL=${CONTROL#* } # CONTROL: all others, for a bracket
 
-# Prints a line while the answer has room for it: what is told last is what a long answer lacks.
+# Prints a line while the answer has room for it, and nothing more after the first one that it has none for: a line
+# belongs to the one before it. What is told last is what a long answer lacks.
 room=$LARGEST_ANSWER
 say() {
-    [ "${#1}" -lt "$room" ] || return 1
+    [ "${#1}" -lt "$room" ] || { room=0; return 1; }
     room=$((room - ${#1} - 1))
     printf '%s\n' "$1"
 }

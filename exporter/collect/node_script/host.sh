@@ -23,8 +23,11 @@ tell_time() {
 }
 
 tell_host() {
-    host_line name "$ROOT/etc/hostname" "${ROOT:+y}"
-    [ -n "$ROOT" ] || host_line name /proc/sys/kernel/hostname y
+    if [ -n "$ROOT" ] && [ -s "$ROOT/etc/hostname" ]; then
+        host_line name "$ROOT/etc/hostname"
+    else
+        host_line name "$ROOT/proc/sys/kernel/hostname"
+    fi
     told=''
     # shellcheck disable=SC2013 # IFS is a newline
     for found in $(grep -s '^btime \|^ID=' "$ROOT/proc/stat" "$ROOT/etc/os-release" "$ROOT/usr/lib/os-release"); do
@@ -42,14 +45,14 @@ tell_host() {
         checksum_of "$ROOT/etc/machine-id"
         [ -n "$sum" ] && say "host machine $sum"
     fi
-    host_line boot "$ROOT/proc/sys/kernel/random/boot_id" y
-    host_line uptime "$ROOT/proc/uptime" y
+    host_line boot "$ROOT/proc/sys/kernel/random/boot_id"
+    host_line uptime "$ROOT/proc/uptime"
     tell_awake
 }
 
-# host_line WORD FILE YES: the first word of a file's first line
+# host_line WORD FILE: the first word of a file's first line
 host_line() {
-    [ -n "$3" ] && [ -f "$2" ] || return 0
+    [ -f "$2" ] || return 0
     value=''
     read -r value <"$2"
     tell_plain "$1" "${value%% *}"

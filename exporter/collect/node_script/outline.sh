@@ -3,7 +3,8 @@
 # a way that takes a parser is `intricate`, what none takes is `broken`; then no further lines follow.
 
 outline_begin() {
-    condition='' outline='' lines=0 named='' names_left=$MOST_NAMED embedded='' json='' bytes=0 closing='' first=y deeper=$WIDEST
+    condition='' outline='' lines=0 named='' names_left=$MOST_NAMED embedded='' json='' bytes=0 closing=''
+    first=y deeper=$WIDEST
     forget_pair
 }
 

@@ -4,7 +4,7 @@
 # Sets below (what its paths are looked at below) and careful. Only a mount of another machine or of a program can hang:
 # where there is none nothing is asked twice.
 survey_mounts() {
-    table='' below=$ROOT careful='' patience='' mounted='' hung='' answering=''
+    table='' below=$ROOT careful='' patience='' mounted='' risky='' hung='' answering=''
     # an ordinary user is denied all that is there: that it is not here says nothing
     if [ "$mounts" = own ] && { [ -d "$process/root/." ] || [ "$uid" != 0 ]; }; then below=$process/root; fi
     [ -z "$ROOT" ] || return 0
@@ -12,12 +12,19 @@ survey_mounts() {
     surveyed=${value:-$STORE} table=/proc/self/mountinfo
     surveyed=${surveyed%/}
     [ -n "$process" ] && [ -r "$process/mountinfo" ] && table=$process/mountinfo
-    hanging=' - \(9p\|afs\|beegfs\|ceph\|cifs\|fuse[^ ]*\|gfs2\|glusterfs\|gpfs\|lustre\|nfs4*\|ocfs2\|smb[0-9]*\) '
-    mounted=$(mounts_above "$surveyed" -e "$hanging") || careful=y
+    kinds='9p\|afs\|beegfs\|ceph\|cifs\|fuse\|fuse\.[^ ]*\|gfs2\|glusterfs\|gpfs\|lustre\|nfs4*\|ocfs2\|smb[0-9]*'
+    mounted=$(mounts_above "$surveyed" -e " - \\($kinds\\) ") || careful=y
     for line in $mounted; do
         case ${line##* - } in
-        9p' '* | afs' '* | beegfs' '* | ceph' '* | cifs' '* | fuse* | gfs2' '* | glusterfs' '* | gpfs' '* | lustre' '* | \
-            nfs* | ocfs2' '* | smb*) careful=y ;;
+        9p' '* | afs' '* | \
+            beegfs' '* | ceph' '* | cifs' '* | fuse' '* | fuse.* | gfs2' '* | glusterfs' '* | gpfs' '* | \
+            lustre' '* | nfs* | ocfs2' '* | smb*)
+            IFS=' '
+            # shellcheck disable=SC2086 # the fifth word is meant
+            set -- $line
+            IFS=$NL
+            careful=y risky=$risky$5$NL
+            ;;
         esac
     done
     # a timeout(1) that cannot be used so is none
@@ -54,7 +61,17 @@ answers() {
 locate() {
     at=$1 astray=''
     if [ -n "$below" ]; then follow "$1" || return 1; fi
-    answers "${at%/*}" || { astray=unreadable; return 1; }
+    if ! answers "${at%/*}" || ! answers_itself; then
+        astray=unreadable
+        return 1
+    fi
+}
+
+# What may lead into such a mount, or is one: not even whether it is a link can be asked of that.
+answers_itself() {
+    [ -n "$careful" ] || return 0
+    is_among "${at#"$below"}" "$risky" || [ -L "$at" ] || return 0
+    answers "$at"
 }
 
 follow() {
@@ -140,9 +157,10 @@ statuses() {
 
 # Without stat(1): ls tells all but the time. A device shows two numbers in place of its size.
 status_by_ls() {
+    line=$($patience ls "-lnd$deref" "$1")
     IFS=" $TAB"
-    # shellcheck disable=SC2046 # the words of one line are meant
-    set -- "$1" $($patience ls "-lnd$deref" "$1")
+    # shellcheck disable=SC2086 # the words of one line are meant
+    set -- "$1" $line
     IFS=$NL
     [ $# -ge 7 ] || return 0
     size=$6
@@ -150,8 +168,8 @@ status_by_ls() {
     printf '%s %s %s %s - %s\n' "$2" "$4" "$5" "$size" "$1"
 }
 
-# Whether root could write to a path: read-only mounts and immutable folders say no. busybox's own test(1) looks at modes
-# alone, by which root may do all; a file that not even root can write to tells such a one.
+# Whether root could write to a path: read-only mounts and immutable folders say no. busybox's own test(1) looks at
+# modes alone, by which root may do all; a file that not even root can write to tells such a one.
 UNWRITABLE=/proc/sys/kernel/random/boot_id
 
 find_judge() {

@@ -64,8 +64,8 @@ consider() {
     fi
 }
 
-# Sets flags, "name value" a line, from the kubelet's arguments, else those of the last visit; knows_flags; and zone from
-# its environment. Nothing else of either leaves this function.
+# Sets flags, "name value" a line, from the kubelet's arguments, else those of the last visit; knows_flags; and zone
+# from its environment. Nothing else of either leaves this function.
 read_flags() {
     flags='' knows_flags='' zone='' awaited=''
     if [ "$sight" != seen ]; then

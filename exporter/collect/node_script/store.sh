@@ -44,7 +44,7 @@ look_at_store() {
     set +f
     for path in "$folder"/kubelet*; do
         name=${path##*/}
-        [ -e "$path" ] || [ -L "$path" ] || continue # the pattern itself, where nothing matches
+        [ -L "$path" ] || [ -e "$path" ] || continue # the pattern itself, where nothing matches
         case $name in
         *[!A-Za-z0-9._-]*) hidden=$((hidden + 1)) ;;
         kubelet-client-current.pem | kubelet-client-updated.pem | kubelet-client.crt | kubelet-client.key | \
@@ -131,9 +131,10 @@ tell_folder() {
 # What df(1) calls available. A file system without a number of files makes them as it needs them.
 tell_room() {
     command -v stat >/dev/null || return 0
+    line=$($patience stat -f -c '%a %S %d %c' "$folder")
     IFS=' '
-    # shellcheck disable=SC2046 # four numbers are meant
-    set -- $($patience stat -f -c '%a %S %d %c' "$folder")
+    # shellcheck disable=SC2086 # four numbers are meant
+    set -- $line
     IFS=$NL
     [ $# = 4 ] && is_number "$1$2$3$4" || return 0
     files=$3
@@ -176,5 +177,5 @@ tell_history() {
 
 shorten() { # LINES BYTES: sets kept
     kept=$1
-    while [ "${#kept}" -ge "$2" ]; do kept=${kept#*"$NL"}; done
+    while [ -n "$kept" ] && [ "${#kept}" -ge "$2" ]; do kept=${kept#*"$NL"}; done
 }
