@@ -88,8 +88,9 @@ class NodeReport:
 
     @property
     def flags(self) -> Flags:
-        """The kubelet's flags as last seen, for a visit that sees no process."""
-        return self.process.flags if self.process else ()
+        """The kubelet's flags as last seen, once it was seen to be down: they say where the next visit has to look."""
+        is_down = bool(self.starts) and self.starts[-1] is None
+        return self.process.flags if self.process and is_down else ()
 
     def after(self, visit: Visit) -> NodeReport:
         """The report once ``visit`` has ended."""
