@@ -75,7 +75,7 @@ def transcript(cause: Cause, name: str, width: int = WIDTH, *, colour: bool = Fa
 
 def masked(text: str) -> str:
     """The same on every day and machine."""
-    return " ".join(_OF_THE_DAY.sub("…", text).split())
+    return _OF_THE_DAY.sub("…", " ".join(text.split()))
 
 
 def _facts(node: Visited) -> NodeFacts | None:

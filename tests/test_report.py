@@ -223,12 +223,12 @@ def test_starts_are_those_of_the_visits_that_looked(
 
 
 def test_the_process_last_seen_is_remembered() -> None:
-    """Its flags count for visits that see no process, and a newer process takes its place."""
+    """Its flags are the next visit's once it was seen to be down, and a newer process takes its place."""
     report = NodeReport(NODE)
     assert report.flags == ()
-    for process in (running(5.0, CONFIG), DOWN, HIDDEN, None):
+    for process, flags in ((running(5.0, CONFIG), ()), (DOWN, (CONFIG,)), (HIDDEN, (CONFIG,)), (None, (CONFIG,))):
         report = report.after(looked(NOW, process)).after(failed(NOW + 1))
-        assert (report.process, report.flags) == (running(5.0, CONFIG), (CONFIG,))
+        assert (report.process, report.flags) == (running(5.0, CONFIG), flags)
     report = report.after(looked(NOW + 2, running(6.0)))
     assert (report.process, report.flags) == (running(6.0), ())
 

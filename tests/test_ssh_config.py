@@ -117,7 +117,8 @@ def jump_hosts(text: str) -> tuple[JumpHost, ...]:
         found = re.fullmatch(r"(?:ssh://)?(?:(.*)@)?(?:\[([^]]*)\]|([^:]*))(?::(\d+))?", word)
         assert found, word
         user, bracketed, plain, port = found.groups()
-        hosts.append(JumpHost(bracketed or plain, user, int(port) if port else None))
+        # ssh -G shows it as written; ssh(1) takes %% for % once it makes a ProxyCommand of it
+        hosts.append(JumpHost((bracketed or plain).replace("%%", "%"), user, int(port) if port else None))
     return tuple(hosts)
 
 

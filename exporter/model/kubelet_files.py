@@ -73,6 +73,10 @@ class Kubeconfig:
     def is_read(self) -> bool:
         return self.document.condition is DocumentCondition.READ
 
+    @property
+    def is_missing(self) -> bool:
+        return self.document.condition is DocumentCondition.MISSING
+
 
 @dataclass(frozen=True, slots=True)
 class KubeletSettings:

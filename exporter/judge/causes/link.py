@@ -13,6 +13,7 @@ from exporter.judge.case import UNSEEN, Answer, Case, Unseen
 from exporter.judge.certificate import leaf
 from exporter.model.facts import DirectoryCondition, StoreEntry
 from exporter.model.files import Condition, FileKind, KeyBlock
+from exporter.model.host import Sight
 from exporter.model.kubelet import Credential
 
 _BROKEN = {
@@ -184,12 +185,14 @@ def _is_current_absent(case: Case) -> bool | Unseen:
 def _counts(case: Case) -> bool | Unseen:
     """Whether the store is the kubelet's to rotate in, or what kubelet.conf names.
 
-    A node that told nothing beside its store (an old script) is judged by the store alone.
+    A node that told nothing beside its store (an old script, a mount of that folder) is judged by the store alone.
     """
-    kubelet = case.kubelet
+    kubelet, facts = case.kubelet, case.facts
+    is_process_seen = facts.process is not None and facts.process.sight is Sight.SEEN
+    tells = is_process_seen or facts.config or (facts.kubeconfig and not facts.kubeconfig.is_missing)
     if kubelet.distribution.renews_itself or (kubelet.flags_known and kubelet.kubeconfig is None):
         return False
-    if kubelet.rotates or case.facts.config is None:
+    if kubelet.rotates or not tells:
         return True
     if kubelet.rotates is None:
         return UNSEEN
