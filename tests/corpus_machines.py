@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from tests.corpus.process import Process
+from exporter.demo.proc import Process
 from tests.corpus.tree import Tree
 from tests.sshd import IS_ROOT
 

@@ -113,12 +113,12 @@ def theirs(path: str, host: str, given: Given = Given()) -> Told | None:  # noqa
 def jump_hosts(text: str) -> tuple[JumpHost, ...]:
     """The hosts of ssh -G's proxyjump."""
     hosts = []
-    for word in text.split(",") if text != "none" else ():
+    # ssh -G shows it as written; ssh(1) takes %% for % once it makes a ProxyCommand of it
+    for word in text.replace("%%", "%").split(",") if text != "none" else ():
         found = re.fullmatch(r"(?:ssh://)?(?:(.*)@)?(?:\[([^]]*)\]|([^:]*))(?::(\d+))?", word)
         assert found, word
         user, bracketed, plain, port = found.groups()
-        # ssh -G shows it as written; ssh(1) takes %% for % once it makes a ProxyCommand of it
-        hosts.append(JumpHost((bracketed or plain).replace("%%", "%"), user, int(port) if port else None))
+        hosts.append(JumpHost(bracketed or plain, user, int(port) if port else None))
     return tuple(hosts)
 
 

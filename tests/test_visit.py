@@ -42,7 +42,7 @@ def facts(moment: float, started: float) -> NodeFacts:
 
 
 def test_the_flags_of_the_last_process_are_handed_to_the_reader() -> None:
-    """None before a process was seen; those of the last one from then on."""
+    """None while a process is seen; those of the last one once it was seen to be down."""
     now = time.time()
     telling = Telling(facts(now, now - 60))
     report = NodeReport(NODE)
@@ -51,7 +51,7 @@ def test_the_flags_of_the_last_process_are_handed_to_the_reader() -> None:
     telling.facts = replace(telling.facts, process=Process(Sight.ABSENT, flags=FLAGS, remembered=True))
     report = report.after(visit(NODE, report, {TransportKind.LOCAL: telling}))
     visit(NODE, report, {TransportKind.LOCAL: telling})
-    assert telling.remembered == [(), FLAGS, FLAGS, FLAGS]
+    assert telling.remembered == [(), (), (), FLAGS]
 
 
 def test_what_was_seen_before_is_handed_to_the_judge() -> None:

@@ -34,7 +34,7 @@ class Process:
 class Machine:
     """What /proc tells of the machine: how long it has been up and how much of that it slept, in seconds."""
 
-    up: float = 50 * DAY
+    up: float = 400 * DAY
     slept: float = 0.0
 
 

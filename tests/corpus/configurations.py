@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.corpus import kubeconfig as words
+from exporter.demo import kubeconfig as words
+from exporter.demo.proc import DAY
 from tests.corpus.kubeadm import worker
-from tests.corpus.process import DAY
 from tests.corpus.scenario import scenario
 from tests.corpus.settings import DROP_INS
 from tests.corpus.tree import CA, CONFIG, Tree

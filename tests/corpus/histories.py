@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from exporter.demo import kubeconfig as words
+from exporter.demo.proc import DAY
 from exporter.demo.signer import Authority
-from tests.corpus import kubeconfig as words
 from tests.corpus.kubeadm import flags, worker
-from tests.corpus.process import DAY
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import CONFIG, CURRENT, HOUR, LIFE, YEAR, Tree
 

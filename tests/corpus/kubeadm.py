@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.corpus import kubeconfig as words
+from exporter.demo import kubeconfig as words
 from tests.corpus.tree import BOOTSTRAP, CONFIG, CURRENT, KUBELET_CONF, Tree
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.corpus import kubeconfig as words
+from exporter.demo import kubeconfig as words
 from tests.corpus.kubeadm import flags, worker
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import CANARY, CURRENT, JOINED, KUBELET_CONF, PKI, YEAR, Tree

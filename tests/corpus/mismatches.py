@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from exporter.demo import kubeconfig as words
 from exporter.demo.signer import Pair
-from tests.corpus import kubeconfig as words
 from tests.corpus.kubeadm import worker
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import LIFE, YEAR, Tree

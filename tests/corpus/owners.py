@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.corpus import kubeconfig as words
-from tests.corpus.process import DAY, Process
+from exporter.demo import kubeconfig as words
+from exporter.demo.proc import DAY, Process
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import CANARY, JOINED, YEAR, Service, Tree
 

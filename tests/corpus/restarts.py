@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.corpus import kubeconfig as words
+from exporter.demo import kubeconfig as words
 from tests.corpus.kubeadm import worker
 from tests.corpus.kubeconfigs import embedded, legacy
 from tests.corpus.scenario import scenario

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from exporter.demo.proc import DAY
 from tests.corpus.kubeadm import worker
-from tests.corpus.process import DAY
 from tests.corpus.scenario import scenario
 from tests.corpus.serving import rotating, waiting
 from tests.corpus.tree import PKI, YEAR, Tree

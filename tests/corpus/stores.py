@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from exporter.demo.proc import DAY
 from exporter.demo.store import StoreError
 from tests.corpus.kubeadm import worker
-from tests.corpus.process import DAY
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import CURRENT, HOUR, LIFE, PKI, Tree
 

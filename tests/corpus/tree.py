@@ -10,11 +10,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from exporter.demo import kubeconfig as words
+from exporter.demo import proc
+from exporter.demo.proc import DAY, Machine, Process
 from exporter.demo.signer import Authority, Pair, Request, key_pem, self_signed
 from exporter.demo.store import FileStore
-from tests.corpus import kubeconfig as words
-from tests.corpus import process
-from tests.corpus.process import DAY, Machine, Process
 
 HOUR = 3600
 YEAR = 365 * DAY
@@ -214,7 +214,7 @@ class Tree:
         self.write("/etc/hostname", f"{self.name}\n")
         self.write("/etc/machine-id", f"{hashlib.md5(self.name.encode(), usedforsecurity=False).hexdigest()}\n")
         self.write("/etc/os-release", f'NAME="{self.system.title()}"\nID={self.system}\nVERSION_ID="12"\n')
-        process.write(self.path("/proc"), self.now, self.name, self.machine, self.processes)
+        proc.write(self.path("/proc"), self.now, self.name, self.machine, self.processes)
 
     def _process(self, age: float) -> Process:
         words = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from exporter.demo.proc import DAY
 from tests.corpus.kubeadm import worker
-from tests.corpus.process import DAY
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import HOUR, Tree
 
