@@ -43,7 +43,7 @@ def complete(exporter: Running) -> bool:
 def causes(text: str) -> dict[str, set[str]]:
     """What is wrong, by node."""
     found: dict[str, set[str]] = {}
-    for labels in samples(text)["kubelet_cert_finding"]:
+    for labels in samples(text).get("kubelet_cert_finding", {}):
         of = dict(labels)
         found.setdefault(of["node"], set()).add(of["cause"])
     return found
