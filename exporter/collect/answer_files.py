@@ -45,7 +45,8 @@ def read_entry(rest: str, draft: Draft) -> None:
 
 def read_folder(rest: str, draft: Draft) -> None:
     """``folder WORD VALUE...``; a word that this reader does not know is passed over."""
-    word, *values = rest.split(" ")
+    word, _, value = rest.partition(" ")
+    values = value.split(" ")
     folder = draft.folder or Folder()
     match word:
         case "stat":
@@ -53,15 +54,15 @@ def read_folder(rest: str, draft: Draft) -> None:
             owner, group = words.number(uid, _LARGEST_ID), words.number(gid, _LARGEST_ID)
             folder = replace(folder, mode=words.mode(mode)[1], uid=owner, gid=group)
         case "writable":
-            folder = replace(folder, writable=words.yes(*values))
+            folder = replace(folder, writable=words.yes(value))
         case "free":
-            kilobytes, files = (words.optional(value) for value in values)
+            kilobytes, files = (words.optional(one) for one in values)
             folder = replace(folder, bytes_free=None if kilobytes is None else kilobytes * 1024, files_free=files)
         case "mount":
             filesystem, access = values
             folder = replace(folder, filesystem=words.plain(filesystem), read_only={"ro": True, "rw": False}[access])
         case "label":
-            folder = replace(folder, label=words.plain(*values))
+            folder = replace(folder, label=words.plain(value))
     draft.folder = folder
 
 
