@@ -113,7 +113,7 @@ class CorpusMachine:
     @property
     def entering(self) -> list[str]:
         """The command that runs another within."""
-        return ["nsenter", "--target", str(self.pid), "--mount", "--uts", "--pid", "--", "chroot", _ROOT]
+        return ["nsenter", "--target", str(self.pid), "--mount", "--uts", "--pid", "--root", "--", "chroot", _ROOT]
 
 
 @contextlib.contextmanager
