@@ -6,8 +6,8 @@ import shutil
 import time
 from dataclasses import dataclass
 
-from exporter.collect import answer
-from exporter.collect.local import LocalTransport
+from exporter.collect.answer import answer
+from exporter.collect.local.transport import LocalTransport
 from exporter.collect.script import node_script
 from exporter.config.settings import Pace, Paths, Rotation
 from exporter.judge import rotation

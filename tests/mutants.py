@@ -69,7 +69,7 @@ MUTANTS = (
     ),
     Mutant(
         "the reader takes no value of a key that is not on the list",
-        "exporter/collect/answer_documents.py",
+        "exporter/collect/answer/documents.py",
         "if key not in VALUES or value == words.UNSHOWABLE:",
         "if value == words.UNSHOWABLE:",
         ("tests/test_answer.py",),
@@ -83,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         "the exporter drops an answer with key material",
-        "exporter/collect/answer.py",
+        "exporter/collect/answer/answer.py",
         "if holds_key_material(output):",
         "if not output:",
         ("tests/test_answer.py",),
@@ -412,7 +412,7 @@ MUTANTS = (
     ),
     Mutant(
         "a missing link is looked for again: local",
-        "exporter/collect/local.py",
+        "exporter/collect/local/transport.py",
         "if client.condition is Condition.MISSING and listing.may_be_between(store):",
         "if False:",
         ("tests/test_contract.py",),

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from exporter.collect import answer
+from exporter.collect.answer import answer
 from exporter.collect.script import node_script
 from exporter.config.settings import Paths
 from exporter.demo.signer import Pair

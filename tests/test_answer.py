@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.collect.answer import is_whole, parse
-from exporter.collect.key_material import holds_key_material
+from exporter.collect.answer.answer import is_whole, parse
+from exporter.collect.answer.key_material import holds_key_material
 from exporter.config.settings import Paths
 from exporter.demo.signer import PrivateKey
 from exporter.errors import CollectError, Reason

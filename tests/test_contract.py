@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.collect import answer
-from exporter.collect.local import LocalTransport
+from exporter.collect.answer import answer
+from exporter.collect.local.transport import LocalTransport
 from exporter.collect.script import node_script
 from exporter.config.settings import Paths, Rotation
 from exporter.errors import Reason

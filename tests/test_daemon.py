@@ -14,7 +14,7 @@ from typing import Any
 import paramiko
 import pytest
 
-from exporter.collect.local import LocalTransport
+from exporter.collect.local.transport import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.demo.server import DemoServer, Host
 from exporter.demo.signer import Authority

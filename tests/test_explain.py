@@ -23,7 +23,7 @@ from exporter.cli.page import NARROWEST, WIDEST, Page
 from exporter.cli.reasons import MEANINGS
 from exporter.cli.story import tell
 from exporter.cli.story_data import story
-from exporter.collect.local import LocalTransport
+from exporter.collect.local.transport import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.errors import Reason
 from exporter.judge.certificate import leaf

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.collect.local import LocalTransport
+from exporter.collect.local.transport import LocalTransport
 from exporter.config.settings import Pace, Paths, Rotation, TransportKind
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.collect import kubeconfig
-from exporter.collect.outline import HIDDEN, KEYS, Line, lines_of
+from exporter.collect.documents import kubeconfig
+from exporter.collect.documents.outline import HIDDEN, KEYS, Line, lines_of
 from exporter.model.files import Condition, PemFile
 from exporter.model.kubelet_files import Document, DocumentCondition, Kubeconfig
 

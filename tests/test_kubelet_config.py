@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.collect import kubelet_config
-from exporter.collect.outline import KEYS, Line, lines_of
+from exporter.collect.documents import kubelet_config
+from exporter.collect.documents.outline import KEYS, Line, lines_of
 from exporter.model.kubelet_files import ConfigFile, Document, DocumentCondition, KubeletSettings
 
 PATH = "/var/lib/kubelet/config.yaml"

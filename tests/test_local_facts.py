@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.collect import mounts
-from exporter.collect.kubelet_flags import parse
-from exporter.collect.local import LocalTransport
-from exporter.collect.local_host import read_host
-from exporter.collect.rooted import RootedTree
+from exporter.collect.local import mounts
+from exporter.collect.local.host import read_host
+from exporter.collect.local.kubelet_flags import parse
+from exporter.collect.local.rooted import RootedTree
+from exporter.collect.local.transport import LocalTransport
 from exporter.config.settings import Paths
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, KeyBlock
@@ -330,7 +330,7 @@ def test_a_real_process_is_seen_through_the_machines_own_proc(start: str, tmp_pa
     kubelet.write_text("#!/bin/sh\nsleep 60\n")
     kubelet.chmod(0o755)
     show = (
-        "from exporter.collect.local import *; from exporter.config.settings import Paths;"
+        "from exporter.collect.local.transport import *; from exporter.config.settings import Paths;"
         "f = LocalTransport(sleep=lambda _: None).read(Node('n', LocalAccess('/'), Paths())); p = f.process;"
         "print(p.sight, p.name, p.count, p.uid, p.own_mounts, p.flags, f.store.path, f.store.dated_client, sep='|')"
     )
@@ -485,7 +485,7 @@ def test_a_file_that_is_mounted_by_itself_is_not_believed_once_another_took_its_
     shutil.copy(root / CONF[1:], aside)
     script = 'mount --bind "$0" "$1"; show; mv "$1.new" "$2"; mv "$2" "$0"; show'
     show = (
-        "from exporter.collect.local import *; from exporter.config.settings import Paths;"
+        "from exporter.collect.local.transport import *; from exporter.config.settings import Paths;"
         f"f = LocalTransport(sleep=lambda _: None).read(Node('n', LocalAccess('{root}'), Paths()));"
         "print(f.kubeconfig.document.condition)"
     )

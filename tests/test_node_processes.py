@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.collect import answer
+from exporter.collect.answer import answer
 from exporter.collect.script import node_script
 from exporter.config.settings import Paths
 from exporter.model.facts import DirectoryCondition, NodeFacts

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.collect import answer
-from exporter.collect.outline import lines_of
+from exporter.collect.answer import answer
+from exporter.collect.documents.outline import lines_of
 from exporter.collect.script import node_script
 from exporter.config.settings import Paths
 from exporter.demo.store import FileStore

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.collect.block_yaml import ShapeError
-from exporter.collect.outline import (
+from exporter.collect.documents.block_yaml import ShapeError
+from exporter.collect.documents.outline import (
     DATA,
     EMPTY,
     HIDDEN,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.collect.local import LocalTransport
+from exporter.collect.local.transport import LocalTransport
 from exporter.config.settings import Paths
 from exporter.demo.store import FileStore
 from exporter.model.facts import NodeFacts

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection
 from dataclasses import replace
 
-from exporter.collect.local import LocalTransport
+from exporter.collect.local.transport import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.errors import ConfigurationError, Mistake
 from exporter.model.node import LocalAccess, Node

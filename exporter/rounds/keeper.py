@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from exporter.collect.local import LocalTransport
+from exporter.collect.local.transport import LocalTransport
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.loading import load
 from exporter.config.schema import Config

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from exporter.collect import answer, kubeconfig, kubelet_config, outline
+from exporter.collect.answer import answer
+from exporter.collect.documents import kubeconfig, kubelet_config, outline
 from exporter.collect.pem import PemScanner
 from exporter.config.settings import Paths, Rotation
 from exporter.errors import CollectError

@@ -7,7 +7,7 @@ import time
 import paramiko
 from paramiko.ssh_exception import SSHException
 
-from exporter.collect.answer import LARGEST_ANSWER, is_whole
+from exporter.collect.answer.answer import LARGEST_ANSWER, is_whole
 from exporter.collect.installation import sudo
 from exporter.collect.ssh import refusals
 from exporter.collect.ssh.bastion import Bastion, Passage

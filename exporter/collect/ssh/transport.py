@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from exporter.collect import answer
+from exporter.collect.answer import answer
 from exporter.collect.script import checksum, script_for
 from exporter.collect.ssh import audit, known_hosts
 from exporter.collect.ssh.accepted import AcceptedKeys

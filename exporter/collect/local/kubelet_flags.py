@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from exporter.collect import listing
+from exporter.collect.local import listing
 
 SWITCHES = frozenset(("rotate-certificates", "rotate-server-certificates"))  # true where no value is given
 VALUED = frozenset(

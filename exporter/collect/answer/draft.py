@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from exporter.collect.outline import Line
+from exporter.collect.documents.outline import Line
 from exporter.model.facts import DirectoryCondition, Folder, StoreEntry
 from exporter.model.files import PemFile
 from exporter.model.host import Host, JournalLine, Process, Service

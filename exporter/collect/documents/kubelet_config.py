@@ -11,9 +11,9 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 
-from exporter.collect.block_yaml import ShapeError
-from exporter.collect.named_path import named_path
-from exporter.collect.outline import VALUES, Line, Tree, tree
+from exporter.collect.documents.block_yaml import ShapeError
+from exporter.collect.documents.named_path import named_path
+from exporter.collect.documents.outline import VALUES, Line, Tree, tree
 from exporter.model.kubelet_files import ConfigFile, Document, DocumentCondition, KubeletSettings
 
 KIND = "KubeletConfiguration"

@@ -12,9 +12,10 @@ import errno
 import os
 import re
 
-from exporter.collect import listing, pem
+from exporter.collect import pem
+from exporter.collect.local import listing
+from exporter.collect.local.rooted import NotRegularError, OutsideRootError, RootedTree
 from exporter.collect.pem import LARGEST_FILE, PemScanner
-from exporter.collect.rooted import NotRegularError, OutsideRootError, RootedTree
 from exporter.model.files import Condition, KeyBlock, PemFile
 
 MISSING = (errno.ENOENT, errno.ENOTDIR)

@@ -11,9 +11,9 @@ import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from exporter.collect.block_yaml import ShapeError
-from exporter.collect.named_path import UNSHOWABLE, named_path
-from exporter.collect.outline import HIDDEN, Line, Tree, mappings, tree
+from exporter.collect.documents.block_yaml import ShapeError
+from exporter.collect.documents.named_path import UNSHOWABLE, named_path
+from exporter.collect.documents.outline import HIDDEN, Line, Tree, mappings, tree
 from exporter.model.files import Condition, PemFile
 from exporter.model.kubelet_files import Document, DocumentCondition, Kubeconfig
 

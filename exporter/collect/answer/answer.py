@@ -11,12 +11,9 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from exporter.collect import answer_documents as documents
-from exporter.collect import answer_files as files
-from exporter.collect import answer_host as host
-from exporter.collect import answer_words as words
-from exporter.collect.answer_draft import Draft
-from exporter.collect.key_material import holds_key_material
+from exporter.collect.answer import documents, files, host, words
+from exporter.collect.answer.draft import Draft
+from exporter.collect.answer.key_material import holds_key_material
 from exporter.config.settings import Paths
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from exporter.collect import block_yaml, json_document
-from exporter.collect.block_yaml import Pair, ShapeError
+from exporter.collect.documents import block_yaml, json_document
+from exporter.collect.documents.block_yaml import Pair, ShapeError
 from exporter.model.kubelet_files import DocumentCondition
 
 LARGEST_DOCUMENT = 512 * 1024

@@ -8,11 +8,12 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from exporter.collect import drop_ins, kubeconfig, kubelet_config, local_pem, places
-from exporter.collect.block_yaml import ShapeError
-from exporter.collect.local_folder import Ground
-from exporter.collect.outline import LARGEST_DOCUMENT, Line, lines_of
-from exporter.collect.rooted import NotRegularError, OutsideRootError, read_all
+from exporter.collect.documents import kubeconfig, kubelet_config
+from exporter.collect.documents.block_yaml import ShapeError
+from exporter.collect.documents.outline import LARGEST_DOCUMENT, Line, lines_of
+from exporter.collect.local import drop_ins, pem_file, places
+from exporter.collect.local.folder import Ground
+from exporter.collect.local.rooted import NotRegularError, OutsideRootError, read_all
 from exporter.model.files import PemFile
 from exporter.model.host import Process
 from exporter.model.kubelet_files import ConfigFile, Document, DocumentCondition, Kubeconfig
@@ -119,7 +120,7 @@ class Documents:
     def _keep(self, key: str, data: bytes) -> str:
         if len(self._data) == MOST_DATA:
             raise ShapeError(DocumentCondition.INTRICATE)
-        file = local_pem.embedded(len(self._data) + 1, data, is_key=key == _KEY_DATA)
+        file = pem_file.embedded(len(self._data) + 1, data, is_key=key == _KEY_DATA)
         self._data[file.path] = file
         return file.path
 
@@ -145,6 +146,6 @@ class Documents:
             return DocumentCondition.NOT_REGULAR
         if isinstance(error, OutsideRootError):
             return DocumentCondition.OUTSIDE_ROOT
-        if error.errno in local_pem.MISSING and self._ground.knows_absence(path):
+        if error.errno in pem_file.MISSING and self._ground.knows_absence(path):
             return DocumentCondition.MISSING
-        return DocumentCondition.DENIED if error.errno in local_pem.DENIED else DocumentCondition.UNREADABLE
+        return DocumentCondition.DENIED if error.errno in pem_file.DENIED else DocumentCondition.UNREADABLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from exporter.collect.outline import HIDDEN, Tree
+from exporter.collect.documents.outline import HIDDEN, Tree
 
 UNSHOWABLE = "?"  # it is not plain text: nobody looks there
 

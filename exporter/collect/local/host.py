@@ -9,8 +9,8 @@ import struct
 import zoneinfo
 from datetime import UTC, datetime
 
-from exporter.collect import listing
-from exporter.collect.rooted import RootedTree
+from exporter.collect.local import listing
+from exporter.collect.local.rooted import RootedTree
 from exporter.model.host import Host
 
 _LARGEST = 64 * 1024

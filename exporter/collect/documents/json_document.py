@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from exporter.collect.block_yaml import Pair, ShapeError
+from exporter.collect.documents.block_yaml import Pair, ShapeError
 from exporter.model.kubelet_files import DocumentCondition
 
 MOST_DEPTH = 32

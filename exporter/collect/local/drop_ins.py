@@ -6,8 +6,8 @@ import posixpath
 import stat
 from collections.abc import Iterator
 
-from exporter.collect import listing
-from exporter.collect.rooted import RootedTree
+from exporter.collect.local import listing
+from exporter.collect.local.rooted import RootedTree
 
 ENDING = ".conf"  # files of other names are passed over
 UNSHOWABLE = "?"

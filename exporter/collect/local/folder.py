@@ -8,8 +8,8 @@ import posixpath
 import stat
 from dataclasses import dataclass
 
-from exporter.collect import listing, mounts
-from exporter.collect.rooted import RootedTree
+from exporter.collect.local import listing, mounts
+from exporter.collect.local.rooted import RootedTree
 from exporter.model.facts import Folder
 
 _RELEASES = ("etc/os-release", "usr/lib/os-release")  # every root has one

@@ -7,9 +7,9 @@ import posixpath
 import stat
 from collections.abc import Callable
 
-from exporter.collect import listing, local_pem
-from exporter.collect.local_folder import Ground
-from exporter.collect.rooted import OutsideRootError, RootedTree
+from exporter.collect.local import listing, pem_file
+from exporter.collect.local.folder import Ground
+from exporter.collect.local.rooted import OutsideRootError, RootedTree
 from exporter.model.facts import DirectoryCondition, StoreEntry, StoreFacts
 from exporter.model.files import FileKind, PemFile
 
@@ -48,7 +48,7 @@ def read_store(ground: Ground, path: str, link: str | None, read: Callable[[str]
 
 
 def _condition(tree: RootedTree, path: str, error: OSError) -> DirectoryCondition:
-    if error.errno in local_pem.DENIED:
+    if error.errno in pem_file.DENIED:
         return DirectoryCondition.DENIED
     try:
         tree.lstat(path)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exporter.collect import answer_words as words
-from exporter.collect import kubeconfig, kubelet_config
-from exporter.collect.answer_draft import DocumentDraft, Draft
-from exporter.collect.outline import DATA, EMPTY, HIDDEN, KEYS, MOST_LINES, OTHER, VALUES, Line
+from exporter.collect.answer import words
+from exporter.collect.answer.draft import DocumentDraft, Draft
+from exporter.collect.documents import kubeconfig, kubelet_config
+from exporter.collect.documents.outline import DATA, EMPTY, HIDDEN, KEYS, MOST_LINES, OTHER, VALUES, Line
 from exporter.model.kubelet_files import ConfigFile, Document, DocumentCondition, Kubeconfig
 
 _MOST_DOCUMENTS = 64

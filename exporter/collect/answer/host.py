@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from exporter.collect import answer_words as words
-from exporter.collect.answer_draft import Draft
+from exporter.collect.answer import words
+from exporter.collect.answer.draft import Draft
 from exporter.model.host import Host, JournalLine, JournalSign, Process, Service, Sight
 
 # The kubelet's flags that are ever told; `rotate-*` are booleans, the others paths and a name.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exporter.collect import answer_words as words
 from exporter.collect import pem
-from exporter.collect.answer_draft import Draft
+from exporter.collect.answer import words
+from exporter.collect.answer.draft import Draft
 from exporter.model.facts import Folder, StoreEntry
 from exporter.model.files import Condition, FileKind, KeyBlock, PemFile
 

@@ -1,6 +1,6 @@
 """The same facts as the node script gives, read under a mounted root, in Python and without a shell.
 
-What a PEM file gives away to this process is said in ``local_pem``; of a kubeconfig or a configuration its outline
+What a PEM file gives away to this process is said in ``pem_file``; of a kubeconfig or a configuration its outline
 alone is kept, and of a command line the flags of a short list.
 """
 
@@ -12,14 +12,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
-from exporter.collect import listing, places
-from exporter.collect.local_documents import Documents
-from exporter.collect.local_folder import Ground
-from exporter.collect.local_host import read_host
-from exporter.collect.local_pem import pem_file
-from exporter.collect.local_process import mount_table, own_root, read_process
-from exporter.collect.local_store import read_store
-from exporter.collect.rooted import ClosedTree, RootedTree
+from exporter.collect.local import listing, places
+from exporter.collect.local.documents import Documents
+from exporter.collect.local.folder import Ground
+from exporter.collect.local.host import read_host
+from exporter.collect.local.pem_file import pem_file
+from exporter.collect.local.process import mount_table, own_root, read_process
+from exporter.collect.local.rooted import ClosedTree, RootedTree
+from exporter.collect.local.store import read_store
 from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED, Paths
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import NodeFacts, StoreFacts

@@ -1,0 +1,1 @@
+"""A node script's answer, read: lines to facts, every one of them hostile until it is checked."""

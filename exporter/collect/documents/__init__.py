@@ -1,0 +1,1 @@
+"""The kubelet's own files, picked apart without their secrets: outline, kubeconfig, KubeletConfiguration."""
