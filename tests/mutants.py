@@ -91,7 +91,7 @@ MUTANTS = (
     Mutant(
         "the local reader stops where a key begins",
         "exporter/collect/pem.py",
-        "return bool(self._certificates or self._block is not None) and self._is_foreign_begin()",
+        "return self._is_over or bool(is_open and self._is_foreign_begin())",
         "return False",
         ("tests/test_local.py",),
     ),
@@ -301,7 +301,7 @@ MUTANTS = (
     Mutant(
         "a sleep counts no longer than the kubelet's timer",
         "exporter/judge/excuse.py",
-        "return min(suspended, shown - max(started, certificate.not_before))",
+        "return min(suspended, facts.by_the_node - max(started, certificate.not_before))",
         "return suspended",
         ("tests/test_excuse.py",),
     ),
