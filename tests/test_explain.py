@@ -142,21 +142,25 @@ def page(done: Visit, width: int = 80, encoding: str = "utf-8") -> str:
 
 
 WHOLE = """\
-worker-07.prod    STALLED for 11d11h    kubeconfig-embedded (critical), 1 more
+worker-07.prod  CRITICAL kubeconfig-embedded, 1 more
+  certificate stalled, 25d left
 
   issued 2025-10-16          window 2026-06-29 to 2026-09-10  expires 2026-10-16
   ├─────────────────────────────────────────────────────┿━━━━━━━━━━━━━━┿──▲────┤
                                                                    now: 25d left
 
-  State      The kubelet should have renewed this certificate before 2026-09-10,
-             11d12h ago: it does not happen by itself any more. In 25d the
-             certificate ends, and the node drops out of the cluster.
+  When       Before 2026-10-16, when the certificate expires; no restart, reboot
+             or kubelet upgrade until it is mended
+  State      The kubelet should have renewed this certificate before 2026-09-10.
+             It does not before the cause is removed. The certificate expires on
+             2026-10-16, and then the node drops out of the cluster.
   Cause      /etc/kubernetes/kubelet.conf embeds a certificate that ended on
              2026-09-01. The kubelet asks for its next one with that certificate
              and gets 401 each time.
              docs/causes.md#kubeconfig-embedded
-  Restart    Not safe. kubelet.conf comes first, and has ended. It dies at once,
-             at each start.
+  Restart    Not safe. kubelet.conf comes first, and has ended. It exits at
+             once, at each start. No restart, reboot or kubelet upgrade until it
+             is fixed.
   Do         # point the certificate at the store's link
              sed -i 's|client-certificate-data:.*|client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem|' /etc/kubernetes/kubelet.conf
              # it reads kubelet.conf at its start alone
@@ -164,25 +168,28 @@ worker-07.prod    STALLED for 11d11h    kubeconfig-embedded (critical), 1 more
   Also       orphan-empty (warning)
              kubelet-client-2026-09-19-10-00-00.pem is empty: a certificate was
              signed and could not be stored.
-             df -h /var/lib/kubelet  look for room
-             df -i /var/lib/kubelet  and for inodes
-  Kubelet    It runs since 2026-09-09 14:13, 12d ago.
+             # look for room
+             df -h /var/lib/kubelet
+             # and for inodes
+             df -i /var/lib/kubelet
+  Kubelet    Running since 2026-09-09 14:13 UTC, for 12d.
              Distribution: kubeadm. /etc/kubernetes/kubelet.conf embeds a
              certificate. It renews its client certificate itself.
   Not seen   - the journal: not configured
              - whether the pair is of one key: not configured
 
-  Store      /var/lib/kubelet/pki, ext4, 12 GB free
-    kubelet-client-current.pem                link  2025-10-16 14:13
-      -> kubelet-client-2025-10-16-14-13-20.pem
-    kubelet-client-2026-09-19-10-00-00.pem     0 B  2026-09-19 14:13
-      empty orphan
-    kubelet-client-2025-10-16-14-13-20.pem  1.0 kB  2025-10-16 14:13  in use
+  Store      /var/lib/kubelet/pki, ext4, 12 GB free; times are UTC
+  NAME                                      SIZE  CHANGED     EXPIRES
+  kubelet-client-current.pem                link  2025-10-16
+    -> kubelet-client-2025-10-16-14-13-20.pem
+  kubelet-client-2026-09-19-10-00-00.pem     0 B  2026-09-19
+    empty orphan
+  kubelet-client-2025-10-16-14-13-20.pem  1.0 kB  2025-10-16  2026-10-16  in use
 
-  CERTIFICATE  ISSUED      EXPIRES                    SUBJECT
+  CERTIFICATE  ISSUED      EXPIRES                      SUBJECT
   client       2025-10-16  2026-10-16  25d left
     CN=system:node:worker-07,O=system:nodes
-  kubeconfig   2025-08-17  2026-09-01  ended 20d ago
+  kubeconfig   2025-08-17  2026-09-01  expired 20d ago
     CN=system:node:worker-07,O=system:nodes
 
   Visit      over ssh at 192.0.2.7 as uid 0, 2026-09-21 14:13 UTC, 0.3 s; its
@@ -212,7 +219,7 @@ def test_short_lives_and_long_names_fit(tmp_path: Path, width: int) -> None:
     lines = page(done, width).splitlines()
     assert [line for line in lines if len(line) > width and EMBEDDED.steps[0].command not in line] == []
     assert name in "".join(line.strip() for line in lines)
-    assert sum("30m left" in line for line in lines) == 5  # below the drawing, and four certificates
+    assert sum("30m left" in line for line in lines) == 6  # above and below the drawing, and four certificates
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
@@ -225,7 +232,7 @@ def test_no_line_but_a_command_is_wider_than_the_terminal(tmp_path: Path, width:
     assert all(sum(command in line for line in lines) == 1 for command in commands)
     assert [line for line in lines if len(line) > width and EMBEDDED.steps[0].command not in line] == []
     assert all(line == line.rstrip() for line in lines)
-    assert all(word in " ".join(lines) for word in ("STALLED", "kubeconfig-embedded", "orphan-empty", "25d left"))
+    assert all(word in " ".join(lines) for word in ("stalled", "kubeconfig-embedded", "orphan-empty", "25d left"))
 
 
 @pytest.mark.parametrize(("width", "drawn"), [(20, NARROWEST), (59, NARROWEST), (141, WIDEST), (500, WIDEST)])
@@ -243,11 +250,24 @@ def test_without_utf_8_the_drawing_is_ascii(tmp_path: Path) -> None:
     assert re.fullmatch(r"  \|-+\+=+\+-+\^-+\|", drawn)
 
 
-def test_purposes_stand_beside_short_commands_and_above_long_ones(tmp_path: Path) -> None:
-    """The steps of one finding are aligned where all of them fit, and comments where one does not."""
-    text = page(with_story(worker(tmp_path)))
-    assert "df -h /var/lib/kubelet  look for room\n" in text
-    assert "# point the certificate at the store's link\n" in text
+def test_a_purpose_is_a_comment_above_its_command(tmp_path: Path) -> None:
+    """However short the two are: what is copied together can be pasted into a shell."""
+    done = worker(tmp_path)
+    lines = page(replace(done, assessment=replace(told(done)[1], findings=(EMBEDDED, ORPHAN)))).splitlines()
+    for step in (step for finding in (EMBEDDED, ORPHAN) for step in finding.steps):
+        at = next(place for place, line in enumerate(lines) if line.endswith(step.command))
+        assert lines[at - 1].endswith(f"# {step.purpose}")
+
+
+def test_an_address_is_never_folded(tmp_path: Path) -> None:
+    """Whatever stands around it; other long words are."""
+    address = "https://kubernetes.io/docs/tasks/" + "a" * 80 + "/"
+    step = Step("kubeadm certs check-expiration", f"which others expire: {address} tells, " + "b" * 90)
+    done = worker(tmp_path)
+    text = page(replace(done, assessment=replace(told(done)[1], findings=(replace(EMBEDDED, steps=(step,)),))))
+    assert f"# {address}\n" in text
+    assert "b" * 66 not in text
+    assert max(len(line) for line in text.splitlines() if address not in line) <= 80
 
 
 def test_a_command_of_several_lines_begins_at_the_margin(tmp_path: Path) -> None:
@@ -282,7 +302,7 @@ def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
         ),
     )
     assert {one for one in page(nasty) if not one.isprintable()} == {"\n"}
-    assert json.dumps(story(nasty, view_of(nasty))).isprintable()
+    assert json.dumps(story(nasty, view_of(nasty), NOW)).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -291,16 +311,18 @@ def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
         (100, 365, "FRESH for 100d", "Not due yet"),
         (300, 365, "WINDOW for 44d", "This is no alarm"),
         (328.51, 365, "LATE for 14m", "counts as stalled"),
-        (340, 365, "STALLED for 11d11h", "does not happen by itself"),
+        (340, 365, "STALLED for 11d11h", "before 2026-09-10. The certificate expires on 2026-10-16"),
         (400, 365, "EXPIRED for 35d", "NotReady"),
-        (-3, 365, "NOT YET VALID for another 3d", "The certificate begins in 3d"),
+        (-3, 365, "NOT YET VALID for another 3d", "The certificate is valid from 2026-09-24 on"),
         (25000, 365, "EXPIRED for 24635d", "NotReady"),  # from 1958
         (10, 200 * 365, "FRESH for 10d", "2166"),
+        (0.9, 1, "LATE for 0s", "before 2026-09-21 14:13 UTC"),
     ],
 )
 def test_each_state_in_words(tmp_path: Path, age: float, life: float, headline: str, words: str) -> None:
     """Since when the state holds, and what it means; also before 1970 and after 2106."""
-    text = page(worker(tmp_path, age * DAY, life * DAY))
+    done = worker(tmp_path, age * DAY, life * DAY)
+    text = page(replace(done, assessment=replace(told(done)[1], findings=())))
     assert headline in text.splitlines()[0]
     assert words in " ".join(text.split())
 
@@ -320,7 +342,9 @@ def test_a_certificate_that_may_not_be_read(tmp_path: Path) -> None:
     """An ordinary user is told the reason, what was seen all the same, and what was not."""
     done = without_reading(worker(tmp_path), Reason.CERTIFICATE_DENIED)
     text = page(replace(done, detail="kubelet-client-current.pem: not to be read as uid 1000"))
-    assert text.startswith("worker-07.prod    UNKNOWN")
+    assert text.startswith("worker-07.prod")
+    assert "WARNING orphan-empty" in text
+    assert "certificate not read" in text
     assert "no permission to read the certificate" in text
     assert "log in as root" in text
     assert "as uid 1000" in " ".join(text.split())
@@ -360,7 +384,7 @@ def test_a_node_without_a_certificate_by_design(tmp_path: Path) -> None:
     text = page(done)
     assert text.startswith("worker-07.prod    UNMANAGED\n")
     assert "no client certificate by design" in text
-    assert story(done, view_of(done))["state"] is State.UNMANAGED
+    assert story(done, view_of(done), NOW)["state"] is State.UNMANAGED
 
 
 def test_a_certificate_that_somebody_else_renews(tmp_path: Path) -> None:
@@ -368,19 +392,19 @@ def test_a_certificate_that_somebody_else_renews(tmp_path: Path) -> None:
     done = worker(tmp_path)
     _, assessment = told(done)
     assert assessment.client
-    done = replace(done, assessment=replace(assessment, client=replace(assessment.client, managed=False)))
-    text = page(done)
+    client = replace(assessment.client, managed=False)
+    text = page(replace(done, assessment=replace(assessment, client=client, findings=())))
     assert "UNMANAGED" in text
     assert "window" not in text
-    assert "its owner must, before 2026-10-16 (in 25d)" in " ".join(text.split())
+    assert "its owner must, before 2026-10-16." in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
     ("process", "words"),
     [
         (Process(Sight.HIDDEN), "Its process is not to be seen."),
-        (Process(Sight.ABSENT), "It does not run. kubelet.service is failed."),
-        (Process(Sight.SEEN, "k3s-agent", 1), "k3s-agent: It runs."),
+        (Process(Sight.ABSENT), "Not running. kubelet.service is failed."),
+        (Process(Sight.SEEN, "k3s-agent", 1), "k3s-agent: Running."),
     ],
 )
 def test_the_process_in_words(tmp_path: Path, process: Process, words: str) -> None:
@@ -401,11 +425,11 @@ def test_the_process_in_words(tmp_path: Path, process: Process, words: str) -> N
         (Restart(safe=None, reason=RestartReason.NEEDS_SIGNING, words="w."), "Not known. w."),
         (
             Restart(safe=False, reason=RestartReason.KUBECONFIG_EXPIRED, words="w.", ending=Ending.EXITS),
-            "w. It exits five minutes after each start",
+            "w. It exits five minutes after each start, again and again.",
         ),
         (
             Restart(safe=False, reason=RestartReason.NOT_YET_VALID, words="w.", ending=Ending.LIVES, until=NOW),
-            "shows it. It heals by itself at 2026-09-21 14:13.",
+            "w. Until then it would start, look healthy, and be refused (401).",
         ),
     ],
 )
@@ -484,7 +508,7 @@ def test_the_keys_of_json_are_documented(tmp_path: Path) -> None:
     done = with_story(worker(tmp_path))
     section = (ROOT / "docs/commands.md").read_text().partition("## explain")[2].partition("\n## ")[0]
     rows = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
-    assert keys(story(done, view_of(done))) == set(re.findall(r"`([^`]+)`", " ".join(rows)))
+    assert keys(story(done, view_of(done), NOW)) == set(re.findall(r"`([^`]+)`", " ".join(rows)))
 
 
 def on_a_terminal(root: Path, columns: int, **environment: str) -> str:
