@@ -420,7 +420,7 @@ def test_the_process_in_words(tmp_path: Path, process: Process, words: str) -> N
     [
         (
             Restart(safe=True, reason=RestartReason.COMES_BACK, words="The store's pair is good."),
-            "Safe. The store's pair is good.",
+            "Safe, if key and certificate match (not checked). The store's pair is good.",
         ),
         (Restart(safe=None, reason=RestartReason.NEEDS_SIGNING, words="w."), "Not known. w."),
         (

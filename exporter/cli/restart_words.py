@@ -9,6 +9,7 @@ from exporter.model.kubelet import Credential
 from exporter.model.restart import Ending, Restart, RestartReason
 
 _VERDICTS = {True: "Safe. ", False: "Not safe. ", None: "Not known. "}
+_UNCHECKED = "Safe, if key and certificate match (not checked). "
 _STYLES = {True: "green", False: "bold red", None: "yellow"}
 _ENDINGS = {
     Ending.DIES: "It exits at once, at each start.",
@@ -67,6 +68,8 @@ def restart_words(it: Standing, restart: Restart) -> tuple[str, str, str]:
         if cause in it.causes:
             return another, words.format(name=it.kubelet.node_name or "the host's present name"), "bold red"
     beside = (words for cause, words in _BESIDE.items() if cause in it.causes)
+    if it.facts and not it.facts.pairs:
+        verdict = _UNCHECKED
     return verdict, " ".join((restart.words, *beside, *_afterwards(it))), style
 
 
