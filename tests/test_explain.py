@@ -29,6 +29,7 @@ from exporter.errors import Reason
 from exporter.judge.certificate import leaf
 from exporter.model.assessment import Assessment, State
 from exporter.model.facts import Folder, NodeClock, NodeFacts
+from exporter.model.files import Condition, FileKind, PemFile
 from exporter.model.finding import Cause, Finding, Severity, Step
 from exporter.model.host import Process, Service, Sight
 from exporter.model.kubelet import Credential, Distribution, Kubelet
@@ -278,6 +279,38 @@ def test_a_command_of_several_lines_begins_at_the_margin(tmp_path: Path) -> None
     _, assessment = told(done)
     text = page(replace(done, assessment=replace(assessment, findings=(finding,))))
     assert f"# write it\n{step.command}\n" in text
+
+
+def test_the_stores_own_certificate_has_a_row(tmp_path: Path) -> None:
+    """Where the kubelet uses another one: whether the store's is worth going back to shows in its dates."""
+    done = worker(tmp_path)
+    facts, assessment = told(done)
+    assert assessment.client
+    assert "\n  store  " not in page(done)
+    pem = Mint().issue("system:node:worker-07", NOW - 400 * DAY, NOW - 20 * DAY)
+    other = leaf(replace(facts.client, certificates=(unarmour(pem.certificate),)))
+    assert other
+    client = replace(assessment.client, certificate=other, managed=False)
+    rows = page(replace(done, assessment=replace(assessment, client=client))).partition("CERTIFICATE")[2].splitlines()
+    assert [row.split()[:3] for row in rows if row.startswith(("  client", "  store"))] == [
+        ["client", "2025-08-17", "2026-09-01"],
+        ["store", "2025-10-16", "2026-10-16"],
+    ]
+
+
+def test_every_file_that_was_read_has_its_expiry(tmp_path: Path) -> None:
+    """The one in use and older ones; a wide terminal tells when each was written to the minute."""
+    done = worker(tmp_path)
+    facts, _ = told(done)
+    older = "kubelet-client-2024-11-01-10-00-00.pem"
+    pem = Mint().issue("system:node:worker-07", NOW - 600 * DAY, NOW - 235 * DAY)
+    read = PemFile(f"{facts.store.path}/{older}", Condition.READ, (unarmour(pem.certificate),))
+    entry = replace(facts.store.entries[0], name=older, kind=FileKind.REGULAR, size=1100, modified=NOW - 600 * DAY)
+    store = replace(facts.store, entries=(*facts.store.entries, entry), newest=(*facts.store.newest, read))
+    text = page(replace(done, facts=replace(facts, store=store)), 140)
+    assert re.search(rf"{older} +1.1 kB +2025-01-29 14:13 +2026-01-29\n", text)
+    assert re.search(r"2025-10-16-14-13-20.pem +1.0 kB +2025-10-16 14:13 +2026-10-16 +in use\n", text)
+    assert re.search(r"2026-09-19-10-00-00.pem +0 B +2026-09-19 14:13 +empty orphan\n", text)
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\n\u202ered\x9b31m"
