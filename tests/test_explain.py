@@ -375,9 +375,7 @@ def test_a_certificate_that_may_not_be_read(tmp_path: Path) -> None:
     """An ordinary user is told the reason, what was seen all the same, and what was not."""
     done = without_reading(worker(tmp_path), Reason.CERTIFICATE_DENIED)
     text = page(replace(done, detail="kubelet-client-current.pem: not to be read as uid 1000"))
-    assert text.startswith("worker-07.prod")
-    assert "WARNING orphan-empty" in text
-    assert "certificate not read" in text
+    assert text.startswith("worker-07.prod    WARNING orphan-empty    not read: certificate_denied\n")
     assert "no permission to read the certificate" in text
     assert "log in as root" in text
     assert "as uid 1000" in " ".join(text.split())

@@ -166,7 +166,7 @@ def bound(path: str, until: str) -> str:
         ),
         (
             HEALTHY.with_files(*IN_THE_GAP),
-            f"The kubelet finishes the change of {CURRENT} when it starts. {VALID}",
+            f"The kubelet finishes the store's rename when it starts. {VALID}",
         ),
         (
             embedding(GOOD, worker=NO_LINK.with_files(LEGACY[0], absent(LEGACY[1].path, Condition.EMPTY))),

@@ -124,6 +124,10 @@ def standing(
             f"in daylight, and no later: when its certificate expires was not seen; {NO_RESTART} then",
         ),
         (
+            standing(Cause.OWNER_RESTART_NEEDED, managed=False),
+            "in daylight, and no later: when its certificate expires was not seen",
+        ),
+        (
             standing((Cause.STORE_LINK_MISSING, CRITICAL), Cause.KUBECONFIG_EMBEDDED, age=None, worker=HIDDEN),
             "in daylight, and no later: when its certificate expires was not seen",
         ),
@@ -236,7 +240,7 @@ def test_a_state_without_a_kubelet_says_nothing_of_its_memory() -> None:
         (standing(Cause.STORE_FULL), "certificate fresh, 90d left"),
         (standing(Cause.STORE_FULL, age=EXPIRED), "certificate expired 1d ago"),
         (standing(Cause.NOT_YET_VALID, age=FUTURE), "certificate not yet valid, begins in 1d"),
-        (standing(Cause.STORE_FULL, age=None), "certificate not read"),
+        (standing(Cause.STORE_FULL, age=None), "certificate unknown"),
         (replace(standing(Cause.STORE_FULL, age=None), state=State.UNMANAGED), "no client certificate"),
     ],
 )

@@ -59,7 +59,8 @@ _ENDED = frozenset(
         Cause.STORE_ELSEWHERE,
     )
 )
-_FILE_ALONE = (Cause.REPLACED_BY_HAND, Cause.STORE_WENT_BACK, Cause.OWNER_RESTART_NEEDED)
+# The certificate that the kubelet runs with is another than the file's.
+FILE_ALONE = (Cause.REPLACED_BY_HAND, Cause.STORE_WENT_BACK, Cause.OWNER_RESTART_NEEDED)
 
 
 def since(state: State, reading: Reading | None) -> float | None:
@@ -88,7 +89,7 @@ def headline(it: Standing) -> str:
 def beside_a_cause(it: Standing) -> str:
     """``certificate fresh, 19d23h left``."""
     if it.reading is None:
-        return "no client certificate" if it.state is State.UNMANAGED else "certificate not read"
+        return "no client certificate" if it.state is State.UNMANAGED else "certificate unknown"
     found, word = it.reading.certificate, it.state.replace("_", " ")
     if it.state is State.EXPIRED:
         return f"certificate expired {duration(it.now - found.not_after)} ago"
@@ -107,7 +108,7 @@ def sentence(it: Standing) -> str:
     if it.reading is None:
         return _WITHOUT_CERTIFICATE if it.state is State.UNMANAGED else _NO_READING
     words = _of_cause(it, it.reading) or _generic(it, it.reading)
-    if it.first in _FILE_ALONE and it.runs:
+    if it.first in FILE_ALONE and it.runs:
         words += " That is what the file says; the running kubelet keeps its certificate in memory."
     return words
 

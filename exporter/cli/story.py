@@ -77,9 +77,10 @@ def _header(visit: Visit, it: Standing, page: Page) -> None:
     for first, *others in [it.findings] if it.findings else ():
         more = f", {len(others)} more" if others else ""
         parts.append(Text(f"{first.severity.upper()} {first.cause}{more}", _SEVERITIES[first.severity]))
-    parts.append(Text(beside_a_cause(it) if it.findings else headline(it), STYLES[it.state]))
+    if not (visit.reason and it.findings):
+        parts.append(Text(beside_a_cause(it) if it.findings else headline(it), STYLES[it.state]))
     if visit.reason:
-        parts.append(Text(visit.reason, "magenta"))
+        parts.append(Text(f"not read: {visit.reason}" if it.findings else visit.reason, "magenta"))
     page.header(*parts)
 
 

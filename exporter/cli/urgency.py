@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from exporter.cli.restart_words import forbidden
 from exporter.cli.standing import Standing
-from exporter.cli.state_words import when
+from exporter.cli.state_words import FILE_ALONE, when
 from exporter.judge import rotation
 from exporter.model.assessment import Certificate, State
 from exporter.model.finding import Cause, Finding, Severity
@@ -40,7 +40,6 @@ _OF_RENEWAL = (
     Cause.NODE_NAME_DIFFERS,
     Cause.ROTATION_DISABLED,
     Cause.OWNER_RENEWAL_DUE,
-    Cause.OWNER_RESTART_NEEDED,
     Cause.TIMER_SUSPENDED,
 )
 _OF_SERVING = (Cause.SERVING_NOT_RENEWED, Cause.SERVING_SELF_SIGNED_ENDING)
@@ -113,7 +112,8 @@ def _of_kubeconfig(it: Standing) -> Iterator[Limit]:
 
 def _is_blind(it: Standing) -> bool:
     """Whether a kubelet runs with a certificate that nobody saw."""
-    return it.reading is None and it.state is not State.UNMANAGED and it.runs is not False
+    is_unread = it.reading is None and it.state is not State.UNMANAGED
+    return it.runs is not False and (is_unread or not it.causes.isdisjoint(FILE_ALONE))
 
 
 def _told(it: Standing, moment: float) -> str:

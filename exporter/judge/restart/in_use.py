@@ -113,7 +113,7 @@ def _usable(view: View, pair: Pair) -> Restart:
     until = moment(leaf(pair).not_after)
     words = f"The certificate in {place(view, pair.certificate)} is valid until {until}, and no file stops the kubelet."
     if pair.certificate == view.healed:
-        words = f"The kubelet finishes the change of {pair.certificate.path} when it starts. {words}"
+        words = f"The kubelet finishes the store's rename when it starts. {words}"
     return comes_back(words)
 
 
