@@ -169,6 +169,7 @@ worker-07.prod  CRITICAL kubeconfig-embedded, 1 more
   Also       orphan-empty (warning)
              kubelet-client-2026-09-19-10-00-00.pem is empty: a certificate was
              signed and could not be stored.
+             # only if it is still shown after the steps above
              # look for room
              df -h /var/lib/kubelet
              # and for inodes
@@ -258,6 +259,16 @@ def test_a_purpose_is_a_comment_above_its_command(tmp_path: Path) -> None:
     for step in (step for finding in (EMBEDDED, ORPHAN) for step in finding.steps):
         at = next(place for place, line in enumerate(lines) if line.endswith(step.command))
         assert lines[at - 1].endswith(f"# {step.purpose}")
+
+
+def test_the_steps_of_another_finding_are_not_repeated(tmp_path: Path) -> None:
+    """Nothing is typed twice; what remains to be typed comes with its condition."""
+    done = worker(tmp_path)
+    again = replace(ORPHAN, cause=Cause.STORE_FULL, steps=ORPHAN.steps[1:])
+    text = page(replace(done, assessment=replace(told(done)[1], findings=(ORPHAN, again, EMBEDDED))))
+    assert all(text.count(step.command) == 1 for finding in (ORPHAN, EMBEDDED) for step in finding.steps)
+    assert text.count("# only if it is still shown after the steps above\n") == 1
+    assert text.index("store-full (warning)") < text.index("# only if") < text.index(EMBEDDED.steps[0].command)
 
 
 def test_an_address_is_never_folded(tmp_path: Path) -> None:

@@ -158,10 +158,8 @@ def with_orphan(worker: Worker, days: float) -> NodeFacts:
 
 
 ORPHAN = "kubelet-client-2026-07-03-10-00-00"
-TRYING = (
-    "It keeps trying every half minute; once the cause is removed it renews within a minute (up to 15 where a request "
-    "is waiting), without a restart."
-)
+TRYING = "It keeps trying every half minute; once the cause is removed it renews within a minute, without a restart."
+ASKING = TRYING.replace("minute, without", "minute (15 where a request is waiting), without")
 OVERDUE = "The kubelet should have renewed this certificate before 2026-09-16."
 
 
@@ -238,6 +236,7 @@ def test_a_state_without_a_kubelet_says_nothing_of_its_memory() -> None:
     ("it", "expected"),
     [
         (standing(Cause.STORE_FULL), "certificate fresh, 90d left"),
+        (standing(Cause.STORE_FULL, age=WINDOW), "certificate in its window, 20d left"),
         (standing(Cause.STORE_FULL, age=EXPIRED), "certificate expired 1d ago"),
         (standing(Cause.NOT_YET_VALID, age=FUTURE), "certificate not yet valid, begins in 1d"),
         (standing(Cause.STORE_FULL, age=None), "certificate unknown"),

@@ -37,17 +37,20 @@ _BY_CAUSE: dict[Cause, tuple[tuple[State, ...], str]] = {
 }
 _LOST = (Cause.ORPHAN_EMPTY, Cause.ORPHAN_INVALID, Cause.ORPHAN_VALID, Cause.STORE_LINK_REGULAR_FILE)
 # Its next renewal fails until this is removed; where it is one of the first, a running kubelet then renews by itself.
+_ASKED = (
+    Cause.API_UNREACHABLE,
+    Cause.CSR_FORBIDDEN,
+    Cause.CSR_DENIED,
+    Cause.ROTATION_NOT_SIGNED,
+)
 _RETRIED = frozenset(
     (
         *_LOST,
+        *_ASKED,
         Cause.STORE_UPDATED_LEFTOVER,
         Cause.STORE_FULL,
         Cause.STORE_NOT_WRITABLE,
         Cause.ROTATION_NOT_STORED,
-        Cause.API_UNREACHABLE,
-        Cause.CSR_FORBIDDEN,
-        Cause.CSR_DENIED,
-        Cause.ROTATION_NOT_SIGNED,
     )
 )
 _ENDED = frozenset(
@@ -90,7 +93,8 @@ def beside_a_cause(it: Standing) -> str:
     """``certificate fresh, 19d23h left``."""
     if it.reading is None:
         return "no client certificate" if it.state is State.UNMANAGED else "certificate unknown"
-    found, word = it.reading.certificate, it.state.replace("_", " ")
+    found = it.reading.certificate
+    word = "in its window" if it.state is State.WINDOW else it.state.replace("_", " ")
     if it.state is State.EXPIRED:
         return f"certificate expired {duration(it.now - found.not_after)} ago"
     if it.state is State.NOT_YET_VALID:
@@ -176,8 +180,6 @@ def _trying(it: Standing) -> str:
     if it.first is None or not it.runs:
         return ""
     if it.first in _RETRIED:
-        return (
-            "It keeps trying every half minute; once the cause is removed it renews within a minute (up to 15 "
-            "where a request is waiting), without a restart. "
-        )
+        soon = "within a minute" + (" (15 where a request is waiting)" if it.first in _ASKED else "")
+        return f"It keeps trying every half minute; once the cause is removed it renews {soon}, without a restart. "
     return "It does not before the cause is removed. "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
 
 from rich.text import Text
 
@@ -34,6 +33,7 @@ _STORE_TITLES = ("NAME", "  SIZE", "CHANGED", "EXPIRES", "")
 _TITLES = ("CERTIFICATE", "ISSUED", "EXPIRES", "", "SUBJECT")
 _SEVERITIES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow"}
 _DENIED = (Reason.STORE_DENIED, Reason.CERTIFICATE_DENIED)
+_IF_STILL_SHOWN = "# only if it is still shown after the steps above"
 _IN_MEMORY = "The running kubelet works with the certificate that it has in memory; until when was not seen."
 _NOT_KNOWN = (
     "Nothing of the node was seen in this visit: neither whether its certificate is due, nor whether its kubelet "
@@ -116,12 +116,16 @@ def _sentence(evidence: str) -> str:
 
 
 def _others(findings: tuple[Finding, ...], page: Page) -> None:
-    """What else is wrong; steps only where they are not those of the finding before."""
-    for before, finding in pairwise(findings):
+    """What else is wrong; steps only where those above do not do the same."""
+    shown = {step.command for finding in findings[:1] for step in finding.steps}
+    for finding in findings[1:]:
         title = Text(f"{finding.cause} ({finding.severity})", _SEVERITIES[finding.severity])
         page.paragraph("Also", title, *([_sentence(finding.evidence)] if finding.evidence else ()))
-        if finding.steps != before.steps:
+        commands = {step.command for step in finding.steps}
+        if not commands <= shown:
+            page.paragraph("", Text(_IF_STILL_SHOWN, "dim"))
             page.steps("", finding.steps)
+        shown |= commands
 
 
 def _store(facts: NodeFacts, page: Page) -> None:
