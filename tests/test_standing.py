@@ -188,7 +188,7 @@ OVERDUE = "The kubelet should have renewed this certificate before 2026-09-16."
         ),
         (
             standing((Cause.ROTATION_NOT_SIGNED, CRITICAL), age=STALLED),
-            f"{OVERDUE} {TRYING} The certificate expires on",
+            f"{OVERDUE} {ASKING} The certificate expires on",
         ),
         (standing(Cause.ROTATION_NOT_SIGNED, age=STALLED, worker=DOWN), f"{OVERDUE} The certificate expires on"),
         (standing(Cause.API_CA_UNKNOWN, age=STALLED), f"{OVERDUE} It does not before the cause is removed."),
