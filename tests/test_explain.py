@@ -153,7 +153,7 @@ worker-07.prod  CRITICAL kubeconfig-embedded, 1 more
   When       Before 2026-10-16, when the certificate expires; no restart, reboot
              or kubelet upgrade until it is mended
   State      The kubelet should have renewed this certificate before 2026-09-10.
-             It does not before the cause is removed. The certificate expires on
+             It will not before the cause is removed. The certificate expires on
              2026-10-16, and then the node drops out of the cluster.
   Cause      /etc/kubernetes/kubelet.conf embeds a certificate that ended on
              2026-09-01. The kubelet asks for its next one with that certificate
@@ -322,6 +322,15 @@ def test_every_file_that_was_read_has_its_expiry(tmp_path: Path) -> None:
     assert re.search(rf"{older} +1.1 kB +2025-01-29 14:13 +2026-01-29\n", text)
     assert re.search(r"2025-10-16-14-13-20.pem +1.0 kB +2025-10-16 14:13 +2026-10-16 +in use\n", text)
     assert re.search(r"2026-09-19-10-00-00.pem +0 B +2026-09-19 14:13 +empty orphan\n", text)
+
+
+def test_a_command_that_goes_on_stands_below_its_purpose(tmp_path: Path) -> None:
+    """Where each line ends in an operator, indentation changes nothing; the lines stay as they are."""
+    step = Step("(umask 077 &&\n  cat a > b) &&\n  grep c b |\n  tail -1 ||\n  echo STOP", "write it")
+    done = worker(tmp_path)
+    text = page(replace(done, assessment=replace(told(done)[1], findings=(replace(EMBEDDED, steps=(step,)),))))
+    indent = " " * 13
+    assert f"# write it\n{indent}" + step.command.replace("\n", f"\n{indent}") + "\n" in text
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\n\u202ered\x9b31m"

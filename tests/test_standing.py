@@ -159,7 +159,7 @@ def with_orphan(worker: Worker, days: float) -> NodeFacts:
 
 ORPHAN = "kubelet-client-2026-07-03-10-00-00"
 TRYING = "It keeps trying every half minute; once the cause is removed it renews within a minute, without a restart."
-ASKING = TRYING.replace("minute, without", "minute (15 where a request is waiting), without")
+ASKING = TRYING.replace("minute, without", "minute, or 15 where a request is waiting, without")
 OVERDUE = "The kubelet should have renewed this certificate before 2026-09-16."
 
 
@@ -191,11 +191,11 @@ OVERDUE = "The kubelet should have renewed this certificate before 2026-09-16."
             f"{OVERDUE} {ASKING} The certificate expires on",
         ),
         (standing(Cause.ROTATION_NOT_SIGNED, age=STALLED, worker=DOWN), f"{OVERDUE} The certificate expires on"),
-        (standing(Cause.API_CA_UNKNOWN, age=STALLED), f"{OVERDUE} It does not before the cause is removed."),
+        (standing(Cause.API_CA_UNKNOWN, age=STALLED), f"{OVERDUE} It will not before the cause is removed."),
         (standing(age=STALLED), f"{OVERDUE} The certificate expires on 2026-09-26, and then the node drops out"),
         (
             standing(Cause.CA_EXPIRED),
-            "valid until 2026-12-20, but its CA has expired: the API server refuses it since.",
+            "valid until 2026-12-20, but its CA has expired: since then the API server refuses it.",
         ),
         (
             standing(Cause.KUBELET_DOWN, worker=DOWN),
@@ -214,6 +214,7 @@ OVERDUE = "The kubelet should have renewed this certificate before 2026-09-16."
         (standing(Cause.ROTATION_DISABLED, managed=False), "Nobody renews this certificate. It expires on 2026-12-20."),
         (standing(managed=False), "its owner must, before 2026-12-20."),
         (standing(Cause.ISSUER_NOT_TRUSTED), "Whether the API server accepts it, no file tells."),
+        (standing(Cause.NODE_NAME_DIFFERS), "A kubelet that has started under the present name does not renew it."),
         (standing(Cause.ROTATION_STORM), "but the kubelet replaces it again and again."),
         (
             standing(Cause.STORE_WENT_BACK),

@@ -18,6 +18,7 @@ _TEXT = 13  # where a paragraph's text begins
 _GAP = 2
 _NARROWEST_NAME = 8  # cells of a row's first column, whose longer names stand on lines of their own
 _ROOM = 24  # cells: with less, a row's last column goes below the row
+_GOES_ON = ("&&", "||", "|")  # a shell reads on behind these, however far the next line is indented
 _ADDRESS = re.compile(r"\S+://\S+")
 
 
@@ -115,11 +116,13 @@ class Page:
             self.lines += [line, *(_at(below, part) for part in self._folded(last, self.width - below))]
 
     def _command(self, label: str, lines: list[str]) -> None:
-        """One of several lines begins at the margin: what it quotes must not be indented."""
-        if len(lines) == 1:
-            self._labelled(label, Text(lines[0]))
-        else:
+        """Of one line, or one that goes on; any other begins at the margin: what it quotes must not be indented."""
+        if not all(line.endswith(_GOES_ON) for line in lines[:-1]):
             self.lines += map(Text, lines)
+            return
+        for line in lines:
+            self._labelled(label, Text(line))
+            label = ""
 
     def _labelled(self, label: str, line: Text) -> None:
         self.lines.append(Text.assemble(" " * _INDENT, (f"{label:<{_TEXT - _INDENT}}", "bold"), line))

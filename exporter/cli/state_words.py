@@ -23,11 +23,15 @@ _BY_CAUSE: dict[Cause, tuple[tuple[State, ...], str]] = {
     Cause.KUBELET_CRASH_LOOP: (_VALID, "The certificate is not why the kubelet exits: it is valid until {ends}."),
     Cause.CA_EXPIRED: (
         _VALID,
-        "The certificate itself is valid until {ends}, but its CA has expired: the API server refuses it since.",
+        "The certificate itself is valid until {ends}, but its CA has expired: since then the API server refuses it.",
     ),
     Cause.ISSUER_NOT_TRUSTED: (
         (State.FRESH, State.WINDOW),
         "By its dates the certificate is valid until {ends}. Whether the API server accepts it, no file tells.",
+    ),
+    Cause.NODE_NAME_DIFFERS: (
+        (State.FRESH, State.WINDOW),
+        "The certificate is valid until {ends}. A kubelet that has started under the present name does not renew it.",
     ),
     Cause.ROTATION_STORM: (
         (State.FRESH, State.WINDOW),
@@ -180,6 +184,6 @@ def _trying(it: Standing) -> str:
     if it.first is None or not it.runs:
         return ""
     if it.first in _RETRIED:
-        soon = "within a minute" + (" (15 where a request is waiting)" if it.first in _ASKED else "")
+        soon = "within a minute" + (", or 15 where a request is waiting" if it.first in _ASKED else "")
         return f"It keeps trying every half minute; once the cause is removed it renews {soon}, without a restart. "
-    return "It does not before the cause is removed. "
+    return "It will not before the cause is removed. "
