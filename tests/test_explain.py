@@ -412,7 +412,11 @@ def test_a_cause_knows_better_than_a_reason(tmp_path: Path) -> None:
     assert "No reading link_dangling: the link's target is gone." in text
     assert "Cause      The link leads nowhere." in text
     assert "Look at" not in text
+    assert "in memory alone" not in text  # no kubelet was seen
     assert "Look at" in page(replace(done, assessment=replace(assessment, findings=())))
+    running = replace(told(done)[0], process=Process(Sight.SEEN, "kubelet", 1))
+    text = page(replace(done, facts=running, assessment=replace(assessment, findings=(broken,))))
+    assert "The running kubelet has its certificate in memory alone" in text
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,9 @@ _BY_CAUSE: dict[Cause, tuple[tuple[State, ...], str]] = {
     ),
     Cause.ROTATION_DISABLED: ((State.UNMANAGED,), "Nobody renews this certificate. It expires on {ends}."),
 }
+# What makes a renewal fail, and where a running kubelet tries again and again, then succeeds without a restart: what it
+# was given and could not store, what it asked for and did not get, and what lies in its way.
 _LOST = (Cause.ORPHAN_EMPTY, Cause.ORPHAN_INVALID, Cause.ORPHAN_VALID, Cause.STORE_LINK_REGULAR_FILE)
-# Its next renewal fails until this is removed; where it is one of the first, a running kubelet then renews by itself.
 _ASKED = (
     Cause.API_UNREACHABLE,
     Cause.CSR_FORBIDDEN,
@@ -57,6 +58,7 @@ _RETRIED = frozenset(
         Cause.ROTATION_NOT_STORED,
     )
 )
+# What makes a renewal fail where it is critical, and is read anew by a restart alone.
 _ENDED = frozenset(
     (
         Cause.KUBECONFIG_EMBEDDED,

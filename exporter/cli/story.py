@@ -21,7 +21,7 @@ from exporter.errors import Reason
 from exporter.judge.certificate import leaf
 from exporter.model.assessment import Assessment, Certificate, CertificateRole, State
 from exporter.model.facts import DirectoryCondition, NodeFacts
-from exporter.model.finding import Finding, Severity
+from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.report import Visit
 from exporter.serve.samples import NodeView
 
@@ -34,7 +34,13 @@ _TITLES = ("CERTIFICATE", "ISSUED", "EXPIRES", "", "SUBJECT")
 _SEVERITIES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow"}
 _DENIED = (Reason.STORE_DENIED, Reason.CERTIFICATE_DENIED)
 _IF_STILL_SHOWN = "# only if it is still shown after the steps above"
-_IN_MEMORY = "The running kubelet works with the certificate that it has in memory; until when was not seen."
+_LOST_LINK = (
+    Cause.STORE_LINK_GAP,
+    Cause.STORE_LINK_MISSING,
+    Cause.STORE_LINK_DANGLING,
+    Cause.STORE_TARGET_BROKEN,
+)
+_IN_MEMORY = "The running kubelet has its certificate in memory alone; until when that is valid was not seen."
 _NOT_KNOWN = (
     "Nothing of the node was seen in this visit: neither whether its certificate is due, nor whether its kubelet "
     "would survive a restart. A running exporter keeps the dates of the last reading, and their age."
@@ -88,7 +94,7 @@ def _state(visit: Visit, it: Standing, page: Page) -> None:
     """What the state means, or why there is no reading."""
     if visit.reason:
         _reason(visit, page, has_cause=bool(it.findings))
-        if it.runs and visit.reason not in _DENIED:
+        if it.runs and not it.causes.isdisjoint(_LOST_LINK):
             page.paragraph("", _IN_MEMORY)
     elif it.assessment:
         page.paragraph("State", sentence(it))
