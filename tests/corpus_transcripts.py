@@ -86,7 +86,8 @@ def _facts(node: Visited) -> NodeFacts | None:
 
 
 def _told_more(facts: NodeFacts, cause: Cause, tree: Tree) -> NodeFacts:
-    """With what no file of a tree shows: the journal's signs, and the certificate at the kubelet's port."""
+    """With what no file of a tree shows: who reads over ssh, the journal's signs, the certificate at the port."""
+    facts = facts if facts.uid is not None else replace(facts, uid=0)
     if cause in _SIGNS:
         return replace(facts, journal=(JournalLine(_SIGNS[cause], 6),))
     if cause is Cause.SERVING_LIVE_DIFFERS:

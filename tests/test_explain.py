@@ -29,6 +29,7 @@ from exporter.errors import Reason
 from exporter.judge.certificate import leaf
 from exporter.model.assessment import Assessment, State
 from exporter.model.facts import Folder, NodeClock, NodeFacts
+from exporter.model.files import Condition, FileKind, PemFile
 from exporter.model.finding import Cause, Finding, Severity, Step
 from exporter.model.host import Process, Service, Sight
 from exporter.model.kubelet import Credential, Distribution, Kubelet
@@ -142,21 +143,25 @@ def page(done: Visit, width: int = 80, encoding: str = "utf-8") -> str:
 
 
 WHOLE = """\
-worker-07.prod    STALLED for 11d11h    kubeconfig-embedded (critical), 1 more
+worker-07.prod  CRITICAL kubeconfig-embedded, 1 more
+  certificate stalled, 25d left
 
   issued 2025-10-16          window 2026-06-29 to 2026-09-10  expires 2026-10-16
   ├─────────────────────────────────────────────────────┿━━━━━━━━━━━━━━┿──▲────┤
                                                                    now: 25d left
 
-  State      The kubelet should have renewed this certificate before 2026-09-10,
-             11d12h ago: it does not happen by itself any more. In 25d the
-             certificate ends, and the node drops out of the cluster.
+  When       Before 2026-10-16, when the certificate expires; no restart, reboot
+             or kubelet upgrade until it is mended
+  State      The kubelet should have renewed this certificate before 2026-09-10.
+             It will not before the cause is removed. The certificate expires on
+             2026-10-16, and then the node drops out of the cluster.
   Cause      /etc/kubernetes/kubelet.conf embeds a certificate that ended on
              2026-09-01. The kubelet asks for its next one with that certificate
              and gets 401 each time.
              docs/causes.md#kubeconfig-embedded
-  Restart    Not safe. kubelet.conf comes first, and has ended. It dies at once,
-             at each start.
+  Restart    Not safe. kubelet.conf comes first, and has ended. It exits at
+             once, at each start. No restart, reboot or kubelet upgrade until it
+             is fixed.
   Do         # point the certificate at the store's link
              sed -i 's|client-certificate-data:.*|client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem|' /etc/kubernetes/kubelet.conf
              # it reads kubelet.conf at its start alone
@@ -164,25 +169,29 @@ worker-07.prod    STALLED for 11d11h    kubeconfig-embedded (critical), 1 more
   Also       orphan-empty (warning)
              kubelet-client-2026-09-19-10-00-00.pem is empty: a certificate was
              signed and could not be stored.
-             df -h /var/lib/kubelet  look for room
-             df -i /var/lib/kubelet  and for inodes
-  Kubelet    It runs since 2026-09-09 14:13, 12d ago.
+             # only if it is still shown after the steps above
+             # look for room
+             df -h /var/lib/kubelet
+             # and for inodes
+             df -i /var/lib/kubelet
+  Kubelet    Running since 2026-09-09 14:13 UTC, for 12d.
              Distribution: kubeadm. /etc/kubernetes/kubelet.conf embeds a
              certificate. It renews its client certificate itself.
   Not seen   - the journal: not configured
              - whether the pair is of one key: not configured
 
-  Store      /var/lib/kubelet/pki, ext4, 12 GB free
-    kubelet-client-current.pem                link  2025-10-16 14:13
-      -> kubelet-client-2025-10-16-14-13-20.pem
-    kubelet-client-2026-09-19-10-00-00.pem     0 B  2026-09-19 14:13
-      empty orphan
-    kubelet-client-2025-10-16-14-13-20.pem  1.0 kB  2025-10-16 14:13  in use
+  Store      /var/lib/kubelet/pki, ext4, 12 GB free; times are UTC
+  NAME                                      SIZE  CHANGED     EXPIRES
+  kubelet-client-current.pem                link  2025-10-16
+    -> kubelet-client-2025-10-16-14-13-20.pem
+  kubelet-client-2026-09-19-10-00-00.pem     0 B  2026-09-19
+    empty orphan
+  kubelet-client-2025-10-16-14-13-20.pem  1.0 kB  2025-10-16  2026-10-16  in use
 
-  CERTIFICATE  ISSUED      EXPIRES                    SUBJECT
+  CERTIFICATE  ISSUED      EXPIRES                      SUBJECT
   client       2025-10-16  2026-10-16  25d left
     CN=system:node:worker-07,O=system:nodes
-  kubeconfig   2025-08-17  2026-09-01  ended 20d ago
+  kubeconfig   2025-08-17  2026-09-01  expired 20d ago
     CN=system:node:worker-07,O=system:nodes
 
   Visit      over ssh at 192.0.2.7 as uid 0, 2026-09-21 14:13 UTC, 0.3 s; its
@@ -212,7 +221,7 @@ def test_short_lives_and_long_names_fit(tmp_path: Path, width: int) -> None:
     lines = page(done, width).splitlines()
     assert [line for line in lines if len(line) > width and EMBEDDED.steps[0].command not in line] == []
     assert name in "".join(line.strip() for line in lines)
-    assert sum("30m left" in line for line in lines) == 5  # below the drawing, and four certificates
+    assert sum("30m left" in line for line in lines) == 6  # above and below the drawing, and four certificates
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
@@ -225,7 +234,7 @@ def test_no_line_but_a_command_is_wider_than_the_terminal(tmp_path: Path, width:
     assert all(sum(command in line for line in lines) == 1 for command in commands)
     assert [line for line in lines if len(line) > width and EMBEDDED.steps[0].command not in line] == []
     assert all(line == line.rstrip() for line in lines)
-    assert all(word in " ".join(lines) for word in ("STALLED", "kubeconfig-embedded", "orphan-empty", "25d left"))
+    assert all(word in " ".join(lines) for word in ("stalled", "kubeconfig-embedded", "orphan-empty", "25d left"))
 
 
 @pytest.mark.parametrize(("width", "drawn"), [(20, NARROWEST), (59, NARROWEST), (141, WIDEST), (500, WIDEST)])
@@ -243,11 +252,34 @@ def test_without_utf_8_the_drawing_is_ascii(tmp_path: Path) -> None:
     assert re.fullmatch(r"  \|-+\+=+\+-+\^-+\|", drawn)
 
 
-def test_purposes_stand_beside_short_commands_and_above_long_ones(tmp_path: Path) -> None:
-    """The steps of one finding are aligned where all of them fit, and comments where one does not."""
-    text = page(with_story(worker(tmp_path)))
-    assert "df -h /var/lib/kubelet  look for room\n" in text
-    assert "# point the certificate at the store's link\n" in text
+def test_a_purpose_is_a_comment_above_its_command(tmp_path: Path) -> None:
+    """However short the two are: what is copied together can be pasted into a shell."""
+    done = worker(tmp_path)
+    lines = page(replace(done, assessment=replace(told(done)[1], findings=(EMBEDDED, ORPHAN)))).splitlines()
+    for step in (step for finding in (EMBEDDED, ORPHAN) for step in finding.steps):
+        at = next(place for place, line in enumerate(lines) if line.endswith(step.command))
+        assert lines[at - 1].endswith(f"# {step.purpose}")
+
+
+def test_the_steps_of_another_finding_are_not_repeated(tmp_path: Path) -> None:
+    """Nothing is typed twice; what remains to be typed comes with its condition."""
+    done = worker(tmp_path)
+    again = replace(ORPHAN, cause=Cause.STORE_FULL, steps=ORPHAN.steps[1:])
+    text = page(replace(done, assessment=replace(told(done)[1], findings=(ORPHAN, again, EMBEDDED))))
+    assert all(text.count(step.command) == 1 for finding in (ORPHAN, EMBEDDED) for step in finding.steps)
+    assert text.count("# only if it is still shown after the steps above\n") == 1
+    assert text.index("store-full (warning)") < text.index("# only if") < text.index(EMBEDDED.steps[0].command)
+
+
+def test_an_address_is_never_folded(tmp_path: Path) -> None:
+    """Whatever stands around it; other long words are."""
+    address = "https://kubernetes.io/docs/tasks/" + "a" * 80 + "/"
+    step = Step("kubeadm certs check-expiration", f"which others expire: {address} tells, " + "b" * 90)
+    done = worker(tmp_path)
+    text = page(replace(done, assessment=replace(told(done)[1], findings=(replace(EMBEDDED, steps=(step,)),))))
+    assert f"# {address}\n" in text
+    assert "b" * 66 not in text
+    assert max(len(line) for line in text.splitlines() if address not in line) <= 80
 
 
 def test_a_command_of_several_lines_begins_at_the_margin(tmp_path: Path) -> None:
@@ -258,6 +290,47 @@ def test_a_command_of_several_lines_begins_at_the_margin(tmp_path: Path) -> None
     _, assessment = told(done)
     text = page(replace(done, assessment=replace(assessment, findings=(finding,))))
     assert f"# write it\n{step.command}\n" in text
+
+
+def test_the_stores_own_certificate_has_a_row(tmp_path: Path) -> None:
+    """Where the kubelet uses another one: whether the store's is worth going back to shows in its dates."""
+    done = worker(tmp_path)
+    facts, assessment = told(done)
+    assert assessment.client
+    assert "\n  store  " not in page(done)
+    pem = Mint().issue("system:node:worker-07", NOW - 400 * DAY, NOW - 20 * DAY)
+    other = leaf(replace(facts.client, certificates=(unarmour(pem.certificate),)))
+    assert other
+    client = replace(assessment.client, certificate=other, managed=False)
+    rows = page(replace(done, assessment=replace(assessment, client=client))).partition("CERTIFICATE")[2].splitlines()
+    assert [row.split()[:3] for row in rows if row.startswith(("  client", "  store"))] == [
+        ["client", "2025-08-17", "2026-09-01"],
+        ["store", "2025-10-16", "2026-10-16"],
+    ]
+
+
+def test_every_file_that_was_read_has_its_expiry(tmp_path: Path) -> None:
+    """The one in use and older ones; a wide terminal tells when each was written to the minute."""
+    done = worker(tmp_path)
+    facts, _ = told(done)
+    older = "kubelet-client-2024-11-01-10-00-00.pem"
+    pem = Mint().issue("system:node:worker-07", NOW - 600 * DAY, NOW - 235 * DAY)
+    read = PemFile(f"{facts.store.path}/{older}", Condition.READ, (unarmour(pem.certificate),))
+    entry = replace(facts.store.entries[0], name=older, kind=FileKind.REGULAR, size=1100, modified=NOW - 600 * DAY)
+    store = replace(facts.store, entries=(*facts.store.entries, entry), newest=(*facts.store.newest, read))
+    text = page(replace(done, facts=replace(facts, store=store)), 140)
+    assert re.search(rf"{older} +1.1 kB +2025-01-29 14:13 +2026-01-29\n", text)
+    assert re.search(r"2025-10-16-14-13-20.pem +1.0 kB +2025-10-16 14:13 +2026-10-16 +in use\n", text)
+    assert re.search(r"2026-09-19-10-00-00.pem +0 B +2026-09-19 14:13 +empty orphan\n", text)
+
+
+def test_a_command_that_goes_on_stands_below_its_purpose(tmp_path: Path) -> None:
+    """Where each line ends in an operator, indentation changes nothing; the lines stay as they are."""
+    step = Step("(umask 077 &&\n  cat a > b) &&\n  grep c b |\n  tail -1 ||\n  echo STOP", "write it")
+    done = worker(tmp_path)
+    text = page(replace(done, assessment=replace(told(done)[1], findings=(replace(EMBEDDED, steps=(step,)),))))
+    indent = " " * 13
+    assert f"# write it\n{indent}" + step.command.replace("\n", f"\n{indent}") + "\n" in text
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\n\u202ered\x9b31m"
@@ -282,7 +355,7 @@ def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
         ),
     )
     assert {one for one in page(nasty) if not one.isprintable()} == {"\n"}
-    assert json.dumps(story(nasty, view_of(nasty))).isprintable()
+    assert json.dumps(story(nasty, view_of(nasty), NOW)).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -291,16 +364,18 @@ def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
         (100, 365, "FRESH for 100d", "Not due yet"),
         (300, 365, "WINDOW for 44d", "This is no alarm"),
         (328.51, 365, "LATE for 14m", "counts as stalled"),
-        (340, 365, "STALLED for 11d11h", "does not happen by itself"),
+        (340, 365, "STALLED for 11d11h", "before 2026-09-10. The certificate expires on 2026-10-16"),
         (400, 365, "EXPIRED for 35d", "NotReady"),
-        (-3, 365, "NOT YET VALID for another 3d", "The certificate begins in 3d"),
+        (-3, 365, "NOT YET VALID for another 3d", "The certificate is valid from 2026-09-24 on"),
         (25000, 365, "EXPIRED for 24635d", "NotReady"),  # from 1958
         (10, 200 * 365, "FRESH for 10d", "2166"),
+        (0.9, 1, "LATE for 0s", "before 2026-09-21 14:13 UTC"),
     ],
 )
 def test_each_state_in_words(tmp_path: Path, age: float, life: float, headline: str, words: str) -> None:
     """Since when the state holds, and what it means; also before 1970 and after 2106."""
-    text = page(worker(tmp_path, age * DAY, life * DAY))
+    done = worker(tmp_path, age * DAY, life * DAY)
+    text = page(replace(done, assessment=replace(told(done)[1], findings=())))
     assert headline in text.splitlines()[0]
     assert words in " ".join(text.split())
 
@@ -320,7 +395,7 @@ def test_a_certificate_that_may_not_be_read(tmp_path: Path) -> None:
     """An ordinary user is told the reason, what was seen all the same, and what was not."""
     done = without_reading(worker(tmp_path), Reason.CERTIFICATE_DENIED)
     text = page(replace(done, detail="kubelet-client-current.pem: not to be read as uid 1000"))
-    assert text.startswith("worker-07.prod    UNKNOWN")
+    assert text.startswith("worker-07.prod    WARNING orphan-empty    not read: certificate_denied\n")
     assert "no permission to read the certificate" in text
     assert "log in as root" in text
     assert "as uid 1000" in " ".join(text.split())
@@ -337,7 +412,11 @@ def test_a_cause_knows_better_than_a_reason(tmp_path: Path) -> None:
     assert "No reading link_dangling: the link's target is gone." in text
     assert "Cause      The link leads nowhere." in text
     assert "Look at" not in text
+    assert "in memory alone" not in text  # no kubelet was seen
     assert "Look at" in page(replace(done, assessment=replace(assessment, findings=())))
+    running = replace(told(done)[0], process=Process(Sight.SEEN, "kubelet", 1))
+    text = page(replace(done, facts=running, assessment=replace(assessment, findings=(broken,))))
+    assert "The running kubelet has its certificate in memory alone" in text
 
 
 @pytest.mark.parametrize(
@@ -360,7 +439,7 @@ def test_a_node_without_a_certificate_by_design(tmp_path: Path) -> None:
     text = page(done)
     assert text.startswith("worker-07.prod    UNMANAGED\n")
     assert "no client certificate by design" in text
-    assert story(done, view_of(done))["state"] is State.UNMANAGED
+    assert story(done, view_of(done), NOW)["state"] is State.UNMANAGED
 
 
 def test_a_certificate_that_somebody_else_renews(tmp_path: Path) -> None:
@@ -368,19 +447,19 @@ def test_a_certificate_that_somebody_else_renews(tmp_path: Path) -> None:
     done = worker(tmp_path)
     _, assessment = told(done)
     assert assessment.client
-    done = replace(done, assessment=replace(assessment, client=replace(assessment.client, managed=False)))
-    text = page(done)
+    client = replace(assessment.client, managed=False)
+    text = page(replace(done, assessment=replace(assessment, client=client, findings=())))
     assert "UNMANAGED" in text
     assert "window" not in text
-    assert "its owner must, before 2026-10-16 (in 25d)" in " ".join(text.split())
+    assert "its owner must, before 2026-10-16." in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
     ("process", "words"),
     [
         (Process(Sight.HIDDEN), "Its process is not to be seen."),
-        (Process(Sight.ABSENT), "It does not run. kubelet.service is failed."),
-        (Process(Sight.SEEN, "k3s-agent", 1), "k3s-agent: It runs."),
+        (Process(Sight.ABSENT), "Not running. kubelet.service is failed."),
+        (Process(Sight.SEEN, "k3s-agent", 1), "k3s-agent: Running."),
     ],
 )
 def test_the_process_in_words(tmp_path: Path, process: Process, words: str) -> None:
@@ -396,16 +475,16 @@ def test_the_process_in_words(tmp_path: Path, process: Process, words: str) -> N
     [
         (
             Restart(safe=True, reason=RestartReason.COMES_BACK, words="The store's pair is good."),
-            "Safe. The store's pair is good.",
+            "Safe, if key and certificate match (not checked). The store's pair is good.",
         ),
         (Restart(safe=None, reason=RestartReason.NEEDS_SIGNING, words="w."), "Not known. w."),
         (
             Restart(safe=False, reason=RestartReason.KUBECONFIG_EXPIRED, words="w.", ending=Ending.EXITS),
-            "w. It exits five minutes after each start",
+            "w. It exits five minutes after each start, again and again.",
         ),
         (
             Restart(safe=False, reason=RestartReason.NOT_YET_VALID, words="w.", ending=Ending.LIVES, until=NOW),
-            "shows it. It heals by itself at 2026-09-21 14:13.",
+            "w. Until then it would start, look healthy, and be refused (401).",
         ),
     ],
 )
@@ -484,7 +563,7 @@ def test_the_keys_of_json_are_documented(tmp_path: Path) -> None:
     done = with_story(worker(tmp_path))
     section = (ROOT / "docs/commands.md").read_text().partition("## explain")[2].partition("\n## ")[0]
     rows = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
-    assert keys(story(done, view_of(done))) == set(re.findall(r"`([^`]+)`", " ".join(rows)))
+    assert keys(story(done, view_of(done), NOW)) == set(re.findall(r"`([^`]+)`", " ".join(rows)))
 
 
 def on_a_terminal(root: Path, columns: int, **environment: str) -> str:

@@ -30,6 +30,7 @@ from tests.kubelets import (
     Worker,
     absent,
     document,
+    key,
     kubeconfig,
     lasting,
     pem,
@@ -131,21 +132,49 @@ def test_kubeadms_embedded_certificate(tree: Worker, expected: str) -> None:
 
 
 ENDED, CONF, THEN = "2026-08-17 14:13 UTC", KUBELET_CONF, f"so the kubelet turns to {BOOTSTRAP_CONF}, which"
+VALID = f"The certificate in {CURRENT} is valid until 2027-08-22 14:13 UTC, and no file stops the kubelet."
+FALLS_BACK = f"so the kubelet falls back to {LEGACY[0].path}, which"
+OLDER = f"{PKI}/kubelet-client-2025-10-26-14-13-20.pem"
 NODE_CRT, NODE_KEY, API_CA = "/etc/ssl/node.crt", "/etc/ssl/node.key", "/etc/kubernetes/api-ca.crt"
 NO_CONF = replace(conf_is(DocumentCondition.MISSING), bootstrap=replace(BROKEN_CA, document=document(BOOTSTRAP_CONF)))
+
+
+def bound(path: str, until: str) -> str:
+    """Of a start that the certificate in kubelet.conf decides."""
+    return f"The kubelet starts until {until} UTC, when the certificate in {path} expires; after that it does not."
 
 
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
-        (HEALTHY, f"The certificate in {CURRENT} is valid until 2027-08-22 14:13 UTC, and no file stops the kubelet."),
+        (HEALTHY, VALID),
         (
             embedding(GOOD, worker=NO_LINK),
-            f"The certificate in {CONF} is valid until 2027-08-22 14:13 UTC, and no file stops the kubelet.",
+            bound(CONF, "2027-08-22 14:13"),
+        ),
+        (
+            embedding(GOOD, worker=WITH_FILE),
+            VALID,
+        ),
+        (
+            linked(current(lasting(-300, 300))).with_kubeconfig(pem(OLDER, lasting(-330, 20)), key=key(OLDER)),
+            bound(OLDER, "2026-10-11 14:13"),
+        ),
+        (
+            replace(NO_CONF, bootstrap=kubeconfig(BOOTSTRAP_CONF, has_token=True)),
+            f"{CONF} cannot be used (it is not there), so the kubelet writes it anew from {BOOTSTRAP_CONF}. {VALID}",
+        ),
+        (
+            HEALTHY.with_files(*IN_THE_GAP),
+            f"The kubelet finishes the store's rename when it starts. {VALID}",
+        ),
+        (
+            embedding(GOOD, worker=NO_LINK.with_files(LEGACY[0], absent(LEGACY[1].path, Condition.EMPTY))),
+            f"{CURRENT} is not there, {FALLS_BACK} has no whole private key in {LEGACY[1].path} (it is empty).",
         ),
         (
             IN_2027,
-            f"{CONF} cannot be used (a certificate in it ended on {ENDED}), {THEN} is not there.",
+            f"{CONF} cannot be used (a certificate in it expired on {ENDED}), {THEN} is not there.",
         ),
         (
             linked(absent(CURRENT)),
@@ -157,11 +186,11 @@ NO_CONF = replace(conf_is(DocumentCondition.MISSING), bootstrap=replace(BROKEN_C
         ),
         (
             linked(current(EXPIRED), NO_FLAG),
-            f"The certificate in {CURRENT} ended on {ENDED}: with it every request for a new one is refused.",
+            f"The certificate in {CURRENT} expired on {ENDED}: with it every request for a new one is refused.",
         ),
         (
             linked(current(EXPIRED), NO_FLAG).with_settings(rotate_certificates=False),
-            f"The certificate in {CURRENT} ended on {ENDED}, and rotation is off.",
+            f"The certificate in {CURRENT} expired on {ENDED}, and rotation is off.",
         ),
         (linked(current(FUTURE)), f"The certificate in {CURRENT} is valid only from 2026-09-23 14:13 UTC on."),
         (

@@ -67,7 +67,7 @@ issued 2025-10-27                       expires 2026-10-27
 issued 2025-08-17                  expires 2026-08-17
                            window 2026-04-30 to 2026-07-12
 ├───────────────────────────────────┿━━━━━━━━━━┿────┤┄┄┄┄▲
-                                     now: it ended 35d ago
+                                      now: expired 35d ago
 """,
     ),
     "ended ten years ago": (
@@ -76,7 +76,7 @@ issued 2025-08-17                  expires 2026-08-17
 issued 2015-10-09         expires 2016-10-08
                     window 2016-06-21 to 2016-09-02
 ├─────────────────────────────┿━━━━━━━━┿───┤┄┄┄┄┄┄┄┄┄┄┄┄┄▲
-                                   now: it ended 3635d ago
+                                    now: expired 3635d ago
 """,
     ),
     "ended two hours ago": (
@@ -85,7 +85,7 @@ issued 2015-10-09         expires 2016-10-08
 issued 2025-09-21                     expires 2026-09-21
                            window 2026-06-03 to 2026-08-15
 ├─────────────────────────────────────┿━━━━━━━━━━━┿────┤┄▲
-                                   now: it ended 2h24m ago
+                                    now: expired 2h24m ago
 """,
     ),
     "not yet valid": (
@@ -94,7 +94,7 @@ issued 2025-09-21                     expires 2026-09-21
 issued 2026-10-21                       expires 2027-10-21
                            window 2027-07-04 to 2027-09-15
 ▲┄┄┄├────────────────────────────────────┿━━━━━━━━━━┿────┤
-now: it begins in 30d
+now: begins in 30d
 """,
     ),
     "somebody else's": (

@@ -75,7 +75,7 @@ def _waiting(screen: Console) -> Iterator[None]:
 
 def _tell(outcome: Visit, view: NodeView, now: float, chosen_format: str) -> None:
     if chosen_format == "json":
-        print(json.dumps(story(outcome, view), indent=2))
+        print(json.dumps(story(outcome, view, now), indent=2))
         return
     console = Console()
     page = Page(console)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from exporter.cli.words import duration, minute
+from exporter.cli.words import duration, utc
 from exporter.model.facts import Handshake, NodeFacts
 from exporter.model.host import Process, Sight
 from exporter.model.kubelet import Credential, Kubelet
-from exporter.model.restart import Ending, Restart
 
 _CREDENTIALS = {
     Credential.LINK: "uses the store's link",
@@ -24,19 +23,12 @@ _ROTATION = {
     False: "It does not renew its client certificate itself.",
     None: "Whether it renews its client certificate itself is not known.",
 }
-_ENDINGS = {
-    Ending.DIES: "It dies at once, at each start.",
-    Ending.EXITS: "It exits five minutes after each start, again and again.",
-    Ending.LIVES: "It lives and never authenticates: nothing that looks at processes shows it.",
-}
 _HANDSHAKES = {
     Handshake.REFUSED: "nothing listens there",
     Handshake.NO_ANSWER: "no answer in time",
     Handshake.NO_CERTIFICATE: "something there shows no certificate",
     Handshake.UNREACHABLE: "no way there from the exporter",
 }
-_VERDICTS = {True: "Safe. ", False: "Not safe. ", None: "Not known. "}
-_STYLES = {True: "green", False: "bold red", None: "yellow"}
 
 
 def kubelet_words(facts: NodeFacts, kubelet: Kubelet | None) -> list[str]:
@@ -50,12 +42,12 @@ def _process(facts: NodeFacts) -> str:
     if process.sight is Sight.HIDDEN:
         return "Its process is not to be seen."
     if process.sight is Sight.ABSENT:
-        return "It does not run." + (f" {facts.service.unit} is {facts.service.active}." if facts.service else "")
+        return "Not running." + (f" {facts.service.unit} is {facts.service.active}." if facts.service else "")
     name = f"{process.name}: " if process.name not in ("", "kubelet") else ""
     if process.started is None:
-        return f"{name}It runs."
+        return f"{name}Running."
     now = facts.clock.shown if facts.clock else facts.taken
-    return f"{name}It runs since {minute(process.started)}, {duration(now - process.started)} ago."
+    return f"{name}Running since {utc(process.started)}, for {duration(now - process.started)}."
 
 
 def _configuration(kubelet: Kubelet) -> str:
@@ -73,10 +65,3 @@ def handshake_words(facts: NodeFacts) -> list[str]:
     if facts.handshake is None or facts.handshake is Handshake.SERVED:
         return []
     return [f"the certificate at the kubelet's port: {_HANDSHAKES[facts.handshake]}"]
-
-
-def restart_words(restart: Restart) -> tuple[str, str, str]:
-    """Verdict, what it rests on and how it looks; and the verdict's style."""
-    ending = f" {_ENDINGS[restart.ending]}" if restart.ending else ""
-    until = f" It heals by itself at {minute(restart.until)}." if restart.until is not None else ""
-    return _VERDICTS[restart.safe], restart.words + ending + until, _STYLES[restart.safe]

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from exporter.cli import timeline
 from exporter.cli.words import minute, size
 from exporter.judge import store
-from exporter.model.assessment import OrphanCondition
+from exporter.judge.certificate import leaf
+from exporter.model.assessment import Certificate, OrphanCondition
 from exporter.model.facts import NodeFacts, StoreEntry
 from exporter.model.files import FileKind
 
@@ -22,7 +24,7 @@ _ORPHAN_STYLES = {OrphanCondition.VALID: "yellow", OrphanCondition.UNREAD: "yell
 class Line:
     """One name of the store. ``link`` is the text of a link that was read, ``is_used`` of the file it leads to.
 
-    ``is_within`` says that the link leads to another name of the store.
+    ``is_within`` says that the link leads to another name of the store; ``certificate`` is what was read there.
     """
 
     entry: StoreEntry
@@ -30,6 +32,7 @@ class Line:
     is_within: bool = False
     is_used: bool = False
     orphan: OrphanCondition | None = None
+    certificate: Certificate | None = None
 
     @property
     def note(self) -> Text:
@@ -40,11 +43,12 @@ class Line:
         return Text(f"-> {posixpath.basename(self.link) if self.is_within else self.link}" if self.link else "", "cyan")
 
     def row(self, tell_time: Callable[[float], str] = minute) -> tuple[Text, ...]:
-        """Name, size, time, note."""
+        """Name, size, time, expiry, note."""
         entry = self.entry
         told = size(entry.size) if entry.kind is FileKind.REGULAR else str(entry.kind)
         when = tell_time(entry.modified) if entry.modified is not None else ""
-        return Text(entry.name), Text(f"{told:>6}"), Text(when), self.note
+        ends = timeline.told(self.certificate.not_after, self.certificate.lifetime) if self.certificate else ""
+        return Text(entry.name), Text(f"{told:>6}"), Text(when), Text(ends), self.note
 
 
 def lines(facts: NodeFacts) -> list[Line]:
@@ -53,6 +57,11 @@ def lines(facts: NodeFacts) -> list[Line]:
     files = [file for file in (facts.client, facts.serving) if file]
     links = {posixpath.basename(file.path): file.link for file in files if _is_in(facts, file.path)}
     used = {posixpath.basename(file.link or file.path) for file in files if _is_in(facts, file.path)}
+    read = {
+        posixpath.basename(file.link or file.path): leaf(file)
+        for file in (*files, *facts.store.newest, *facts.files)
+        if _is_in(facts, file.link or file.path)
+    }
     ordered = sorted(facts.store.entries, key=lambda one: (one.modified or 0, one.name), reverse=True)
     ordered.sort(key=lambda one: one.kind is not FileKind.LINK)
     return [
@@ -62,6 +71,7 @@ def lines(facts: NodeFacts) -> list[Line]:
             is_within=_is_in(facts, links.get(entry.name) or ""),
             is_used=entry.kind is FileKind.REGULAR and entry.name in used,
             orphan=orphans.get(entry.name),
+            certificate=read.get(entry.name) if entry.kind is FileKind.REGULAR else None,
         )
         for entry in ordered
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -16,10 +18,12 @@ _TEXT = 13  # where a paragraph's text begins
 _GAP = 2
 _NARROWEST_NAME = 8  # cells of a row's first column, whose longer names stand on lines of their own
 _ROOM = 24  # cells: with less, a row's last column goes below the row
+_GOES_ON = ("&&", "||", "|")  # a shell reads on behind these, however far the next line is indented
+_ADDRESS = re.compile(r"\S+://\S+")
 
 
 class Page:
-    """Lines as they are added. Nothing is cut; a command is never folded, so that it can be copied."""
+    """Lines as they are added. Nothing is cut; a command or an address is never folded: it can be copied."""
 
     def __init__(self, console: Console) -> None:
         self.width = min(WIDEST, max(NARROWEST, console.width))
@@ -49,7 +53,7 @@ class Page:
 
     def header(self, *parts: Text) -> None:
         """On one line, or below each other where that is too long."""
-        gap = 4 if sum(part.cell_len for part in parts) + 4 * (len(parts) - 1) <= self.width else 1
+        gap = 4 if sum(part.cell_len for part in parts) + 4 * (len(parts) - 1) <= self.width else _GAP
         line = Text()
         for part in map(plain, parts):
             if line.cell_len and line.cell_len + gap + part.cell_len > self.width:
@@ -75,22 +79,12 @@ class Page:
                 self._labelled("" if number or place else label, Text.assemble(indent if place else dash, line))
 
     def steps(self, label: str, steps: Sequence[Step]) -> None:
-        """Commands with their purposes beside them; where one does not fit, each below its purpose as a comment."""
-        commands = [plain(Text(step.command), keep="\n").plain.split("\n") for step in steps]
-        longest = max((len(line) for lines in commands for line in lines), default=0)
-        beside = all(
-            _TEXT + longest + _GAP + len(step.purpose) <= self.width and len(lines) == 1
-            for step, lines in zip(steps, commands, strict=True)
-        )
-        for step, lines in zip(steps, commands, strict=True):
-            if beside:
-                purpose = plain(Text(step.purpose, "dim"))
-                self._labelled(label, Text.assemble(f"{lines[0]:<{longest + _GAP}}", purpose))
-            else:
-                for comment in self._folded(Text(step.purpose, "dim"), self.width - _TEXT - 2) if step.purpose else ():
-                    self._labelled(label, Text.assemble(("# ", "dim"), comment))
-                    label = ""
-                self._command(label, lines)
+        """Each command below its purpose, which is a comment: what is copied with it does no harm in a shell."""
+        for step in steps:
+            for comment in self._folded(Text(step.purpose, "dim"), self.width - _TEXT - 2) if step.purpose else ():
+                self._labelled(label, Text.assemble(("# ", "dim"), comment))
+                label = ""
+            self._command(label, plain(Text(step.command), keep="\n").plain.split("\n"))
             label = ""
 
     def table(self, rows: Sequence[tuple[Text, ...]], indent: int = _INDENT + 2) -> None:
@@ -122,18 +116,28 @@ class Page:
             self.lines += [line, *(_at(below, part) for part in self._folded(last, self.width - below))]
 
     def _command(self, label: str, lines: list[str]) -> None:
-        """One of several lines begins at the margin: what it quotes must not be indented."""
-        if len(lines) == 1:
-            self._labelled(label, Text(lines[0]))
-        else:
+        """Of one line, or one that goes on; any other begins at the margin: what it quotes must not be indented."""
+        if not all(line.endswith(_GOES_ON) for line in lines[:-1]):
             self.lines += map(Text, lines)
+            return
+        for line in lines:
+            self._labelled(label, Text(line))
+            label = ""
 
     def _labelled(self, label: str, line: Text) -> None:
         self.lines.append(Text.assemble(" " * _INDENT, (f"{label:<{_TEXT - _INDENT}}", "bold"), line))
 
     def _folded(self, text: Text, width: int) -> list[Text]:
-        """Between words; a word that is longer than ``width`` within it."""
-        return list(plain(text).wrap(self._console, width, overflow="fold")) or [Text()]
+        """Between words; a word that is longer than ``width`` within it, unless it is an address to be followed."""
+        shown = plain(text)
+        addresses = [found.span() for found in _ADDRESS.finditer(shown.plain) if len(found.group()) > width]
+        if not addresses:
+            return list(shown.wrap(self._console, width, overflow="fold")) or [Text()]
+        lines: list[Text] = []
+        for number, part in enumerate(shown.divide(chain.from_iterable(addresses))):
+            words = part[len(part) - len(part.plain.lstrip()) :]
+            lines += [words] if number % 2 else words.wrap(self._console, width, overflow="fold") if words else []
+        return lines
 
 
 def plain(text: Text, keep: str = "") -> Text:

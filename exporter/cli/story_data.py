@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from exporter.cli import data, listing
 from exporter.cli.reasons import MEANINGS
+from exporter.cli.standing import standing
 from exporter.cli.state_words import since
 from exporter.cli.story import certificates
+from exporter.cli.urgency import urgency
 from exporter.cli.words import moment
 from exporter.model.facts import NodeFacts
 from exporter.model.finding import Finding
@@ -18,7 +20,7 @@ from exporter.serve.samples import NodeView
 Data = dict[str, object]
 
 
-def story(visit: Visit, view: NodeView) -> Data:
+def story(visit: Visit, view: NodeView, now: float) -> Data:
     """The node as ``visit --format json`` has it, and all that this visit saw beside it; what is not known is null."""
     facts, assessment, state = visit.facts, visit.assessment, view.client_state
     began = since(state, view.report.client)
@@ -26,6 +28,7 @@ def story(visit: Visit, view: NodeView) -> Data:
     told: Data = {
         **data.node(view),
         "state_since": None if began is None else moment(began),
+        "urgency": urgency(standing(visit, view, now)),
         "visited": moment(visit.began),
         "duration_seconds": round(visit.duration, 3),
         "uid": facts.uid if facts else None,

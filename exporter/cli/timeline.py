@@ -11,7 +11,7 @@ from exporter.cli.words import STYLES, day, duration, minute
 from exporter.judge import rotation
 from exporter.model.assessment import Reading, State
 
-_SHORT_LIFE = 7 * 86400  # seconds: below it a date needs its time
+SHORT_LIFE = 7 * 86400  # seconds: below it a date needs its time
 _BEYOND = 0.25  # at most this share of the line is given to what lies outside the life
 
 
@@ -50,7 +50,7 @@ def _scale(reading: Reading, now: float, width: int) -> Scale:
 
 def told(moment: float, lifetime: float) -> str:
     """A date, with its time where the life is short."""
-    return minute(moment) if lifetime < _SHORT_LIFE else day(moment)
+    return minute(moment) if lifetime < SHORT_LIFE else day(moment)
 
 
 def _labels(reading: Reading, scale: Scale, width: int) -> list[Text]:
@@ -118,9 +118,9 @@ def _here(reading: Reading, scale: Scale, now: float, width: int) -> int:
 def _now(reading: Reading, state: State, scale: Scale, now: float, width: int) -> Text:
     found = reading.certificate
     if now < found.not_before:
-        words = f"now: it begins in {duration(found.not_before - now)}"
+        words = f"now: begins in {duration(found.not_before - now)}"
     elif now > found.not_after:
-        words = f"now: it ended {duration(now - found.not_after)} ago"
+        words = f"now: expired {duration(now - found.not_after)} ago"
     else:
         words = f"now: {duration(found.not_after - now)} left"
     at = min(width - len(words), _here(reading, scale, now, width))

@@ -45,6 +45,11 @@ def minute(seconds: float) -> str:
     return told[:16].replace("T", " ") if told.endswith("Z") else told
 
 
+def utc(seconds: float) -> str:
+    """The same with its zone, as it stands in a sentence."""
+    return f"{minute(seconds)} UTC"
+
+
 def day(seconds: float) -> str:
     """The same to the day."""
     told = moment(seconds)

@@ -44,9 +44,16 @@ def _lines(facts: NodeFacts) -> Iterator[str]:
         elif condition in _WHY:
             yield f"{path}: {_WHY[condition]}"
     if not facts.pairs:
-        yield "whether certificates and keys are of one pair (compare_keys is off, or the node has no openssl)"
+        yield f"whether keys fit their certificates: {_why(facts, 'compare_keys is off', 'the node has no openssl')}"
     if facts.journal is None:
-        yield "the journal (journal is off, or not to be read)"
+        yield f"the journal: {_why(facts, 'journal is off', 'the node has none')}"
+
+
+def _why(facts: NodeFacts, setting: str, lack: str) -> str:
+    """Why something is missing that only a script with this setting tells, and that root alone may read."""
+    if facts.uid is None:
+        return "not to be had over a mount"
+    return f"{setting}, or {f'not to be read as uid {facts.uid}' if facts.uid else lack}"
 
 
 def _process(facts: NodeFacts) -> Iterator[str]:

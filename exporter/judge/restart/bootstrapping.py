@@ -7,6 +7,7 @@ link, and the store decides; with rotation off ``LoadClientCert`` asks for a cer
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from exporter.judge.restart import conf, in_use, store
 from exporter.judge.restart.outcome import dies, lives, unknown, unseen
@@ -22,7 +23,7 @@ def judge(view: View, reason: str) -> Iterator[Restart]:
     why = f"{view.kubelet.kubeconfig} cannot be used ({reason}), so the kubelet"
     yield from _file(view, why)
     yield from _kubeconfig(view, why)
-    yield from _rotating(view) if view.kubelet.rotates else _at_rest(view)
+    yield from _rotating(view, why) if view.kubelet.rotates else _at_rest(view)
 
 
 def _file(view: View, why: str) -> Iterator[Restart]:
@@ -50,19 +51,20 @@ def _kubeconfig(view: View, why: str) -> Iterator[Restart]:
         yield unseen(f"whether {view.kubelet.kubeconfig} can be written")
 
 
-def _rotating(view: View) -> Iterator[Restart]:
+def _rotating(view: View, why: str) -> Iterator[Restart]:
     """A pair of the store that has not ended is used, and the token is not."""
     verdict = in_use.of_store(view, None)
     if verdict is None:
-        why = "There is no valid certificate in the store"
+        lack = "There is no valid certificate in the store"
         if view.is_writable is False:
-            words = f"{why}, and {view.kubelet.store} is not writable: a new one could not be kept."
+            words = f"{lack}, and {view.kubelet.store} is not writable: a new one could not be kept."
             yield lives(RestartReason.STORE_NOT_WRITABLE, words)
-        yield _token_unknown(view, why)
-        return
-    yield verdict
-    if verdict.safe:
+        yield _token_unknown(view, lack)
+    elif verdict.safe:
+        yield replace(verdict, words=f"{why} writes it anew from {view.kubelet.bootstrap}. {verdict.words}")
         yield from _same_cluster(view)
+    else:
+        yield verdict
 
 
 def _at_rest(view: View) -> Iterator[Restart]:

@@ -59,7 +59,7 @@ def still_valid(view: View, conf: Kubeconfig) -> list[Check]:
         checks.append((loads(view, pair), f"the pair that it embeds {why_not(pair)}"))
     ended = [certificate.not_after for certificate in certificates(pair.certificate)]
     if ended:
-        checks.append((view.now <= min(ended), f"a certificate in it ended on {moment(min(ended))}"))
+        checks.append((view.now <= min(ended), f"a certificate in it expired on {moment(min(ended))}"))
     return checks
 
 

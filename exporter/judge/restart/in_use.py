@@ -7,10 +7,11 @@ what kubelet.conf embeds, else none until one is signed. With rotation off kubel
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from exporter.judge.restart import conf, store
 from exporter.judge.restart.outcome import comes_back, dies, exits, lives, moment, unknown, unseen
-from exporter.judge.restart.pem import Pair, leaf, loads, place, why_not
+from exporter.judge.restart.pem import Pair, certificates, leaf, loads, place, why_not
 from exporter.judge.restart.view import CLIENT, View
 from exporter.model.kubelet_files import Kubeconfig
 from exporter.model.restart import Restart, RestartReason
@@ -24,7 +25,8 @@ def judge(view: View, own: Kubeconfig) -> Iterator[Restart]:
         yield _at_rest(view, own, pair)
         return
     named = pair if pair and pair.is_named else None
-    yield of_store(view, named) or _from_kubeconfig(view, pair)
+    found = of_store(view, named) or _from_kubeconfig(view, pair)
+    yield replace(found, words=_until(view, pair)) if found.safe and pair and _is_bound(view, pair) else found
 
 
 def of_store(view: View, named: Pair | None) -> Restart | None:
@@ -46,7 +48,11 @@ def broken(view: View, pair: Pair) -> Restart:
     """The store's first pair that exists must load, whatever else is good."""
     is_current = store.is_current(view, CLIENT, pair)
     reason = RestartReason.STORE_TARGET_BROKEN if is_current else RestartReason.CLIENT_PAIR_BROKEN
-    return dies(reason, f"{pair.certificate.path} is read at each start, but it {why_not(pair)}.")
+    if is_current:
+        return dies(reason, f"{pair.certificate.path} is read at each start, but it {why_not(pair)}.")
+    link = view.path(f"{CLIENT}-current.pem")
+    words = f"{link} is not there, so the kubelet falls back to {pair.certificate.path}, which {why_not(pair)}."
+    return dies(reason, words)
 
 
 def _from_kubeconfig(view: View, pair: Pair | None) -> Restart:
@@ -105,9 +111,24 @@ def _usable(view: View, pair: Pair) -> Restart:
     if _begins_later(view, pair):
         return lives(RestartReason.NOT_YET_VALID, _not_yet(view, pair), leaf(pair).not_before)
     until = moment(leaf(pair).not_after)
-    return comes_back(
-        f"The certificate in {place(view, pair.certificate)} is valid until {until}, and no file stops the kubelet."
-    )
+    words = f"The certificate in {place(view, pair.certificate)} is valid until {until}, and no file stops the kubelet."
+    if pair.certificate == view.healed:
+        words = f"The kubelet finishes the store's rename when it starts. {words}"
+    return comes_back(words)
+
+
+def _is_bound(view: View, pair: Pair) -> bool:
+    """Whether kubelet.conf has a certificate of its own, and no bootstrap file takes over once that has expired."""
+    if view.kubelet.bootstrap is None or view.bootstrap is None or not certificates(pair.certificate):
+        return False
+    is_own = pair.certificate.path != view.path(f"{CLIENT}-current.pem")
+    return is_own and conf.holds(conf.opens(view, view.bootstrap)) is False
+
+
+def _until(view: View, pair: Pair) -> str:
+    until = moment(min(certificate.not_after for certificate in certificates(pair.certificate)))
+    what = f"the certificate in {place(view, pair.certificate)} expires"
+    return f"The kubelet starts until {until}, when {what}; after that it does not."
 
 
 def _has_ended(view: View, pair: Pair) -> bool:
@@ -119,7 +140,7 @@ def _begins_later(view: View, pair: Pair) -> bool:
 
 
 def _ended(view: View, pair: Pair) -> str:
-    return f"The certificate in {place(view, pair.certificate)} ended on {moment(leaf(pair).not_after)}"
+    return f"The certificate in {place(view, pair.certificate)} expired on {moment(leaf(pair).not_after)}"
 
 
 def _not_yet(view: View, pair: Pair) -> str:

@@ -88,7 +88,7 @@ def why_not(pair: Pair) -> str:
         return "holds no certificate that can be read" + _condition(pair.certificate)
     if has_key(pair.key) is False:
         is_elsewhere = pair.key.path != pair.certificate.path and not pair.key.is_embedded
-        return f"has no whole private key{' in ' + pair.key.path if is_elsewhere else ''}"
+        return f"has no whole private key{f' in {pair.key.path}{_condition(pair.key)}' if is_elsewhere else ''}"
     return "holds a certificate and a key that do not belong together"
 
 
