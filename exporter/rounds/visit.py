@@ -37,8 +37,9 @@ def visit(node: Node, report: NodeReport, transports: Transports, clock: Callabl
 
 def _detail(reason: Reason | None, facts: NodeFacts) -> str:
     """Which file, and what an ordinary user has not seen of the node."""
+    who = "" if facts.uid is None else f" as uid {facts.uid}"
     if reason is Reason.STORE_DENIED:
-        return f"{facts.store.path}: not to be seen as uid {facts.uid}"
+        return f"{facts.store.path}: not to be seen{who}"
     if reason is Reason.CERTIFICATE_DENIED:
-        return f"{facts.client.path}: not to be read as uid {facts.uid}; names and times of the store alone were seen"
+        return f"{facts.client.path}: not to be read{who}; names and times of the store alone were seen"
     return facts.client.path if reason else ""
