@@ -16,7 +16,7 @@ from tests.trees import NOW
 
 BOTH_ENDED = case(replace(using(EXPIRED).with_kubeconfig(pair("#2", EXPIRED)), process=started(86400)))
 ASKS = (
-    "/etc/kubernetes/kubelet.conf embeds a certificate that ended on 2026-08-17; "
+    "/etc/kubernetes/kubelet.conf embeds a certificate that expired on 2026-08-17; "
     "the kubelet asks for its next certificate with it and gets 401 each time; "
 )
 SENTENCES = {
@@ -60,7 +60,7 @@ def test_evidence_is_of_this_node(name: str) -> None:
 def test_a_store_that_has_ended_as_well_is_said() -> None:
     """Then the node looks healthy no longer."""
     it: Case = BOTH_ENDED
-    assert findings(it)[0].evidence == f"{ASKS}the one in its store has ended as well, on 2026-08-17."
+    assert findings(it)[0].evidence == f"{ASKS}the one in its store has expired as well, on 2026-08-17."
 
 
 @pytest.mark.parametrize(
