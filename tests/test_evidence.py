@@ -25,7 +25,10 @@ SENTENCES = {
         f"{PKI} has 2 dated files newer than the one in use (kubelet-client-2026-09-21-11-00-00.pem, "
         "kubelet-client-2026-09-21-10-00-00.pem); each is empty: a rotation was signed and could not be written."
     ),
-    "clock ahead": "The node's clock is 1 min 1 s ahead of the exporter's.",
+    "clock ahead": (
+        "The node's clock is 1 min 1 s ahead of the exporter's: "
+        "the kubelet goes by it, and takes a certificate for expired that much too early."
+    ),
     "down": "No kubelet process runs; kubelet.service is inactive (dead).",
     "systemd starts it again": (
         "kubelet.service is activating (auto-restart), restarted 40 times, last exit status 1: "
@@ -36,16 +39,20 @@ SENTENCES = {
         "the kubelet serves with no certificate, so logs and exec fail."
     ),
     "target empty": (
-        f"{DATED} is empty: what runs has its certificate in memory, "
+        f"{DATED} is empty: the running kubelet keeps its certificate in memory, "
         "the next start of the kubelet fails, with a bootstrap file too."
     ),
     "kubelet.conf: CA missing": (
         "/etc/kubernetes/kubelet.conf names the CA file /etc/ca.crt, which is not there: "
-        "the kubelet ends at its next start."
+        "the kubelet exits at its next start."
     ),
     "kops due": (
-        "The client certificate ends on 2026-11-05, nine tenths of its life are over "
+        "The client certificate expires on 2026-11-05, 90 % of its lifetime is over "
         "(who renews it: nobody: kops replaces the node)."
+    ),
+    "rotation off": (
+        "rotateCertificates is false in /var/lib/kubelet/config.yaml: "
+        "nothing renews the client certificate, which expires on 2027-08-22."
     ),
     "folder of another": f"{PKI} belongs to uid 0 and the kubelet runs as uid 7: it cannot write there.",
 }

@@ -51,7 +51,7 @@ def authority(case: Case) -> tuple[Step, ...]:
     path, named = steps.kubeconfig(case), case.facts.kubeconfig.authority if case.facts.kubeconfig else None
     if named and not named.is_embedded:
         file = quote(named.path)
-        put = (f"{{ [ ! -e {file} ] || {shell.kept(named.path)}; }}", f"install -m 644 {_CA} {file}")
+        put = (f"{{ [ ! -e {file} ] || {shell.kept(named.path)}; }}", shell.put(_CA, file, "644"))
     else:
         once = '[ "$(grep -cF "certificate-authority-data: $ca" "$f.new")" = 1 ]'
         edit = 'sed -E "s#^( *certificate-authority-data):.*#\\1: $ca#"'

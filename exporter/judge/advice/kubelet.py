@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from shlex import quote
 
 from exporter.judge.advice import conf, shell, steps
@@ -105,11 +106,11 @@ def gate(case: Case) -> tuple[Step, ...]:
 
 def client_ca(case: Case) -> tuple[Step, ...]:
     """The CA that the API servers' client certificates are of."""
-    path = quote(case.kubelet.client_ca_file or "/etc/kubernetes/pki/ca.crt")
+    path = case.kubelet.client_ca_file or "/etc/kubernetes/pki/ca.crt"
     get = "kubectl -n kube-system get cm extension-apiserver-authentication -o 'jsonpath={.data.client-ca-file}'"
     put = shell.chain(
         "openssl x509 -noout -subject -enddate -in /root/client-ca.crt",
-        f"install -D -m 644 /root/client-ca.crt {path}",
+        f"mkdir -p {quote(posixpath.dirname(path))} && {shell.put('/root/client-ca.crt', quote(path), '644')}",
         steps.again(case),
         stop="STOP: no certificate in /root/client-ca.crt, or no restart",
     )

@@ -64,7 +64,7 @@ def _installed(case: Case, copy: str) -> tuple[Step, ...]:
     put = (
         f"kubectl --kubeconfig {copy} get node {quote(node)}",
         *([shell.kept(path)] if is_there else []),
-        f'install -m 600 {copy} "$(readlink -f {quote(path)})"',
+        shell.put(copy, quote(path), "600"),
     )
     on = f"on {node}, as root: where the new one lets in from here,"
     stop = "STOP: what was to be done here is not done"
@@ -109,7 +109,8 @@ def _by_request(case: Case) -> tuple[Step, ...]:
     place = shell.chain(
         f"(umask 077 && cat /root/node.crt /root/node.key > /root/node.pem) && new={new}",
         *shell.pair("/root/node.pem"),
-        f'install -m 600 "$p" "$new" && ln -sfn "$new" {quote(steps.link(case))}',
+        shell.put('"$p"', '"$new"', "600"),
+        f'ln -sfn "$new" {quote(steps.link(case))}',
         steps.again(case),
         stop="STOP: the store is as it was",
     )

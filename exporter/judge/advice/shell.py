@@ -46,6 +46,11 @@ def confirmed(question: str) -> str:
     return f"printf '%s ' {quote(question + ' (yes)')} && read -r yes && [ \"$yes\" = yes ]"
 
 
+def put(source: str, path: str, mode: str) -> str:
+    """What was brought over, at its place; a link stays one. Nobody else may read it meanwhile."""
+    return f"(umask 077 && cat {source} > {path} && chmod {mode} {path})"
+
+
 def literal(path: str) -> str:
     """A path within a pattern."""
     return path.replace(".", r"\.")
