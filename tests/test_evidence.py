@@ -9,8 +9,11 @@ import pytest
 from exporter.judge.case import Case
 from exporter.judge.causes.wording import names, span, when
 from exporter.judge.diagnosis import findings
+from exporter.model.host import Process, Sight
+from exporter.model.kubelet_files import ConfigFile
+from exporter.model.restart import Restart, RestartReason
 from tests.cases import case, using
-from tests.kubelets import DATED, EXPIRED, PKI, pair
+from tests.kubelets import CONFIG, DATED, EXPIRED, HEALTHY, PKI, document, pair
 from tests.sick import SICK, started
 from tests.trees import NOW
 
@@ -98,3 +101,47 @@ def test_a_list_in_words() -> None:
     """The first few by name, and how many more."""
     assert names(["/a/b", "/a/c"]) == "b, c"
     assert names([f"/a/{letter}" for letter in "bcdef"]) == "b, c, d and 2 more"
+
+
+def off(place: int) -> Case:
+    """Rotation that a file says is off: none of them, the first, or a drop-in."""
+    worker = HEALTHY.with_settings(rotate_certificates=None)
+    files = [ConfigFile(document(path), worker.settings) for path in (CONFIG, "/etc/kubernetes/d/9.conf")]
+    if place >= 0:
+        files[place] = replace(files[place], settings=replace(worker.settings, rotate_certificates=False))
+    return case(replace(worker, config=tuple(files)))
+
+
+@pytest.mark.parametrize(
+    ("place", "where"),
+    [
+        (-1, "set nowhere, so it is false"),
+        (0, "false in /var/lib/kubelet/config.yaml"),
+        (1, "false by the drop-in /etc/kubernetes/d/9.conf"),
+    ],
+)
+def test_where_rotation_is_off_is_said(place: int, where: str) -> None:
+    """The file, the drop-in, or that nothing sets it."""
+    assert findings(off(place))[0].evidence.startswith(f"rotateCertificates is {where}: ")
+
+
+def test_a_flag_that_switches_rotation_off_is_named() -> None:
+    """A flag wins, also one that was remembered of a kubelet that is down."""
+    it = case(HEALTHY.with_flags(rotate_certificates="false"))
+    assert "false by the flag --rotate-certificates: " in findings(it)[0].evidence
+
+
+def test_a_good_certificate_is_not_why_a_kubelet_exits() -> None:
+    """Said where its files are known to let it start, and only there."""
+    it, word = SICK["systemd starts it again"].case, "the certificate is not why it exits (valid until 2027-08-22"
+    assert word not in findings(it)[0].evidence
+    safe = Restart(safe=True, reason=RestartReason.COMES_BACK, words="")
+    assert word in findings(replace(it, restart=safe))[0].evidence
+
+
+def test_what_is_in_memory_is_said_of_a_kubelet_that_runs() -> None:
+    """One that is down has nothing in memory."""
+    it = SICK["link dangling"].case
+    assert "the running kubelet keeps its certificate" in findings(it)[0].evidence
+    down = replace(it, facts=replace(it.facts, process=Process(Sight.ABSENT)))
+    assert "running" not in findings(down)[0].evidence
