@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exporter.demo.store import FileStore
 from exporter.judge.advice import api, cluster, folder, kubelet, reissue, requests, serving, steps, store
@@ -24,7 +26,7 @@ from exporter.model.files import Condition, KeyBlock, PemFile
 from exporter.model.kubelet import Distribution
 from exporter.model.kubelet_files import Document, DocumentCondition
 from tests import trees
-from tests.cases import case, issuer
+from tests.cases import aged, case, issuer, using
 from tests.kubelets import CURRENT as LINK
 from tests.kubelets import DAY, HEALTHY, document, kubeconfig, pair, pem
 from tests.sick import SICK
@@ -308,6 +310,38 @@ def test_kubeadm_writes_beside_nothing_of_its_own() -> None:
     assert reissue.reissue(case())[0].command.startswith("(umask 077")
 
 
+def test_a_request_by_hand_ends_in_the_store(shell: Shell, tmp_path: Path) -> None:
+    """No kubeadm: the key is made on the node and stays there, and only a pair of the two gets the link."""
+    its, mint = in_store(tmp_path), Mint()
+    it = at(tmp_path, case(HEALTHY.with_files(PemFile(LINK, Condition.DANGLING))))
+    it = replace(it, kubelet=replace(it.kubelet, distribution=Distribution.UNKNOWN))
+    ask, _, place = (step.command for step in reissue.reissue(it)[:3])
+    shell.run(ask)
+    key = tmp_path / "root/node.key"
+    assert key.stat().st_mode & 0o077 == 0
+    before = its.current.resolve()
+    plain(tmp_path / "root/node.crt", mint.leaf().certificate)
+    assert "STOP" in shell.run(place)
+    assert its.current.resolve() == before
+    own = load_pem_private_key(key.read_bytes(), None)
+    assert isinstance(own, EllipticCurvePrivateKey)
+    issued = mint.issue("system:node:worker-1", NOW - DAY, NOW + 50 * YEAR, key=own)
+    plain(tmp_path / "root/node.crt", issued.certificate)
+    assert "STOP" not in shell.run(place)
+    assert its.current.resolve() != before
+    assert its.current.read_bytes() == issued.certificate + key.read_bytes()
+    assert its.current.stat().st_mode & 0o777 == 0o600
+    assert shell.calls() == [RESTARTED]
+
+
+def test_little_time_left_has_a_way_out() -> None:
+    """An approver that nobody mends in a day: then a certificate from outside, and not before."""
+    for share, is_near in ((0.95, False), (0.9999, True), (1.01, True)):
+        told = requests.client(case(using(aged(share))))
+        assert any("kubeadm kubeconfig user" in step.command for step in told) is is_near
+        assert any("certificate approve" in step.command for step in told) is (share < 1)
+
+
 def test_a_regular_file_becomes_a_link_to_the_same_pair(shell: Shell, tmp_path: Path) -> None:
     """The newest pair stands in the link's place: it becomes a dated file."""
     its = in_store(tmp_path)
@@ -318,7 +352,11 @@ def test_a_regular_file_becomes_a_link_to_the_same_pair(shell: Shell, tmp_path: 
     shell.follow(store.regular_file, replace(it, facts=replace(it.facts, client=read(its.current))))
     assert its.current.is_symlink()
     assert its.current.read_bytes() == content
-    assert its.current.resolve().parent == its.current.parent
+    target = its.current.resolve()
+    assert target.parent == its.current.parent
+    again = replace(it, facts=replace(it.facts, client=read(its.current)))
+    assert "STOP" in shell.run(store.regular_file(again)[0].command)
+    assert its.current.resolve() == target
 
 
 def test_a_regular_file_gives_way_to_a_newer_pair(shell: Shell, tmp_path: Path) -> None:
