@@ -43,7 +43,7 @@ _SIGNS = {
     Cause.ROTATION_NOT_STORED: JournalSign.NOT_STORED,
 }
 # Dates, spans, sizes and identifiers that a day, a key or a machine has of its own, and what they move in a drawing.
-_DATE, _SPAN = r"\d{4}-\d\d-\d\d([ -]\d\d[:-]\d\d(-\d\d)?)?", r"\b\d+ ?(d|h|min|m|s)( ?\d+ ?(h|min|m|s))?\b"
+_DATE, _SPAN = r"\d{4}-\d\d-\d\d([ -]{1,2}\d\d[:-]\d\d(-\d\d)?)?", r"\b\d+ ?(d|h|min|m|s)( ?\d+ ?(h|min|m|s))?\b"
 _OF_THE_DAY = re.compile(rf"{_DATE}|{_SPAN}|\b[0-9a-f]{{40}}\b|@\d+|\d+(\.\d+)? [kMGT]?B\b|[├─┿━▲┤┄]+")
 
 

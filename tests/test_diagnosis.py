@@ -50,7 +50,7 @@ def test_a_cause_comes_first(sick: Sick) -> None:
     assert first.evidence.endswith(".")
     assert first.evidence.count(". ") == 0
     assert first.steps
-    assert all(step.command.isprintable() and step.purpose.isprintable() for step in first.steps)
+    assert all(line.isprintable() for step in first.steps for line in (*step.command.split("\n"), step.purpose))
 
 
 @pytest.mark.parametrize("sick", SICK.values(), ids=SICK)
@@ -301,6 +301,24 @@ def test_no_date_is_too_odd(modified: int, begun: int, shown: float) -> None:
     process = Process(Sight.SEEN, "kubelet", 1, float(begun), 0, tuple(HEALTHY.flags))
     odd = replace(facts, process=process, clock=replace(clock(0), shown=shown))
     findings(of(odd, Memory(newest=modified, starts=(shown, None, float(begun))), Rotation.KUBELET))
+
+
+def test_what_the_first_steps_resolve_needs_none_of_its_own() -> None:
+    """kubelet.conf's certificate ended, no bootstrap file, the kubelet down: one way out, and evidence of all three."""
+    worker = replace(HEALTHY.with_kubeconfig(pair("#2", EXPIRED)), process=Process(Sight.ABSENT))
+    first, *others = findings(case(worker, memory=Memory(process=HEALTHY.facts.process), service=None))
+    assert first.steps
+    assert [bool(finding.evidence) for finding in others] == [True, True]
+    assert [finding.steps for finding in others] == [(), ()]
+    alone = findings(case(replace(HEALTHY, process=Process(Sight.ABSENT)), memory=Memory(), service=None))
+    assert [(finding.cause, bool(finding.steps)) for finding in alone] == [(Cause.KUBELET_DOWN, True)]
+
+
+def test_only_causes_below_are_resolved() -> None:
+    """A row resolves what stands below it in the table: the first finding is never without steps."""
+    order = list(dict.fromkeys(row.cause for row in TABLE))
+    for row in TABLE:
+        assert all(order.index(cause) > order.index(row.cause) for cause in row.resolves)
 
 
 def test_the_first_finding_of_two_faults() -> None:

@@ -2,114 +2,208 @@
 
 from __future__ import annotations
 
+import posixpath
 from shlex import quote
 
-from exporter.judge.advice import steps
+from exporter.judge.advice import conf, shell, steps
+from exporter.judge.advice.reissue import reissue
 from exporter.judge.case import Case
 from exporter.model.assessment import Certificate
 from exporter.model.finding import Step
+from exporter.model.host import Sight
+from exporter.model.kubelet import Credential
 from exporter.model.kubelet_files import DocumentCondition
 
+_KIND = """'^ *"?kind"?: *"?KubeletConfiguration'"""
+_REFUSED = (DocumentCondition.BROKEN, DocumentCondition.MISSING, DocumentCondition.EMPTY)
 
-def look(case: Case) -> tuple[Step, ...]:
-    """Why it does not run."""
+
+def down(case: Case) -> tuple[Step, ...]:
+    """Why it does not run, and whether somebody wants it so."""
     unit = quote(steps.unit(case))
     return (
-        Step(f"systemctl status {unit}", "what systemd knows of it"),
-        Step(f"journalctl -u {unit} -n 50 --no-pager", "its last words"),
-        steps.restart(case, "starts it, once its last words are dealt with"),
+        Step(f"systemctl status --no-pager {unit}", "what systemd knows of it"),
+        Step(f"journalctl -u {unit} -n 50 --no-pager", "its last log lines: deal with what they name"),
+        Step(
+            f"kubectl get node {quote(steps.node_name(case))}",
+            "with cluster access: SchedulingDisabled means that it may be stopped on purpose, ask before starting it",
+        ),
+        Step(_asked(case, "deal with its last log lines; start it?"), "starts it, after a yes"),
+        steps.ready(case),
+    )
+
+
+def loop(case: Case) -> tuple[Step, ...]:
+    """Why it exits."""
+    unit = quote(steps.unit(case))
+    lines = f"journalctl -u {unit} --since -30min --no-pager | grep -E ' [EF][0-9]{{4}} |exited|Failed|oom' | tail -50"
+    return (
+        Step(f"systemctl status --no-pager {unit}", "what systemd knows of it"),
+        Step(lines, "the last log lines of each life: mend what they name, systemd starts it again by itself"),
+        steps.ready(case),
     )
 
 
 def config(case: Case) -> tuple[Step, ...]:
-    """The configuration file that is refused."""
-    refused = (DocumentCondition.BROKEN, DocumentCondition.MISSING, DocumentCondition.EMPTY)
-    paths = [file.document.path for file in case.facts.config or () if file.document.condition in refused]
-    unit = quote(steps.unit(case))
+    """The configuration file that is refused. What runs still knows what was in it."""
+    files = case.facts.config or ()
+    paths = [file.document.path for file in files if file.document.condition in _REFUSED]
+    path = quote(paths[0]) if paths else "/var/lib/kubelet/config.yaml"
+    node, process = quote(steps.node_name(case)), case.facts.process
+    save = f"kubectl get --raw /api/v1/nodes/{node}/proxy/configz > {node}-configz.json && ls -l {node}-configz.json"
+    is_there = bool(files) and files[0].document.condition is not DocumentCondition.MISSING
+    is_running = process is not None and process.sight is Sight.SEEN
+    is_main = bool(files) and paths[:1] == [files[0].document.path]
+    mend = Step(_asked(case, f"is {path} mended?"), "restart the kubelet, after a yes; not before the file is mended")
+    if is_main and steps.is_kubeadm(case):
+        write = shell.chain(
+            *([shell.kept(paths[0])] if is_there else []),
+            "kubeadm upgrade node phase kubelet-config",
+            f"grep -qE {_KIND} {path}",
+            steps.again(case),
+            stop="STOP: no good configuration, no restart",
+        )
+        purpose = "writes the cluster's configuration, then restarts; it overwrites what was set on this node only"
+        mend = Step(write, purpose)
     return (
-        *(Step(f"ls -l {quote(path)} && cat {quote(path)}", "what the kubelet does not take") for path in paths[:1]),
-        Step(f"journalctl -u {unit} -n 20 --no-pager", "names the line that it stumbles over, once it was restarted"),
-        *_from_kubeadm(case),
-        steps.restart(case),
+        *([Step(save, "with cluster access, first: the configuration that runs")] if is_running else []),
+        Step(f"ls -l {path} && cat {path}", "what the kubelet does not take"),
+        mend,
+        steps.ready(case),
     )
 
 
-def _from_kubeadm(case: Case) -> tuple[Step, ...]:
-    if not steps.is_kubeadm(case):
-        return ()
-    return (Step("kubeadm upgrade node phase kubelet-config", "writes the cluster's kubelet configuration anew"),)
+def _asked(case: Case, question: str) -> str:
+    """A restart where only a person can tell that it is time."""
+    return shell.chain(shell.confirmed(question), steps.again(case), stop="STOP: no restart")
 
 
 def gate(case: Case) -> tuple[Step, ...]:
     """The feature gate that contradicts ``serverTLSBootstrap``."""
     paths = [file.document.path for file in case.facts.config or () if file.settings.serving_gate is False]
+    name = "RotateKubeletServerCertificate"
     if not paths:
-        unit = quote(steps.unit(case))
-        return (Step(f"systemctl cat {unit}", "where --feature-gates is given: take it out"), steps.restart(case))
-    files = " ".join(quote(path) for path in paths)
-    edit = f"sed -i.bak '/^ *RotateKubeletServerCertificate: *false/d' {files}"
-    return (Step(edit, "the gate is on by default"), steps.restart(case))
+        flag = f"{name}=false"
+        change = shell.chain(
+            f"! {steps.names(case, flag)}",
+            "systemctl daemon-reload",
+            steps.again(case),
+            stop=f"STOP: {flag} is still there",
+        )
+        return (
+            Step(steps.flags(case, "--feature-gates").command, f"where it is given: take {flag} out"),
+            Step(change, "restart the kubelet, once that is done"),
+            steps.ready(case),
+        )
+    off = f'^ *"?{name}"?: *"?false'
+    edits = [shell.rewritten(path, shell.sed(f"/^ *{name}: *false/d"), shell.count(off, 0)) for path in paths]
+    change = shell.chain(*edits, steps.again(case), stop=f"STOP: take {name} out by hand, then restart")
+    return (
+        Step(change, "the gate's line goes, it is on by default; then restart the kubelet; a copy is kept"),
+        steps.ready(case),
+    )
 
 
 def client_ca(case: Case) -> tuple[Step, ...]:
-    """The cluster's CA file."""
-    path = quote(case.kubelet.client_ca_file or "/etc/kubernetes/pki/ca.crt")
-    fetch = "kubectl get cm kube-root-ca.crt -n kube-system -o 'jsonpath={.data.ca\\.crt}' > ca.crt"
+    """The CA that the API servers' client certificates are of."""
+    path = case.kubelet.client_ca_file or "/etc/kubernetes/pki/ca.crt"
+    get = "kubectl -n kube-system get cm extension-apiserver-authentication -o 'jsonpath={.data.client-ca-file}'"
+    put = shell.chain(
+        "openssl x509 -noout -subject -enddate -in /root/client-ca.crt",
+        f"mkdir -p {quote(posixpath.dirname(path))} && {shell.put('/root/client-ca.crt', quote(path), '644')}",
+        steps.again(case),
+        stop="STOP: no certificate in /root/client-ca.crt, or no restart",
+    )
     return (
-        Step(fetch, "with cluster access: the cluster's CA, as every namespace has it"),
-        Step(f"install -m 644 ca.crt {path}", "here, once that file was brought over"),
-        steps.restart(case),
+        Step(f"{get} > client-ca.crt", "with cluster access, in a folder of your own: the CA; bring it to /root here"),
+        Step(put, "here, as root: if it is a certificate it is put in place, and the kubelet restarted"),
+        steps.ready(case),
     )
 
 
 def rotation_off(case: Case) -> tuple[Step, ...]:
-    """Switch rotation on where it is set, or set it."""
+    """Switch rotation on where it is set, or set it; a flag wins over any file."""
+    certificate, on = case.certificate(), _on(case)
+    process = case.facts.process
+    first: tuple[Step, ...] = ()
+    if process and process.flag("rotate-certificates") is not None:
+        flag = steps.flags(case, "--rotate-certificates")
+        first = (Step(flag.command, f"{flag.purpose}; take it out, a flag wins over the file"),)
+        on = (f"! {steps.names(case, '--rotate-certificates=false')}", "systemctl daemon-reload", *on)
+    ended = isinstance(certificate, Certificate) and case.has_ended(certificate)
+    if ended and not steps.has_good_store(case):
+        return (*first, Step(shell.chain(*on, stop=_OFF), _ON), *reissue(case))
+    change = Step(shell.chain(*on, steps.again(case), stop=_OFF), f"{_ON}, then restarts the kubelet")
+    if case.kubelet.credential in (Credential.LINK, Credential.UNKNOWN):
+        return (*first, change, steps.ready(case))
+    return (*first, change, *conf.wait_and_point(case))
+
+
+_OFF = "STOP: rotation is not on"
+_ON = "switches rotation on; a copy is kept as .before.TIME"
+
+
+def _on(case: Case) -> tuple[str, ...]:
+    """``rotateCertificates: true`` in the file that says otherwise, else in the first; not where it is JSON."""
     files = case.facts.config or ()
     said = [file.document.path for file in files if file.settings.rotate_certificates is False]
     known = [*said[-1:], *(file.document.path for file in files), "/var/lib/kubelet/config.yaml"]
-    file = quote(known[0])
-    edit = f"echo 'rotateCertificates: true' >> {file}"
-    if said:
-        edit = f"sed -i.bak 's/^rotateCertificates:.*/rotateCertificates: true/' {file}"
-    process = case.facts.process
-    if process and process.flag("rotate-certificates") is not None:
-        return (
-            Step(f"systemctl cat {quote(steps.unit(case))}", "where --rotate-certificates=false is given: take it out"),
-            Step(edit, "rotation on; where kubelet.conf embeds a certificate, point it at the link as well"),
-            steps.restart(case),
-        )
-    on = Step(edit, "rotation on; where kubelet.conf embeds a certificate, point it at the link as well")
-    certificate = case.certificate()
-    if isinstance(certificate, Certificate) and case.has_ended(certificate):
-        return (on, *steps.reissue(case))
-    return (on, steps.restart(case))
+    file, line = quote(known[0]), "rotateCertificates: true"
+    said_once = f"""awk '!/^rotateCertificates:/; END {{print "{line}"}}'"""
+    edit = shell.rewritten(known[0], said_once, shell.count(f"^{line}$", 1))
+    return (f"grep -q '^kind: *KubeletConfiguration' {file}", edit)
 
 
 def kubeconfig(case: Case) -> tuple[Step, ...]:
-    """kubelet.conf that does not load: from outside, on a kubeadm node."""
+    """kubelet.conf that does not load: from outside."""
     path = quote(steps.kubeconfig(case))
-    there = case.facts.kubeconfig and case.facts.kubeconfig.document.condition is not DocumentCondition.MISSING
-    aside = (steps.set_aside(steps.kubeconfig(case)),) if there else ()
-    if steps.is_kubeadm(case):
-        return (*aside, *steps.reissue(case))
-    return (Step(f"ls -l {path}", "what is there"), *steps.reissue(case))
+    return (*(() if steps.is_kubeadm(case) else (Step(f"ls -l {path}", "what is there"),)), *reissue(case))
+
+
+def bootstraps(case: Case) -> tuple[Step, ...]:
+    """The next start writes kubelet.conf anew, if the bootstrap file still lets in."""
+    path = quote(case.kubelet.bootstrap or "/etc/kubernetes/bootstrap-kubelet.conf")
+    change = shell.chain(
+        f"kubectl --kubeconfig {path} auth can-i create certificatesigningrequests.certificates.k8s.io",
+        steps.again(case),
+        stop=f"STOP: {path} does not let in any more, no restart",
+    )
+    return (Step(change, "where the bootstrap file lets in, the restart writes kubelet.conf anew"), steps.ready(case))
 
 
 def point_at_link(case: Case) -> tuple[Step, ...]:
-    """To the link where the store has a good pair, else a new certificate first."""
+    """To the link where the store has a good pair, else a new certificate first; without rotation it ends again."""
+    on: tuple[Step, ...] = ()
+    if case.kubelet.rotates is False and not case.kubelet.distribution.renews_itself:
+        on = (Step(shell.chain(*_on(case), stop=_OFF), _ON),)
     named = case.facts.kubeconfig and case.facts.kubeconfig.certificate
     if named and steps.has_good_store(case):
-        return (*steps.point_at_link(case), steps.restart(case))
-    return steps.reissue(case)
+        return (*on, *conf.point_at_link(case))
+    target = steps.good_file(case) if named else None
+    if target is None:
+        return (*on, *reissue(case))
+    return (
+        *on,
+        steps.link_to(case, target, then=(conf.pointed(case),)),
+        conf.look(case, conf.AFTER_STOP),
+        steps.ready(case),
+    )
 
 
 def elsewhere(case: Case) -> tuple[Step, ...]:
     """kubelet.conf follows the folder that is rotated in, or the other way round where that has nothing yet."""
     if steps.has_good_store(case):
-        return (*steps.point_at_link(case), steps.restart(case))
-    unit = quote(steps.unit(case))
+        return conf.point_at_link(case)
     return (
-        Step(f"systemctl cat {unit}", "where --cert-dir is given: it should be the folder that kubelet.conf names"),
-        Step("systemctl daemon-reload", "systemd reads the unit anew"),
-        steps.restart(case),
+        steps.flags(case, "--cert-dir"),
+        Step(
+            shell.chain(
+                shell.confirmed("is --cert-dir the folder that kubelet.conf names?"),
+                "systemctl daemon-reload",
+                steps.again(case),
+                stop="STOP: no restart",
+            ),
+            "restart the kubelet, once it is",
+        ),
+        steps.ready(case),
     )

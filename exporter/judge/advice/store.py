@@ -1,4 +1,4 @@
-"""What to do about the store and its folder."""
+"""What to do about the store's links and files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import posixpath
 from shlex import quote
 
 from exporter.config.settings import CLIENT_UPDATED, SERVER_CURRENT, SERVER_UPDATED
-from exporter.judge.advice import cluster, steps
+from exporter.judge.advice import requests, shell, steps
+from exporter.judge.advice.reissue import reissue
 from exporter.judge.case import Case
 from exporter.judge.certificate import leaf
 from exporter.judge.store import entry
@@ -22,125 +23,71 @@ def regular_file(case: Case) -> tuple[Step, ...]:
     dated = next((leaf(file) for file in case.facts.store.newest if file.path == target), None)
     is_whole = case.facts.client.key not in (KeyBlock.NONE, KeyBlock.CUT)
     if here and is_whole and (dated is None or dated.not_before < here.not_before):
-        keep = (
-            f'new={quote(case.facts.store.path)}/kubelet-client-$(date +%F-%H-%M-%S).pem && mv {quote(path)} "$new" '
-            f'&& ln -s "$new" {quote(path)}'
+        keep = shell.chain(
+            f"[ ! -L {quote(path)} ]",
+            *shell.pair(quote(path)),
+            f'new={quote(case.facts.store.path)}/kubelet-client-$(date +%F-%H-%M-%S).pem && cp -p "$p" "$new"',
+            'ln -sfn "$new" "$p"',
+            steps.again(case),
+            stop="STOP: a link already, or not a good pair",
         )
-        return (
-            Step(keep, "the pair that stands there becomes a dated file, the link leads to it"),
-            steps.restart(case),
+        purpose = (
+            "where its key and certificate match and it has not expired, it becomes a dated file with the link pointed "
+            "at it, and the kubelet is restarted"
         )
-    return (steps.set_aside(path), *steps.relink(case))
+        return (Step(keep, purpose), steps.ready(case))
+    if target is None:
+        return (Step(shell.aside(path), "out of the kubelet's way, and kept"), *reissue(case))
+    return (steps.link_to(case, target, f"{{ [ -L {quote(path)} ] || {shell.aside(path)}; }}"), steps.ready(case))
 
 
 def updated(case: Case) -> tuple[Step, ...]:
     """Out of the way; a kubelet that waits for its next try then succeeds by itself."""
     if entry(case.facts.store, CLIENT_UPDATED) is None:
         return _aside_of_serving(case, SERVER_UPDATED)
-    path = posixpath.join(case.facts.store.path, CLIENT_UPDATED)
-    aside = steps.set_aside(path)
+    aside = shell.aside(posixpath.join(case.facts.store.path, CLIENT_UPDATED))
     if case.facts.client.condition is Condition.MISSING:
-        return (aside, *steps.relink(case))
-    return (Step(aside.command, "out of the kubelet's way; its next try, half a minute later, goes through"),)
+        return (Step(aside, "out of the kubelet's way, and kept"), *relink(case))
+    return (
+        Step(aside, "out of the kubelet's way, and kept; what is due is stored at the next try, within a minute"),
+        Step(f"ls -l {quote(steps.link(case))}", "a quarter of an hour later, where it was due: a link of today"),
+    )
 
 
 def _aside_of_serving(case: Case, name: str) -> tuple[Step, ...]:
     """In the serving store: what is asked for anew costs an approval and nothing else."""
-    aside = steps.set_aside(posixpath.join(case.facts.store.path, name))
-    return (aside, steps.restart(case), *cluster.serving_requests(case))
+    aside = shell.chain(shell.aside(posixpath.join(case.facts.store.path, name)), steps.again(case))
+    return (Step(aside, "out of the kubelet's way, and kept; then it asks anew"), *requests.serving(case))
 
 
 def gap(case: Case) -> tuple[Step, ...]:
     """What the rotation would have done next."""
-    updated = posixpath.join(case.facts.store.path, CLIENT_UPDATED)
-    move = f"mv {quote(updated)} {quote(steps.link(case))}"
-    return (Step(move, "what the rotation would have done next"), steps.restart(case))
-
-
-def unlinked(case: Case) -> tuple[Step, ...]:
-    """No link, or one that leads nowhere: there is nothing to move aside."""
-    target = steps.good_file(case)
-    return steps.reissue(case) if target is None else (steps.link_to(case, target), steps.restart(case))
-
-
-def full(case: Case) -> tuple[Step, ...]:
-    """Room; the kubelet tries again by itself."""
-    folder = quote(case.facts.store.path)
-    return (
-        Step(f"df -h {folder} && df -i {folder}", "blocks or inodes: which of them ran out"),
-        Step(f"du -xhd 2 {_mount(folder)} | sort -h | tail -20", "what takes the room; free some"),
-        Step(f"ls -l {folder}", "the next try, half a minute after there is room, leaves a link to a file of today"),
+    updated, path = quote(posixpath.join(case.facts.store.path, CLIENT_UPDATED)), quote(steps.link(case))
+    move = shell.chain(
+        f"[ ! -e {path} ]", *shell.pair(updated), f"mv {updated} {path}", steps.again(case), stop="STOP: not renamed"
     )
+    purpose = "what the rotation would have done next, where that is a good pair; then restart the kubelet"
+    return (Step(move, purpose), steps.ready(case))
+
+
+def relink(case: Case) -> tuple[Step, ...]:
+    """Back to the newest good pair, else to a new certificate."""
+    target = steps.good_file(case)
+    return reissue(case) if target is None else (steps.link_to(case, target), steps.ready(case))
 
 
 def invalid(case: Case) -> tuple[Step, ...]:
     """Nothing on the node mends what a signer sends; the journal tells."""
     return (
-        Step(f"journalctl -u {quote(steps.unit(case))} --no-pager | grep 'Unable to store'", "why it was refused"),
-        Step(f"df -h {quote(case.facts.store.path)}", "a disk that was full cuts files off"),
-        steps.restart(case, "asks anew"),
+        Step(steps.journal(case, "Unable to store", since="-2d"), "why it was refused"),
+        Step(f"df -h {quote(case.facts.store.path)}", "a disk that was full cuts files off: make room"),
+        Step(
+            f"ls -l {quote(steps.link(case))}",
+            "a quarter of an hour later, where it was due: a link of today; the kubelet tries again by itself",
+        ),
     )
 
 
 def valid(case: Case) -> tuple[Step, ...]:
-    """The pair is there: only the link has to lead to it."""
-    return steps.relink(case) if steps.good_file(case) else (steps.restart(case, "asks anew"),)
-
-
-def not_writable(case: Case) -> tuple[Step, ...]:
-    """By what keeps it from being written."""
-    folder, facts = quote(case.facts.store.path), case.facts.store.folder
-    process = case.facts.process
-    if facts and facts.read_only:
-        return (
-            Step(f"findmnt -T {folder}", "what is mounted there, and how"),
-            Step(
-                "dmesg | grep -iE 'remount|i/o error|ext4|xfs' | tail",
-                "whether an error made it read-only: then the disk",
-            ),
-            Step(f"mount -o remount,rw {_mount(folder)}", "writable again, where the disk is good"),
-        )
-    if facts and facts.writable is False:
-        return (
-            Step(f"lsattr -d {folder}", "an i among the letters: immutable"),
-            Step(f"chattr -i {folder}", "writable again; the kubelet's next try goes through"),
-        )
-    if process and process.uid and facts and facts.uid != process.uid:
-        return (Step(f"chown -R {process.uid} {folder}", "the kubelet's own again"),)
-    return (Step(f"ls -ld {folder}", "who may write there"),)
-
-
-def not_stored(case: Case) -> tuple[Step, ...]:
-    """A denial that no mode shows."""
-    folder = quote(case.facts.store.path)
-    return (
-        Step(f"journalctl -u {quote(steps.unit(case))} --no-pager | grep 'Unable to store'", "why it was refused"),
-        Step("ausearch -m avc -ts recent | grep kubelet", "whether SELinux denied it"),
-        Step(f"restorecon -Rv {folder}", "the label that the policy wants"),
-    )
-
-
-def tmpfs(case: Case) -> tuple[Step, ...]:
-    """A folder that lasts."""
-    folder = quote(case.facts.store.path)
-    return (
-        Step(f"findmnt -T {folder}", "what is mounted there"),
-        Step(f"cp -a {folder} /var/lib/kubelet-pki.saved", "a copy on a disk, before the next boot"),
-        Step(
-            f"systemctl cat {quote(steps.unit(case))}", "give --cert-dir a folder on a disk, and kubelet.conf its link"
-        ),
-        steps.restart(case),
-    )
-
-
-def not_yet_valid(case: Case) -> tuple[Step, ...]:
-    """Go back to the pair before, else wait: it becomes valid by itself."""
-    target = steps.good_file(case)
-    clock = Step("date -u", "on the control plane nodes: mend the clock of the one that is ahead (NTP)")
-    if target is None:
-        return (clock,)
-    return (clock, steps.link_to(case, target), steps.restart(case, "uses the pair before, which is valid"))
-
-
-def _mount(folder: str) -> str:
-    return f'"$(findmnt -no TARGET -T {folder})"'
+    """The pair is there: only the link has to be pointed at it."""
+    return relink(case) if steps.good_file(case) else invalid(case)

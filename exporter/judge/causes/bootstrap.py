@@ -27,7 +27,7 @@ _LOST = (DocumentCondition.DENIED, DocumentCondition.OUTSIDE_ROOT, DocumentCondi
 
 def broken(case: Case) -> Answer:
     """6, and no number: a kubelet.conf that does not load, and no bootstrap kubeconfig that would replace it."""
-    return _broken(case, "the kubelet ends at its next start", has_way=False)
+    return _broken(case, "the kubelet exits at its next start", has_way=False)
 
 
 def broken_with_bootstrap(case: Case) -> Answer:
@@ -61,7 +61,7 @@ def file_missing(case: Case) -> Answer:
     why, missing = _must_bootstrap(case), _is_bootstrap_missing(case)
     if why is None or missing is not True:
         return UNSEEN if why is not None and missing is not False and UNSEEN in (why, missing) else None
-    then = f"the kubelet's next start has to bootstrap, and {case.kubelet.bootstrap} is not there: it ends at once"
+    then = f"the kubelet's next start has to bootstrap, and {case.kubelet.bootstrap} is not there: it exits at once"
     return why if isinstance(why, Unseen) else f"{why}, so {then}"
 
 
@@ -95,7 +95,7 @@ def _must_bootstrap(case: Case) -> str | Unseen | None:
     if not ended:
         return None
     end = when(ended[0].not_after, case.facts.taken)
-    return f"the certificate that {path} {'embeds' if file.is_embedded else 'names'} ended on {end}"
+    return f"the certificate that {path} {'embeds' if file.is_embedded else 'names'} expired on {end}"
 
 
 def _is_bootstrap_missing(case: Case) -> bool | Unseen:

@@ -7,6 +7,10 @@ from exporter.judge.causes.wording import span, when
 
 TOLERANCE = 60.0  # seconds by which clocks may differ, beside half the round trip of the visit
 _AHEAD, _BEHIND = 1, -1
+_THEN = {
+    _AHEAD: ": the kubelet goes by it, and takes a certificate for expired that much too early",
+    _BEHIND: ": the kubelet goes by it, renews that much too late, and takes what is younger for not yet valid",
+}
 
 
 def not_yet_valid(case: Case) -> Answer:
@@ -20,7 +24,10 @@ def not_yet_valid(case: Case) -> Answer:
     if certificate.not_before <= max(case.by_the_node, case.facts.taken) + TOLERANCE:
         return None
     start = when(certificate.not_before, case.facts.taken)
-    return f"the client certificate is valid only from {start}: until then the API server answers 401 to every request"
+    return (
+        f"the client certificate is valid only from {start}: until then the API server answers 401 "
+        "to every request, and the kubelet runs on as if nothing were wrong"
+    )
 
 
 def clock_ahead_outside(case: Case) -> Answer:
@@ -43,18 +50,18 @@ def clock_behind(case: Case) -> Answer:
     return _off(case, _BEHIND)
 
 
-def _off(case: Case, way: int) -> Answer:
+def _off(case: Case, way: int, *, tells: bool = True) -> Answer:
     clock = case.facts.clock
     if clock is None:
         return UNSEEN
     if clock.offset * way <= TOLERANCE + clock.half_round_trip:
         return None
     word = "ahead of" if way == _AHEAD else "behind"
-    return f"the node's clock is {span(clock.offset)} {word} the exporter's"
+    return f"the node's clock is {span(clock.offset)} {word} the exporter's{_THEN[way] if tells else ''}"
 
 
 def _outside(case: Case, way: int) -> Answer:
-    off, certificate = _off(case, way), case.certificate()
+    off, certificate = _off(case, way, tells=False), case.certificate()
     if not isinstance(off, str):
         return off
     if certificate is None or isinstance(certificate, Unseen):
@@ -63,5 +70,5 @@ def _outside(case: Case, way: int) -> Answer:
         return None
     if certificate.not_before <= case.by_the_node <= certificate.not_after:
         return None
-    verb, date = ("ended", certificate.not_after) if way == _AHEAD else ("begins", certificate.not_before)
+    verb, date = ("expires", certificate.not_after) if way == _AHEAD else ("begins", certificate.not_before)
     return f"{off}: by its own clock its client certificate, which {verb} on {when(date, date)}, is not valid"

@@ -29,6 +29,12 @@ def full(case: Case) -> Answer:
     return UNSEEN if unknown or (folder.files_free == 0 and not folder.filesystem) else None
 
 
+def has_room(case: Case) -> bool:
+    """Whether a lost attempt is one of before: there is room for a pair now."""
+    folder = case.facts.store.folder
+    return folder is not None and (folder.bytes_free or 0) >= PAIR_BYTES and full(case) is None
+
+
 def not_writable(case: Case) -> Answer:
     """26: a read-only file system, an immutable folder, another owner; no orphan is left behind [lab]."""
     folder = _folder(case)

@@ -41,7 +41,7 @@ def went_back(case: Case) -> Answer:
     begun, later = when(certificate.not_before, newest), when(newest, certificate.not_before)
     return (
         f"the client certificate is of {begun}, and one of {later} "
-        "was read from this node before: its disk went back in time"
+        "was read from this node before: its disk was restored from an older copy"
     )
 
 
@@ -66,8 +66,8 @@ def replaced_by_hand(case: Case) -> Answer:
     if target is None and store.is_dated_client(name):
         return None  # one of so many that it is not listed
     return (
-        f"{client.path} was made to lead to {client.link} on {when(link.modified, case.by_the_node)}, by hand, while "
-        f"the kubelet ran (since {when(process.started, case.by_the_node)}): it still uses the certificate of before"
+        f"{client.path} was pointed at {client.link} on {when(link.modified, case.by_the_node)}, by hand, while "
+        f"the kubelet ran (since {when(process.started, case.by_the_node)}): it still uses the previous certificate"
     )
 
 
@@ -118,6 +118,6 @@ def storm(case: Case) -> Answer:
     if len(gaps) < STORM_GAPS or max(gaps) >= longest or case.by_the_node - times[-1] >= longest:
         return None
     return (
-        f"the last {STORM_GAPS} rotations came within {span(times[-1] - times[-1 - STORM_GAPS])}, "
-        f"of certificates that live {span(shortest)}"
+        f"the kubelet replaced its certificate {STORM_GAPS} times within {span(times[-1] - times[-1 - STORM_GAPS])}, "
+        f"though each is valid for {span(shortest)}"
     )

@@ -25,7 +25,9 @@ def ca_expired(case: Case) -> Answer:
     if not case.has_ended(issuer):
         return None
     end = when(issuer.not_after, case.facts.taken)
-    return f"the CA that signed the client certificate ({issuer.subject}) ended on {end}: nothing it signed is accepted"
+    return (
+        f"the CA that signed the client certificate ({issuer.subject}) expired on {end}: nothing it signed is accepted"
+    )
 
 
 def ca_caps_leaf(case: Case) -> Answer:
@@ -44,8 +46,8 @@ def ca_caps_leaf(case: Case) -> Answer:
         return None
     end = when(issuer.not_after, case.facts.taken)
     return (
-        f"the client certificate ends with the CA that signed it ({issuer.subject}), on {end}: "
-        "each rotation brings a shorter one, and none will outlive that day"
+        f"the client certificate expires with the CA that signed it ({issuer.subject}), on {end}: each rotation brings "
+        "a shorter one, and on that day every certificate of this CA is over, on all nodes and the control plane"
     )
 
 

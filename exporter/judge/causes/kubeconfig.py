@@ -103,9 +103,9 @@ def _ended(case: Case, credential: Credential) -> Answer:
     ended = [certificate for certificate in bundle(file) if case.has_ended(certificate)]
     if not ended:
         return None
-    what = f"embeds a certificate that ended on {when(ended[0].not_after, now)}"
+    what = f"embeds a certificate that expired on {when(ended[0].not_after, now)}"
     if not file.is_embedded:
-        what = f"names {file.path}, a certificate that ended on {when(ended[0].not_after, now)}"
+        what = f"names {file.path}, a certificate that expired on {when(ended[0].not_after, now)}"
     return f"{path} {what}; {_NEXT}; {_of_the_store(case)}"
 
 
@@ -114,7 +114,7 @@ def _of_the_store(case: Case) -> str:
     if store is None or _is_shown_twice(case):
         return "no other certificate was seen in its store"
     if case.has_ended(store):
-        return f"the one in its store has ended as well, on {when(store.not_after, now)}"
+        return f"the one in its store has expired as well, on {when(store.not_after, now)}"
     return "its other traffic uses the one in the store, so the node looks healthy"
 
 

@@ -24,7 +24,7 @@ _BROKEN = {
     Condition.NO_CERTIFICATE: "holds no certificate",
     Condition.NOT_REGULAR: "is not a regular file",
 }
-_FATAL = "what runs has its certificate in memory, the next start of the kubelet fails, with a bootstrap file too"
+_FATAL = "the next start of the kubelet fails, with a bootstrap file too"
 
 
 def regular_file(case: Case) -> Answer:
@@ -64,7 +64,7 @@ def gap(case: Case) -> Answer:
     folder = case.facts.store.path
     return (
         f"{folder} has {CLIENT_UPDATED} and no {CLIENT_CURRENT}: "
-        "a rotation died between removing the old link and putting the new one in its place"
+        "a rotation broke off between removing the old link and putting the new one in its place"
     )
 
 
@@ -79,7 +79,7 @@ def missing(case: Case) -> Answer:
     folder = case.facts.store.path
     return (
         f"{folder} has dated files ({len(dated)}) and no {CLIENT_CURRENT}: "
-        "what runs has its certificate in memory, the next start of the kubelet finds none"
+        f"{_in_memory(case)}the next start of the kubelet finds none"
     )
 
 
@@ -92,8 +92,8 @@ def dangling(case: Case) -> Answer:
     if client.condition is not Condition.DANGLING:
         return None if client.condition.is_seen else UNSEEN
     return (
-        f"{client.path} leads to {client.link or 'a file'}, which is not there: "
-        "what runs has its certificate in memory, the next start of the kubelet finds none"
+        f"{client.path} points to {client.link or 'a file'}, which is not there: "
+        f"{_in_memory(case)}the next start of the kubelet finds none"
     )
 
 
@@ -110,7 +110,13 @@ def target_broken(case: Case) -> Answer:
     if client.condition is Condition.READ:
         why = _half(case) or why
     path = client.link or client.path
-    return f"{path} {why}: {_FATAL}" if why else None if client.condition.is_seen else UNSEEN
+    return f"{path} {why}: {_in_memory(case)}{_FATAL}" if why else None if client.condition.is_seen else UNSEEN
+
+
+def _in_memory(case: Case) -> str:
+    process = case.facts.process
+    runs = process is not None and process.sight is Sight.SEEN
+    return "the running kubelet keeps its certificate in memory, " if runs else ""
 
 
 def _regular(case: Case, name: str, what: str) -> Answer:

@@ -27,7 +27,11 @@ def invalid(case: Case) -> Answer:
 
 def valid(case: Case) -> Answer:
     """27, 28 and a death between writing and linking: the new pair is good, and the link was not moved."""
-    return _found(case, OrphanCondition.VALID, "is good and not in use: a rotation was signed, and the link not moved")
+    return _found(
+        case,
+        OrphanCondition.VALID,
+        "holds a whole pair and is not in use: a rotation was signed, and the link not moved",
+    )
 
 
 def settled(case: Case, condition: OrphanCondition) -> list[StoreEntry]:

@@ -24,7 +24,7 @@ def renewal_ended(case: Case) -> Answer:
     if not case.has_ended(certificate):
         return None
     end = when(certificate.not_after, case.facts.taken)
-    return f"the client certificate ended on {end} (who renews it: {row(case.kubelet.distribution).renewer})"
+    return f"the client certificate expired on {end} (who renews it: {row(case.kubelet.distribution).renewer})"
 
 
 def renewal_due(case: Case) -> Answer:
@@ -38,7 +38,7 @@ def renewal_due(case: Case) -> Answer:
     if case.certainly < certificate.not_after - (1 - WINDOW_CLOSES) * life:
         return None
     end, renewer = when(certificate.not_after, case.facts.taken), row(case.kubelet.distribution).renewer
-    return f"the client certificate ends on {end}, nine tenths of its life are over (who renews it: {renewer})"
+    return f"the client certificate expires on {end}, 90 % of its lifetime is over (who renews it: {renewer})"
 
 
 def restart_needed(case: Case) -> Answer:
@@ -66,8 +66,8 @@ def restart_needed(case: Case) -> Answer:
 def _evidence(case: Case, certificate: Certificate, started: float) -> str:
     end = when(certificate.not_after, case.facts.taken)
     return (
-        f"the client certificate that ends on {end} was put in place after the kubelet's process started, on "
-        f"{when(started, case.by_the_node)}: that still uses the certificate of before"
+        f"the client certificate that expires on {end} was put in place after the kubelet's process started, on "
+        f"{when(started, case.by_the_node)}: that still uses the previous certificate"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from exporter.judge import excuse
 from exporter.judge.case import UNSEEN, Answer, Case
 from exporter.judge.causes.wording import span, when
+from exporter.model.assessment import Certificate
 from exporter.model.facts import DirectoryCondition
 from exporter.model.host import Service, Sight
 
@@ -34,13 +35,13 @@ def crash_loop(case: Case) -> str | None:
     service, process, age = case.facts.service, case.facts.process, case.process_age()
     is_old = age is not None and age >= YOUNG
     if service and service.sub == "auto-restart" and not is_old:
-        return f"{_told(service)}: systemd starts the kubelet again and again"
+        return f"{_told(service)}: systemd starts the kubelet again and again{_not_by_its_certificate(case)}"
     if age is None or process is None or process.started is None:
         return None
     if excuse.is_restarting(case.facts, case.memory):
         return (
             f"each of the last {excuse.NEW_STARTS_OF_A_LOOP} visits met another kubelet process, "
-            f"the last of them started {when(process.started, case.by_the_node)}"
+            f"the last of them started {when(process.started, case.by_the_node)}{_not_by_its_certificate(case)}"
         )
     if (
         service
@@ -48,8 +49,18 @@ def crash_loop(case: Case) -> str | None:
         and not is_old
         and all(excuse.new_starts(case.facts, case.memory))
     ):
-        return f"the kubelet started {span(age)} ago and {_told(service)}"
+        return f"the kubelet started {span(age)} ago and {_told(service)}{_not_by_its_certificate(case)}"
     return None
+
+
+def _not_by_its_certificate(case: Case) -> str:
+    """Where the files that a start reads are known to be good."""
+    certificate = case.certificate()
+    if case.restart is None or case.restart.safe is not True or not isinstance(certificate, Certificate):
+        return ""
+    if not certificate.not_before <= case.certainly <= certificate.not_after:
+        return ""
+    return f"; the certificate is not why it exits (valid until {when(certificate.not_after, case.facts.taken)})"
 
 
 def crash_looping(case: Case) -> Answer:

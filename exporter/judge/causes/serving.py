@@ -60,7 +60,11 @@ def not_renewed(case: Case) -> Answer:
         return None
     certificate, now = case.serving.certificate, case.facts.taken
     due, end = when(window(certificate).end, now), when(certificate.not_after, now)
-    return f"the serving certificate was due for renewal by {due} and ends on {end}; its request is not approved"
+    return (
+        f"the serving certificate was due for renewal by {due} and expires on {end}; its request is not "
+        "approved, not sent, or not signed, and then metrics-server and Prometheus refuse it, logs and exec fail where "
+        "the API server verifies it"
+    )
 
 
 def self_signed_ending(case: Case) -> Answer:
@@ -76,7 +80,7 @@ def self_signed_ending(case: Case) -> Answer:
         return None
     if case.certainly < window(certificate).end:
         return None
-    return f"{file.path}, self-signed and never renewed, ends on {when(certificate.not_after, case.facts.taken)}"
+    return f"{file.path}, self-signed and never renewed, expires on {when(certificate.not_after, case.facts.taken)}"
 
 
 def expired(case: Case) -> Answer:
@@ -88,7 +92,7 @@ def expired(case: Case) -> Answer:
         return None
     file = _file(case, certificate)
     path, end = file.path if file else "the serving certificate", when(certificate.not_after, case.facts.taken)
-    return f"{path} ended on {end}: whoever verifies it (metrics-server, Prometheus) is refused"
+    return f"{path} expired on {end}: clients that verify it (metrics-server, Prometheus) refuse the connection"
 
 
 def live_differs(case: Case) -> Answer:
@@ -104,7 +108,7 @@ def live_differs(case: Case) -> Answer:
         return None
     here, now = file.path if file else "the file that it serves with", case.facts.taken
     live, end = when(case.serving_live.not_after, now), when(certificate.not_after, now)
-    return f"the kubelet's port shows a certificate that ends on {live}, {here} holds one that ends on {end}"
+    return f"the kubelet's port shows a certificate that expires on {live}, {here} holds one that expires on {end}"
 
 
 def _served(case: Case) -> Certificate | Unseen | None:

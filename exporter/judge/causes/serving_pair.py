@@ -17,7 +17,7 @@ from exporter.model.facts import DirectoryCondition
 from exporter.model.files import Condition, KeyBlock, PemFile
 
 ISSUED = (SERVER_CURRENT, "kubelet-server.crt")
-_DIES = "the kubelet ends at its next start, however good its client certificate is"
+_DIES = "the kubelet exits at its next start, however good its client certificate is"
 _NO_KEY = (KeyBlock.NONE, KeyBlock.CUT)
 
 

@@ -8,6 +8,7 @@ from exporter.judge.causes.wording import when
 from exporter.judge.certificate import bundle
 from exporter.judge.rotation import window
 from exporter.model.files import Condition
+from exporter.model.host import Sight
 from exporter.model.kubelet_files import DocumentCondition
 
 _WHY = {
@@ -29,7 +30,7 @@ def config_broken(case: Case) -> Answer:
     for place, config in enumerate(case.facts.config):
         document = config.document
         if document.condition in (refused if place == 0 else {DocumentCondition.BROKEN}):
-            return f"{document.path} {_WHY[document.condition]}: the kubelet ends at each start"
+            return f"{document.path} {_WHY[document.condition]}: the kubelet exits at each start"
     return UNSEEN if any(config.document.condition in _LOST for config in case.facts.config) else None
 
 
@@ -57,11 +58,16 @@ def client_ca_broken(case: Case) -> Answer:
     if file.condition is Condition.READ and bundle(file):
         return None
     why = "is not there" if file.condition.is_absent else "holds no certificate"
-    return f"{path}, the kubelet's clientCAFile, {why}: the kubelet ends at each start"
+    process = case.facts.process
+    is_running = process is not None and process.sight is Sight.SEEN
+    then = (
+        "the running kubelet is not affected, it will not start again" if is_running else "the kubelet does not start"
+    )
+    return f"{path}, the kubelet's clientCAFile, {why}: {then}"
 
 
 def rotation_disabled_late(case: Case) -> Answer:
-    """1, and nine tenths of the certificate's life are over."""
+    """1, and 90 % of the certificate's lifetime is over."""
     answer, certificate = rotation_disabled(case), case.certificate()
     if not isinstance(answer, str) or certificate is None:
         return answer if answer is UNSEEN else None
@@ -85,6 +91,21 @@ def rotation_disabled(case: Case) -> Answer:
     if certificate is None:
         return None  # a token, an exec plugin, or nothing: there is nothing to rotate
     now = case.facts.taken
-    verb = "ended" if case.has_ended(certificate) else "ends"
+    verb = "expired" if case.has_ended(certificate) else "expires"
     end = when(certificate.not_after, now)
-    return f"rotateCertificates is false: nothing renews the client certificate, which {verb} on {end}"
+    return f"rotateCertificates is {_where_off(case)}: nothing renews the client certificate, which {verb} on {end}"
+
+
+def _where_off(case: Case) -> str:
+    """``false``, and where that is said; a flag wins over a drop-in, a later drop-in over the file."""
+    process = case.facts.process
+    if process is None or not process.flags:
+        process = case.memory.process or process
+    if process and process.flag("rotate-certificates") is not None:
+        return "false by the flag --rotate-certificates"
+    files = case.facts.config or ()
+    said = [place for place, file in enumerate(files) if file.settings.rotate_certificates is False]
+    if not said:
+        return "set nowhere, so it is false"
+    path = files[said[-1]].document.path
+    return f"false by the drop-in {path}" if said[-1] else f"false in {path}"

@@ -1,0 +1,123 @@
+"""A certificate from outside, for a node that can no longer ask for one."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from exporter.judge.advice import conf, shell, steps
+from exporter.judge.case import Case
+from exporter.model.facts import DirectoryCondition
+from exporter.model.finding import Step
+from exporter.model.kubelet import Distribution
+from exporter.model.kubelet_files import DocumentCondition
+
+_REPLACED = (Distribution.GKE, Distribution.AKS, Distribution.EKS, Distribution.KOPS)
+_SETTINGS = "-n kube-system get cm kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'"
+
+
+def reissue(case: Case) -> tuple[Step, ...]:
+    """By who signs for this kind of node."""
+    distribution = case.kubelet.distribution
+    if distribution is Distribution.KUBEADM:
+        return _by_kubeadm(case)
+    if distribution is Distribution.OPENSHIFT:
+        asks = Step(
+            "oc get csr", "with cluster access: its newest Pending request of node-bootstrapper is REQUEST below"
+        )
+        approve = Step("oc adm certificate approve REQUEST", "with cluster access: once it is known to be this node's")
+        return (steps.restart(case, "on the node: it asks for a certificate"), asks, approve, steps.ready(case))
+    if distribution in _REPLACED:
+        name = quote(steps.node_name(case))
+        drain = f"kubectl drain {name} --ignore-daemonsets --delete-emptydir-data && kubectl delete node {name}"
+        return (Step(drain, "with cluster access: the node is replaced by its pool, it cannot be mended in place"),)
+    return _by_request(case)
+
+
+def _by_kubeadm(case: Case) -> tuple[Step, ...]:
+    """Kubernetes' docs, "Troubleshooting kubeadm", on a client certificate rotation that failed.
+
+    Beside nothing that kubeadm itself owns: a shell empties what it is to write to, even where the command fails.
+    """
+    node = steps.node_name(case)
+    name, copy = quote(node), quote(f"/root/{node}-kubelet.conf")
+    make = shell.chain(
+        "(umask 077",
+        f"kubectl --kubeconfig /etc/kubernetes/admin.conf {_SETTINGS} > /root/cluster.yaml",
+        "kubeadm kubeconfig user --config /root/cluster.yaml --org system:nodes "
+        f"--client-name system:node:{name} > {copy})",
+        f"kubectl --kubeconfig {copy} get node {name}",
+        stop="STOP: that kubeconfig does not let in",
+    )
+    return (
+        Step(make, "on a control plane node, as root: a kubeconfig with a new certificate; must print the node"),
+        Step(f"scp -p {copy} root@{name}:/root/", "on that control plane node: brings it over"),
+        *_installed(case, copy),
+        Step(f"rm -f {copy} /root/cluster.yaml", "on both machines, once it works: the copies hold a key"),
+    )
+
+
+def _installed(case: Case, copy: str) -> tuple[Step, ...]:
+    """On the node: nothing is replaced before the new kubelet.conf has let in from there."""
+    path, node = steps.kubeconfig(case), steps.node_name(case)
+    kubeconfig = case.facts.kubeconfig
+    is_there = kubeconfig is None or kubeconfig.document.condition is not DocumentCondition.MISSING
+    put = (
+        f"kubectl --kubeconfig {copy} get node {quote(node)}",
+        *([shell.kept(path)] if is_there else []),
+        shell.put(copy, quote(path), "600"),
+    )
+    on = f"on {node}, as root: where the new one lets in from here,"
+    stop = "STOP: what was to be done here is not done"
+    if steps.has_good_store(case):
+        change = shell.chain(*put, conf.pointed(case, embeds=True, keep=not is_there), steps.again(case), stop=stop)
+        purpose = f"{on} it replaces kubelet.conf (a copy is kept as .before.TIME) and names the store's link"
+        return (Step(change, purpose), conf.look(case), steps.ready(case))
+    change = shell.chain(*put, *_emptied(case), steps.again(case), stop=stop)
+    purpose = f"{on} it replaces kubelet.conf (a copy is kept as .before.TIME), and the old pairs go aside"
+    return (Step(change, purpose), *conf.wait_and_point(case, embeds=True))
+
+
+def _emptied(case: Case) -> tuple[str, ...]:
+    """The store without its client pairs, where it may have any."""
+    facts, folder = case.facts.store, quote(case.facts.store.path)
+    pairs = [line for line in facts.entries if line.name.startswith("kubelet-client")]
+    if facts.condition is DirectoryCondition.MISSING or (facts.condition is DirectoryCondition.OK and not pairs):
+        return ()
+    return (f'old={folder}.old.$(date +%s) && mkdir -m 700 "$old" && mv {folder}/kubelet-client* "$old"/',)
+
+
+def _by_request(case: Case) -> tuple[Step, ...]:
+    """A request as the kubelet makes it, by hand; the key never leaves the node."""
+    node = steps.node_name(case)
+    new = f"{quote(case.facts.store.path)}/kubelet-client-$(date +%F-%H-%M-%S).pem"
+    ask = (
+        "(umask 077 && openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
+        f"-keyout /root/node.key -out /root/node.csr -subj {quote(f'/O=system:nodes/CN=system:node:{node}')})"
+    )
+    request = (
+        '{"apiVersion":"certificates.k8s.io/v1","kind":"CertificateSigningRequest","metadata":{"name":"%s"},"spec":'
+        '{"signerName":"kubernetes.io/kube-apiserver-client-kubelet",'
+        '"usages":["digital signature","key encipherment","client auth"],"request":"%s"}}'
+    )
+    sign = shell.chain(
+        'n=by-hand-$(date +%s) && r=$(base64 -w0 node.csr) && [ -n "$r" ]',
+        f'printf {quote(request)} "$n" "$r" | kubectl create -f -',
+        'kubectl certificate approve "$n" && sleep 5',
+        "kubectl get csr \"$n\" -o 'jsonpath={.status.certificate}' | base64 -d > node.crt && [ -s node.crt ]",
+        stop="STOP: not signed, see rotation-not-signed",
+    )
+    place = shell.chain(
+        f"(umask 077 && cat /root/node.crt /root/node.key > /root/node.pem) && new={new}",
+        *shell.pair("/root/node.pem"),
+        shell.put('"$p"', '"$new"', "600"),
+        f'ln -sfn "$new" {quote(steps.link(case))}',
+        steps.again(case),
+        stop="STOP: the store is as it was",
+    )
+    return (
+        Step(ask, f"on {node}, as root: a new key and a request for it; the key stays here"),
+        Step(sign, "with cluster access, in a folder that node.csr was brought to; then bring node.crt to /root"),
+        Step(place, f"on {node}, as root: the new pair goes into the store, and the link is pointed at it"),
+        steps.ready(case),
+        Step("rm -f /root/node.key /root/node.pem", "on the node, once it works: they hold the key"),
+    )

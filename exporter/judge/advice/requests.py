@@ -1,0 +1,135 @@
+"""What is asked of the API: read a node's requests, and approve one only after it was read."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from exporter.judge.advice import shell, steps
+from exporter.judge.advice.reissue import reissue
+from exporter.judge.case import Case
+from exporter.model.assessment import Certificate
+from exporter.model.finding import Step
+from exporter.model.kubelet import Distribution
+
+SOON = 86400.0  # seconds in which an approver may not be mended
+_REQUESTS = "kubectl get csr --sort-by=.metadata.creationTimestamp"
+_SERVING = "kubernetes.io/kubelet-serving"
+_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
+_PENDING = """'{{range .items}}{{if not .status}}{{.metadata.name}} {{.spec.username}}{{"\\n"}}{{end}}{{end}}'"""
+_CONDITIONS = (
+    "'{{range .items}}{{$name := .metadata.name}}{{$user := .spec.username}}{{if .status}}{{range .status.conditions}}"
+    """{{$user}} {{$name}} {{.type}} {{.reason}} {{.message}}{{"\\n"}}{{end}}{{end}}{{end}}'"""
+)
+_BOUND = "kubectl get clusterrolebindings -o wide | grep certificatesigningrequests:selfnodeclient"
+_BINDING = (
+    "kubectl create clusterrolebinding kubeadm:node-autoapprove-certificate-rotation --group=system:nodes "
+    "--clusterrole=system:certificates.k8s.io:certificatesigningrequests:selfnodeclient"
+)
+_SIGNER = (
+    "kubectl -n kube-system logs -l component=kube-controller-manager --since=1h --tail=-1"
+    " | grep -i certificate | tail -20"
+)
+
+
+def client(case: Case) -> tuple[Step, ...]:
+    """Look at the requests, approve the newest, and mend who should have."""
+    listing = "with cluster access: Pending, Denied, or Approved; if the list is empty, the last line here"
+    binding = Step(
+        f"{_BOUND} ||\n  {_BINDING}",
+        "with cluster access, Pending: makes the binding where nobody has it, else shows it",
+    )
+    certificate = case.certificate()
+    ended = isinstance(certificate, Certificate) and case.has_ended(certificate)
+    return (
+        _own(case, listing),
+        *(_approved(case, _CLIENT) if isinstance(certificate, Certificate) and not ended else ()),
+        *(() if case.kubelet.distribution is Distribution.OPENSHIFT else (binding,)),
+        _conditions(case, "with cluster access, Denied: who denied it, and why; that approver must stop"),
+        Step(_SIGNER, "with cluster access, Approved and not issued: the signer needs --cluster-signing-cert-file"),
+        Step(steps.journal(case, "certificate|Unauthorized|forbidden"), "on the node, no request: why it makes none"),
+        *_otherwise(case),
+    )
+
+
+def _otherwise(case: Case) -> tuple[Step, ...]:
+    """A certificate from outside, where the one that the requests are made with is over or will be soon."""
+    certificate = case.certificate()
+    if not isinstance(certificate, Certificate) or certificate.not_after - case.certainly > SOON:
+        return ()
+    first, *others = reissue(case)
+    return (Step(first.command, f"if that is not mended in time: {first.purpose}"), *others)
+
+
+def serving(case: Case) -> tuple[Step, ...]:
+    """Nothing in Kubernetes approves serving certificates."""
+    listing = "with cluster access: what waits for an approver; if the list is empty, the node may have no IP address"
+    return (
+        _own(case, listing, _SERVING),
+        *_approved(case, _SERVING),
+        Step(
+            f"kubectl get node {quote(steps.node_name(case))} -o wide",
+            "with cluster access: INTERNAL-IP must not be empty; an approver for kubelet-serving saves all this",
+        ),
+        served(),
+    )
+
+
+def denied(case: Case) -> tuple[Step, ...]:
+    """An approver denies; the request's own conditions name it."""
+    return (
+        _conditions(case, "with cluster access: who denies, and why; the approver named there must stop denying"),
+        Step(steps.journal(case, "denied"), "on the node: the kubelet's own word"),
+        steps.ready(case),
+    )
+
+
+def forbidden(case: Case) -> tuple[Step, ...]:
+    """Who refuses is in the kubelet's own words."""
+    policies = "kubectl get validatingadmissionpolicies,validatingwebhookconfigurations"
+    return (
+        Step(steps.journal(case, "forbidden"), "on the node: the policy or webhook, by its name, and why"),
+        Step(policies, "with cluster access: exempt the group system:nodes in the one that the log names"),
+        Step(f"ls -l {quote(steps.link(case))}", "on the node, a minute later: a link of today shows that it worked"),
+    )
+
+
+def served() -> Step:
+    """What the kubelet shows on its port."""
+    return Step(
+        "openssl s_client -connect localhost:10250 </dev/null 2>/dev/null | openssl x509 -noout -subject -dates",
+        "on the node, a minute later: the certificate that is served must be the new one",
+    )
+
+
+def _own(case: Case, purpose: str, signer: str = _CLIENT) -> Step:
+    """This node's requests and no other's: ``worker-1`` is not ``worker-10``."""
+    user = quote(f"system:node:{steps.node_name(case)}")
+    return Step(f"{_REQUESTS} {_by(signer)} | awk -v user={user} '$4==user' | tail -3", purpose)
+
+
+def _approved(case: Case, signer: str) -> tuple[Step, ...]:
+    """The newest request of this node's: the kubelet has given up the ones before (rotation-truth 1.3)."""
+    node = steps.node_name(case)
+    newest = (
+        f"n=$({_REQUESTS} {_by(signer)} -o go-template={_PENDING} | "
+        f"awk -v user={quote(f'system:node:{node}')} '$2==user{{n=$1}} END{{print n}}') && echo \"$n\""
+    )
+    text = "base64 -d | openssl req -noout -text | grep -E 'Subject:|DNS:|IP Address'"
+    show = f'[ -n "$n" ] && kubectl get csr "$n" && kubectl get csr "$n" -o \'jsonpath={{.spec.request}}\' | {text}'
+    approve = shell.chain('[ -n "$n" ]', shell.confirmed("approve it?"), 'kubectl certificate approve "$n"')
+    names = "no names or addresses but this node's" if signer == _SERVING else "no names or addresses at all"
+    read = f"must be exactly O = system:nodes, CN = system:node:{node}, {names}, younger than 15 minutes"
+    return (
+        Step(newest, "with cluster access: the newest Pending request of this node"),
+        Step(show, f"with cluster access, read it: {read}"),
+        Step(approve, "with cluster access: approves that one, after a yes; mend who should have approved it as well"),
+    )
+
+
+def _by(signer: str) -> str:
+    return f"--field-selector spec.signerName={signer}"
+
+
+def _conditions(case: Case, purpose: str) -> Step:
+    user = quote(f"system:node:{steps.node_name(case)}")
+    return Step(f"{_REQUESTS} -o go-template={_CONDITIONS} | awk -v user={user} '$1==user' | tail -5", purpose)
