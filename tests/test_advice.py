@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exporter.demo.store import FileStore
-from exporter.judge.advice import api, cluster, folder, kubelet, reissue, requests, serving, steps, store
+from exporter.judge.advice import api, cluster, folder, kubelet, reissue, requests, serving, signer, steps, store
 from exporter.judge.advice.steps import Advice
 from exporter.judge.case import Case
 from exporter.judge.certificate import parse
@@ -431,7 +431,7 @@ def test_back_to_the_previous_pair_after_a_yes(shell: Shell, tmp_path: Path) -> 
     it = at(tmp_path, case(newest=(read(previous), read(newest))))
     it = replace(it, client=it.client and replace(it.client, certificate=parse(read(newest).certificates[0])))
     for answer, target in (("no\n", newest), ("", newest), (YES, previous)):
-        for advice in (cluster.trust, cluster.not_yet_valid):
+        for advice in (signer.trust, signer.not_yet_valid):
             shell.follow(advice, it, answer)
             assert its.current.resolve() == target
 
@@ -641,13 +641,29 @@ def test_the_name_is_right_before_a_restart(shell: Shell) -> None:
     """The host's, and the flag's."""
     restart = cluster.name(SICK["name by the host"].case)[2].command
     assert "STOP" in shell.run(restart)
-    shell.outside("systemctl", "--hostname-override=worker-2")
     flag = cluster.name(SICK["name by the flag"].case)[1].command
-    assert "STOP" in shell.run(flag)
-    shell.outside("systemctl", "--hostname-override=worker-1")
-    shell.calls()
-    assert "STOP" not in shell.run(flag)
-    assert shell.calls()[-1] == RESTARTED
+    for given, is_left in {
+        "--hostname-override=worker-2": True,
+        '--hostname-override "worker-2" --v=2': True,
+        "--hostname-override=worker-20": False,
+        "--hostname-override=worker-1": False,
+    }.items():
+        shell.outside("systemctl", given)
+        assert ("STOP" in shell.run(flag)) is is_left
+        assert (RESTARTED in shell.calls()) is not is_left
+
+
+def test_a_gate_in_a_flag_is_taken_out_first(shell: Shell) -> None:
+    """One of several in its list."""
+    it = SICK["gate off"].case
+    command = kubelet.gate(replace(it, facts=replace(it.facts, config=())))[1].command
+    for given, is_left in {
+        "--feature-gates=A=true,RotateKubeletServerCertificate=false,B=true": True,
+        "--feature-gates=A=true,B=true": False,
+    }.items():
+        shell.outside("systemctl", given)
+        assert ("STOP" in shell.run(command)) is is_left
+        assert (RESTARTED in shell.calls()) is not is_left
 
 
 def every_case() -> list[Case]:

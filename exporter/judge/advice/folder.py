@@ -106,7 +106,7 @@ def tmpfs(case: Case) -> tuple[Step, ...]:
     )
     flag = steps.flags(case, "--cert-dir")
     change = shell.chain(
-        steps.names(case, f"--cert-dir={there}"),
+        steps.has_flag(case, "--cert-dir", there),
         *shell.pair(quote(link)),
         conf.pointed(case, link=link),
         "systemctl daemon-reload",

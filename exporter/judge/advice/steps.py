@@ -63,9 +63,10 @@ def flags(case: Case, flag: str) -> Step:
     return Step(look, f"where {flag} is given: the unit or one of its files ({ENVIRONMENTS.replace(' ', ', ')})")
 
 
-def names(case: Case, word: str) -> str:
-    """Whether the unit or its files of flags hold a word."""
-    return f"{{ systemctl cat {quote(unit(case))}; cat {ENVIRONMENTS}; }} 2>/dev/null | grep -qF -e {quote(word)}"
+def has_flag(case: Case, flag: str, value: str) -> str:
+    """Whether the unit or its files of flags give a flag that value."""
+    pattern = f'{flag}[= ]"?{shell.literal(value)}([",/[:space:]]|$)'
+    return f"{{ systemctl cat {quote(unit(case))}; cat {ENVIRONMENTS}; }} 2>/dev/null | grep -qE -e {quote(pattern)}"
 
 
 def link(case: Case) -> str:
