@@ -41,7 +41,7 @@ def reached(case: Case) -> tuple[Step, ...]:
             "kubectl cluster-info",
             "with cluster access, after 000: the address that others use; then load balancer, firewall",
         ),
-        steps.ready(case),
+        steps.stored(case, "a minute after it answers"),
     )
 
 

@@ -55,6 +55,7 @@ def client(case: Case) -> tuple[Step, ...]:
         _conditions(case, "with cluster access, Denied: who denied it, and why; that approver must stop"),
         Step(_SIGNER, "with cluster access, Approved and not issued: the signer needs --cluster-signing-cert-file"),
         Step(steps.journal(case, "certificate|Unauthorized|forbidden"), "on the node, no request: why it makes none"),
+        steps.stored(case),
         *_otherwise(case),
     )
 
@@ -93,7 +94,7 @@ def denied(case: Case) -> tuple[Step, ...]:
     return (
         _conditions(case, "with cluster access: who denies, and why; the approver named there must stop denying"),
         Step(steps.journal(case, "denied"), "on the node: the kubelet's own word"),
-        steps.ready(case),
+        steps.stored(case),
     )
 
 
@@ -103,7 +104,7 @@ def forbidden(case: Case) -> tuple[Step, ...]:
     return (
         Step(steps.journal(case, "forbidden"), "on the node: the policy or webhook, by its name, and why"),
         Step(policies, "with cluster access: exempt the group system:nodes in the one that the log names"),
-        Step(f"ls -l {quote(steps.link(case))}", "on the node, a minute later: a link of today shows that it worked"),
+        steps.stored(case),
     )
 
 

@@ -41,6 +41,11 @@ def ready(case: Case) -> Step:
     )
 
 
+def stored(case: Case, after: str = "a minute later") -> Step:
+    """How a rotation shows: a node is Ready with its old certificate too."""
+    return Step(f"ls -l {quote(link(case))}", f"on the node, {after}: a link of today shows that it worked")
+
+
 def lets_in(case: Case) -> str:
     """Whether kubelet.conf still lets in."""
     return f"kubectl --kubeconfig {quote(kubeconfig(case))} get node {quote(node_name(case))}"
