@@ -703,6 +703,14 @@ def test_every_command_is_good_shell(tmp_path: Path) -> None:
     assert len(commands) > 50
 
 
+def test_no_restart_follows_a_change_whatever_became_of_that() -> None:
+    """Pasted whole: a restart is the first thing, or chained to what must have succeeded before it."""
+    for it in every_case():
+        for row in TABLE:
+            commands = [step.command for step in row.advice(it)]
+            assert steps.again(it) not in commands[1:]
+
+
 def test_talos_has_no_shell() -> None:
     """There every step is one of its own API's."""
     for sick in SICK.values():
