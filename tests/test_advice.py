@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exporter.demo.store import FileStore
-from exporter.judge.advice import api, cluster, folder, kubelet, reissue, requests, serving, steps, store
+from exporter.judge.advice import api, cluster, folder, kubelet, reissue, requests, serving, signer, steps, store
 from exporter.judge.advice.steps import Advice
 from exporter.judge.case import Case
 from exporter.judge.certificate import parse
@@ -339,7 +339,6 @@ def test_little_time_left_has_a_way_out() -> None:
     for share, is_near in ((0.95, False), (0.9999, True), (1.01, True)):
         told = requests.client(case(using(aged(share))))
         assert any("kubeadm kubeconfig user" in step.command for step in told) is is_near
-        assert any("certificate approve" in step.command for step in told) is (share < 1)
 
 
 def test_a_regular_file_becomes_a_link_to_the_same_pair(shell: Shell, tmp_path: Path) -> None:
@@ -431,7 +430,7 @@ def test_back_to_the_previous_pair_after_a_yes(shell: Shell, tmp_path: Path) -> 
     it = at(tmp_path, case(newest=(read(previous), read(newest))))
     it = replace(it, client=it.client and replace(it.client, certificate=parse(read(newest).certificates[0])))
     for answer, target in (("no\n", newest), ("", newest), (YES, previous)):
-        for advice in (cluster.trust, cluster.not_yet_valid):
+        for advice in (signer.trust, signer.not_yet_valid):
             shell.follow(advice, it, answer)
             assert its.current.resolve() == target
 
@@ -620,6 +619,21 @@ def test_requests_are_read_before_one_is_approved(shell: Shell) -> None:
         shell.outside("kubectl", listed)
 
 
+def test_a_request_by_token_is_found_by_its_subject(shell: Shell, tmp_path: Path) -> None:
+    """Without a certificate a node asks under its bootstrap token's name: the subject alone says who asks."""
+    for name in ("worker-1", "worker-10"):
+        subject = f"/O=system:nodes/CN=system:node:{name}"
+        key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+        shell.run(f"openssl req -new {key} -keyout {name}.key -subj {subject} 2>&1 | base64 -w0 > {name}.request")
+    names = {"csr-a": "worker-1", "csr-b": "worker-10"}
+    cases = "".join(f"*get\\ csr\\ {csr}*) cat {tmp_path}/{name}.request;;" for csr, name in names.items())
+    listed = "".join(f"{csr} system:bootstrap:abcdef\\n" for csr in names)
+    script = f'#!/bin/sh\ncase "$*" in {cases} *) printf "{listed}";; esac\n'
+    plain(shell.tools / "kubectl", script.encode(), mode=0o755)
+    newest = requests.client(SICK["no first certificate"].case)[1].command
+    assert shell.run(newest).strip() == "csr-a"
+
+
 def test_nobody_is_started_without_a_yes(shell: Shell) -> None:
     """What only a person can tell is asked for: stopped on purpose, a file mended by hand, a clock that is right."""
     asked = {
@@ -641,13 +655,29 @@ def test_the_name_is_right_before_a_restart(shell: Shell) -> None:
     """The host's, and the flag's."""
     restart = cluster.name(SICK["name by the host"].case)[2].command
     assert "STOP" in shell.run(restart)
-    shell.outside("systemctl", "--hostname-override=worker-2")
     flag = cluster.name(SICK["name by the flag"].case)[1].command
-    assert "STOP" in shell.run(flag)
-    shell.outside("systemctl", "--hostname-override=worker-1")
-    shell.calls()
-    assert "STOP" not in shell.run(flag)
-    assert shell.calls()[-1] == RESTARTED
+    for given, is_left in {
+        "--hostname-override=worker-2": True,
+        '--hostname-override "worker-2" --v=2': True,
+        "--hostname-override=worker-20": False,
+        "--hostname-override=worker-1": False,
+    }.items():
+        shell.outside("systemctl", given)
+        assert ("STOP" in shell.run(flag)) is is_left
+        assert (RESTARTED in shell.calls()) is not is_left
+
+
+def test_a_gate_in_a_flag_is_taken_out_first(shell: Shell) -> None:
+    """One of several in its list."""
+    it = SICK["gate off"].case
+    command = kubelet.gate(replace(it, facts=replace(it.facts, config=())))[1].command
+    for given, is_left in {
+        "--feature-gates=A=true,RotateKubeletServerCertificate=false,B=true": True,
+        "--feature-gates=A=true,B=true": False,
+    }.items():
+        shell.outside("systemctl", given)
+        assert ("STOP" in shell.run(command)) is is_left
+        assert (RESTARTED in shell.calls()) is not is_left
 
 
 def every_case() -> list[Case]:
@@ -671,6 +701,14 @@ def test_every_command_is_good_shell(tmp_path: Path) -> None:
     )
     assert done.stdout == ""
     assert len(commands) > 50
+
+
+def test_no_restart_follows_a_change_whatever_became_of_that() -> None:
+    """Pasted whole: a restart is the first thing, or chained to what must have succeeded before it."""
+    for it in every_case():
+        for row in TABLE:
+            commands = [step.command for step in row.advice(it)]
+            assert steps.again(it) not in commands[1:]
 
 
 def test_talos_has_no_shell() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from exporter.judge.advice import api, cluster, kubelet, requests, steps, store
+from exporter.judge.advice import api, cluster, kubelet, requests, signer, steps, store
 from exporter.judge.advice import folder as room
 from exporter.judge.advice import serving as served
 from exporter.judge.case import UNSEEN, Answer, Case
@@ -107,7 +107,7 @@ TABLE = (
     Row(Cause.STORE_LINK_REGULAR_FILE, CRITICAL, link.regular_file, store.regular_file, resolves=(Cause.ORPHAN_VALID,)),
     Row(Cause.STORE_UPDATED_LEFTOVER, CRITICAL, link.updated_leftover, store.updated, resolves=(Cause.ORPHAN_VALID,)),
     # Dates and clocks.
-    Row(Cause.NOT_YET_VALID, CRITICAL, dates.not_yet_valid, cluster.not_yet_valid),
+    Row(Cause.NOT_YET_VALID, CRITICAL, dates.not_yet_valid, signer.not_yet_valid),
     Row(Cause.CLOCK_AHEAD, WARNING, dates.clock_ahead, cluster.clock, explains=False),
     Row(Cause.CLOCK_BEHIND, WARNING, dates.clock_behind, cluster.clock, explains=False),
     # Attempts that were lost, and why.
@@ -116,9 +116,9 @@ TABLE = (
     Row(Cause.ORPHAN_VALID, WARNING, orphans.valid, store.valid),
     # Names and issuers.
     Row(Cause.NODE_NAME_DIFFERS, WARNING, names.node_name_differs, cluster.name),
-    Row(Cause.CA_EXPIRED, CRITICAL, issuers.ca_expired, cluster.authority),
-    Row(Cause.ISSUER_NOT_TRUSTED, CRITICAL, issuers.issuer_not_trusted, cluster.trust),
-    Row(Cause.CA_CAPS_LEAF, WARNING, issuers.ca_caps_leaf, cluster.authority, explains=False),
+    Row(Cause.CA_EXPIRED, CRITICAL, issuers.ca_expired, signer.authority),
+    Row(Cause.ISSUER_NOT_TRUSTED, CRITICAL, issuers.issuer_not_trusted, signer.trust),
+    Row(Cause.CA_CAPS_LEAF, WARNING, issuers.ca_caps_leaf, signer.authority, explains=False),
     # The past.
     Row(Cause.STORE_WENT_BACK, WARNING, history.went_back, cluster.went_back, explains=False),
     Row(Cause.REPLACED_BY_HAND, WARNING, history.replaced_by_hand, cluster.by_hand),

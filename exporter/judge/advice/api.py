@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from exporter.judge.advice import cluster, shell, steps
+from exporter.judge.advice import shell, signer, steps
 from exporter.judge.case import Case
 from exporter.model.finding import Step
 
@@ -19,7 +19,7 @@ def unauthorized(case: Case) -> tuple[Step, ...]:
         "Unauthorized: what kubelet.conf holds is not accepted, go on below",
     )
     journal = Step(steps.journal(case, "Unauthorized|certificate"), "on the node: what is refused")
-    return (look, journal, *cluster.trust(case)[1:])
+    return (look, journal, *signer.trust(case)[1:])
 
 
 def reached(case: Case) -> tuple[Step, ...]:
@@ -41,7 +41,7 @@ def reached(case: Case) -> tuple[Step, ...]:
             "kubectl cluster-info",
             "with cluster access, after 000: the address that others use; then load balancer, firewall",
         ),
-        steps.ready(case),
+        steps.stored(case, "a minute after it answers"),
     )
 
 

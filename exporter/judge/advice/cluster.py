@@ -1,9 +1,8 @@
-"""What to do about clocks, names, issuers, and who else renews."""
+"""What to do about the node's clock, its name, its past, and who else renews its certificate."""
 
 from __future__ import annotations
 
 import posixpath
-from datetime import UTC, datetime
 from shlex import quote
 
 from exporter.judge.advice import shell, steps
@@ -14,7 +13,6 @@ from exporter.model.kubelet import Distribution
 
 _DAY = 86400.0
 _SHORT = 7200.0  # seconds: a lifetime of which the signer's five minutes are a part
-LEASE = "kubectl -n kube-system get lease kube-controller-manager -o 'jsonpath={.spec.holderIdentity}'"
 
 
 def clock(case: Case) -> tuple[Step, ...]:
@@ -41,7 +39,7 @@ def asleep(case: Case) -> tuple[Step, ...]:
     """A restart draws the deadline anew: past the window that is at once."""
     return (
         steps.restart(case, "it asks for a new certificate at once, instead of late"),
-        Step(f"ls -l {quote(steps.link(case))}", "a minute later: a link of today shows that it worked"),
+        steps.stored(case),
     )
 
 
@@ -67,7 +65,7 @@ def name(case: Case) -> tuple[Step, ...]:
     if override:
         flag = steps.flags(case, "--hostname-override")
         change = shell.chain(
-            f"! {steps.names(case, f'--hostname-override={override}')}",
+            f"! {steps.has_flag(case, '--hostname-override', override)}",
             "systemctl daemon-reload",
             steps.again(case),
             stop=f"STOP: {override} is still there",
@@ -90,42 +88,6 @@ def name(case: Case) -> tuple[Step, ...]:
         Step(look, "since when the kubelet runs: one that started before the rename has the right name already"),
         Step(restart, "restart the kubelet, only if it started after the rename"),
         steps.ready(case),
-    )
-
-
-def authority(case: Case) -> tuple[Step, ...]:
-    """A CA is replaced by hand; nothing renews it."""
-    path = quote(case.kubelet.client_ca_file or "/etc/kubernetes/pki/ca.crt")
-    return (
-        Step(f"openssl x509 -noout -subject -enddate -in {path}", "the CA, and when it expires"),
-        Step(
-            "kubeadm certs check-expiration",
-            "on a control plane node: lists the other certificates; kubeadm certs renew does not renew a CA. Replace "
-            'it by "Manual Rotation of CA Certificates" in Kubernetes\' documentation',
-        ),
-    )
-
-
-def trust(case: Case) -> tuple[Step, ...]:
-    """The API servers must trust the CA that signs; or back to the certificate before, once the signer is back too."""
-    look = "grep -H -e client-ca-file -e cluster-signing /etc/kubernetes/manifests/kube-*.yaml"
-    certificate = case.certificate()
-    before = certificate.not_before if isinstance(certificate, Certificate) else None
-    target = steps.good_file(case, before)
-    back = steps.link_to(case, target, shell.confirmed("has the signer its old CA again?")) if target else None
-    return (
-        Step(steps.lets_in(case), "on the node. Prints it: the API servers trust the new CA, do nothing"),
-        Step(
-            look,
-            "on each control plane node, fix the CA first: --client-ca-file must hold the CA of "
-            "--cluster-signing-cert-file; a kubelet that is refused then goes on by itself",
-        ),
-        *(
-            [Step(back.command, f"on the node, only if the signer was given its old CA again: {back.purpose}")]
-            if back
-            else []
-        ),
-        Step(steps.lets_in(case), "on the node: must print it"),
     )
 
 
@@ -173,7 +135,10 @@ def renew(case: Case) -> tuple[Step, ...]:
     if distribution is Distribution.MICROK8S:
         return (
             Step("microk8s refresh-certs -c", "what expires when"),
-            Step("microk8s refresh-certs -e ca.crt", "CA and all that it signed are made anew; other nodes join again"),
+            Step(
+                shell.chain(shell.confirmed("may every other node join again?"), "microk8s refresh-certs -e ca.crt"),
+                "CA and all that it signed are made anew, after a yes; other nodes have to join again",
+            ),
             *check,
         )
     if distribution is Distribution.KOPS:
@@ -199,23 +164,4 @@ def _checked(case: Case) -> tuple[Step, ...]:
         return (steps.ready(case),)
     return (
         Step(f"openssl x509 -noout -enddate -in {quote(_file(case))}", "on the node, afterwards: must be a new date"),
-    )
-
-
-def not_yet_valid(case: Case) -> tuple[Step, ...]:
-    """The signer's clock first: a kubelet that goes back to the pair before may be given the same again at once."""
-    certificate = case.certificate()
-    begins = certificate.not_before if isinstance(certificate, Certificate) else None
-    target = steps.good_file(case, begins)
-    heals = f"{datetime.fromtimestamp(begins, UTC):%Y-%m-%d %H:%M} UTC" if begins else "the certificate's notBefore"
-    back = steps.link_to(case, target, shell.confirmed("is the signer's clock right?")) if target else None
-    return (
-        Step(f"{LEASE} && echo", "with cluster access: the machine that signs"),
-        Step("chronyc tracking", "on that machine: its clock was ahead; let it keep time"),
-        *(
-            [Step(back.command, f"on the node, only after that clock is right; otherwise wait, it heals at {heals}")]
-            if back
-            else []
-        ),
-        Step(steps.lets_in(case), f"on the node: prints it once it works, at {heals} by itself"),
     )

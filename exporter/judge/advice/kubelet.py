@@ -85,7 +85,7 @@ def gate(case: Case) -> tuple[Step, ...]:
     if not paths:
         flag = f"{name}=false"
         change = shell.chain(
-            f"! {steps.names(case, flag)}",
+            f"! {steps.has_flag(case, name, 'false')}",
             "systemctl daemon-reload",
             steps.again(case),
             stop=f"STOP: {flag} is still there",
@@ -129,7 +129,7 @@ def rotation_off(case: Case) -> tuple[Step, ...]:
     if process and process.flag("rotate-certificates") is not None:
         flag = steps.flags(case, "--rotate-certificates")
         first = (Step(flag.command, f"{flag.purpose}; take it out, a flag wins over the file"),)
-        on = (f"! {steps.names(case, '--rotate-certificates=false')}", "systemctl daemon-reload", *on)
+        on = (f"! {steps.has_flag(case, '--rotate-certificates', 'false')}", "systemctl daemon-reload", *on)
     ended = isinstance(certificate, Certificate) and case.has_ended(certificate)
     if ended and not steps.has_good_store(case):
         return (*first, Step(shell.chain(*on, stop=_OFF), _ON), *reissue(case))

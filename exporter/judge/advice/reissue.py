@@ -21,16 +21,28 @@ def reissue(case: Case) -> tuple[Step, ...]:
     if distribution is Distribution.KUBEADM:
         return _by_kubeadm(case)
     if distribution is Distribution.OPENSHIFT:
-        asks = Step(
-            "oc get csr", "with cluster access: its newest Pending request of node-bootstrapper is REQUEST below"
-        )
-        approve = Step("oc adm certificate approve REQUEST", "with cluster access: once it is known to be this node's")
-        return (steps.restart(case, "on the node: it asks for a certificate"), asks, approve, steps.ready(case))
+        return _by_bootstrapper(case)
     if distribution in _REPLACED:
         name = quote(steps.node_name(case))
         drain = f"kubectl drain {name} --ignore-daemonsets --delete-emptydir-data && kubectl delete node {name}"
         return (Step(drain, "with cluster access: the node is replaced by its pool, it cannot be mended in place"),)
     return _by_request(case)
+
+
+def _by_bootstrapper(case: Case) -> tuple[Step, ...]:
+    """OpenShift keeps its bootstrap kubeconfig; what it then asks for waits for a person (okd#285)."""
+    path = quote(case.kubelet.bootstrap or "/etc/kubernetes/kubeconfig")
+    begin = shell.chain(
+        f"oc --kubeconfig {path} auth can-i create certificatesigningrequests.certificates.k8s.io",
+        steps.again(case),
+        stop=f"STOP: {path} does not let in, no restart",
+    )
+    return (
+        Step(begin, "on the node: where the bootstrap file lets in, the kubelet is restarted and asks anew"),
+        Step("oc get csr", "with cluster access: its newest Pending request of node-bootstrapper is REQUEST below"),
+        Step("oc adm certificate approve REQUEST", "with cluster access: once it is known to be this node's"),
+        steps.ready(case),
+    )
 
 
 def _by_kubeadm(case: Case) -> tuple[Step, ...]:

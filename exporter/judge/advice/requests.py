@@ -20,6 +20,13 @@ _CONDITIONS = (
     "'{{range .items}}{{$name := .metadata.name}}{{$user := .spec.username}}{{if .status}}{{range .status.conditions}}"
     """{{$user}} {{$name}} {{.type}} {{.reason}} {{.message}}{{"\\n"}}{{end}}{{end}}{{end}}'"""
 )
+# each with its subject: a bootstrap token's name says nothing of the node that asks
+_SUBJECTS = (
+    "while read -r n user; do\n"
+    '  echo "$n $user $(kubectl get csr "$n" -o \'jsonpath={.spec.request}\' | base64 -d | '
+    'openssl req -noout -subject)"\n  done'
+)
+_APPROVING = "kubectl get clusterrolebindings -o wide | grep certificatesigningrequests"
 _BOUND = "kubectl get clusterrolebindings -o wide | grep certificatesigningrequests:selfnodeclient"
 _BINDING = (
     "kubectl create clusterrolebinding kubeadm:node-autoapprove-certificate-rotation --group=system:nodes "
@@ -33,22 +40,30 @@ _SIGNER = (
 
 def client(case: Case) -> tuple[Step, ...]:
     """Look at the requests, approve the newest, and mend who should have."""
-    listing = "with cluster access: Pending, Denied, or Approved; if the list is empty, the last line here"
+    is_new = _is_bootstrapping(case)
+    listing = "with cluster access: Pending, Denied, or Approved; if the list is empty, see the journal below"
     binding = Step(
         f"{_BOUND} ||\n  {_BINDING}",
         "with cluster access, Pending: makes the binding where nobody has it, else shows it",
     )
-    certificate = case.certificate()
-    ended = isinstance(certificate, Certificate) and case.has_ended(certificate)
+    if is_new or case.kubelet.distribution is Distribution.OPENSHIFT:
+        binding = Step(_APPROVING, "with cluster access, Pending: who may approve by itself, and for which group")
     return (
-        _own(case, listing),
-        *(_approved(case, _CLIENT) if isinstance(certificate, Certificate) and not ended else ()),
-        *(() if case.kubelet.distribution is Distribution.OPENSHIFT else (binding,)),
+        _all(listing) if is_new else _own(case, listing),
+        *_approved(case, _CLIENT),
+        binding,
         _conditions(case, "with cluster access, Denied: who denied it, and why; that approver must stop"),
         Step(_SIGNER, "with cluster access, Approved and not issued: the signer needs --cluster-signing-cert-file"),
         Step(steps.journal(case, "certificate|Unauthorized|forbidden"), "on the node, no request: why it makes none"),
+        steps.stored(case),
         *_otherwise(case),
     )
+
+
+def _is_bootstrapping(case: Case) -> bool:
+    """Whether it asks with a bootstrap token, under the token's name, for want of a certificate of its own."""
+    certificate = case.certificate()
+    return not isinstance(certificate, Certificate) or case.has_ended(certificate)
 
 
 def _otherwise(case: Case) -> tuple[Step, ...]:
@@ -79,7 +94,7 @@ def denied(case: Case) -> tuple[Step, ...]:
     return (
         _conditions(case, "with cluster access: who denies, and why; the approver named there must stop denying"),
         Step(steps.journal(case, "denied"), "on the node: the kubelet's own word"),
-        steps.ready(case),
+        steps.stored(case),
     )
 
 
@@ -89,7 +104,7 @@ def forbidden(case: Case) -> tuple[Step, ...]:
     return (
         Step(steps.journal(case, "forbidden"), "on the node: the policy or webhook, by its name, and why"),
         Step(policies, "with cluster access: exempt the group system:nodes in the one that the log names"),
-        Step(f"ls -l {quote(steps.link(case))}", "on the node, a minute later: a link of today shows that it worked"),
+        steps.stored(case),
     )
 
 
@@ -107,18 +122,27 @@ def _own(case: Case, purpose: str, signer: str = _CLIENT) -> Step:
     return Step(f"{_REQUESTS} {_by(signer)} | awk -v user={user} '$4==user' | tail -3", purpose)
 
 
+def _all(purpose: str) -> Step:
+    return Step(
+        f"{_REQUESTS} {_by(_CLIENT)} | tail -20", f"{purpose}; without a certificate it asks by its token's name"
+    )
+
+
 def _approved(case: Case, signer: str) -> tuple[Step, ...]:
     """The newest request of this node's: the kubelet has given up the ones before (rotation-truth 1.3)."""
     node = steps.node_name(case)
-    newest = (
-        f"n=$({_REQUESTS} {_by(signer)} -o go-template={_PENDING} | "
-        f"awk -v user={quote(f'system:node:{node}')} '$2==user{{n=$1}} END{{print n}}') && echo \"$n\""
-    )
+    user, pending = quote(f"system:node:{node}"), f"{_REQUESTS} {_by(signer)} -o go-template={_PENDING}"
+    newest = f"n=$({pending} | awk -v user={user} '$2==user{{n=$1}} END{{print n}}') && echo \"$n\""
+    whose = ""
+    if signer == _CLIENT and _is_bootstrapping(case):
+        last = f"awk -v name={user} '{{sub(/.*=/, \"\", $NF)}} $NF==name{{n=$1}} END{{print n}}'"
+        newest = f'n=$({pending} | {_SUBJECTS} |\n  {last}) && echo "$n"'
+        whose = "REQUESTOR this node's bootstrap token, "
     text = "base64 -d | openssl req -noout -text | grep -E 'Subject:|DNS:|IP Address'"
     show = f'[ -n "$n" ] && kubectl get csr "$n" && kubectl get csr "$n" -o \'jsonpath={{.spec.request}}\' | {text}'
     approve = shell.chain('[ -n "$n" ]', shell.confirmed("approve it?"), 'kubectl certificate approve "$n"')
     names = "no names or addresses but this node's" if signer == _SERVING else "no names or addresses at all"
-    read = f"must be exactly O = system:nodes, CN = system:node:{node}, {names}, younger than 15 minutes"
+    read = f"must be {whose}exactly O = system:nodes, CN = system:node:{node}, {names}, younger than 15 minutes"
     return (
         Step(newest, "with cluster access: the newest Pending request of this node"),
         Step(show, f"with cluster access, read it: {read}"),
@@ -131,5 +155,6 @@ def _by(signer: str) -> str:
 
 
 def _conditions(case: Case, purpose: str) -> Step:
-    user = quote(f"system:node:{steps.node_name(case)}")
-    return Step(f"{_REQUESTS} -o go-template={_CONDITIONS} | awk -v user={user} '$1==user' | tail -5", purpose)
+    own = f" | awk -v user={quote(f'system:node:{steps.node_name(case)}')} '$1==user'"
+    shown = "" if _is_bootstrapping(case) else own
+    return Step(f"{_REQUESTS} -o go-template={_CONDITIONS}{shown} | tail -5", purpose)

@@ -41,6 +41,11 @@ def ready(case: Case) -> Step:
     )
 
 
+def stored(case: Case, after: str = "a minute later") -> Step:
+    """How a rotation shows: a node is Ready with its old certificate too."""
+    return Step(f"ls -l {quote(link(case))}", f"on the node, {after}: a link of today shows that it worked")
+
+
 def lets_in(case: Case) -> str:
     """Whether kubelet.conf still lets in."""
     return f"kubectl --kubeconfig {quote(kubeconfig(case))} get node {quote(node_name(case))}"
@@ -63,9 +68,10 @@ def flags(case: Case, flag: str) -> Step:
     return Step(look, f"where {flag} is given: the unit or one of its files ({ENVIRONMENTS.replace(' ', ', ')})")
 
 
-def names(case: Case, word: str) -> str:
-    """Whether the unit or its files of flags hold a word."""
-    return f"{{ systemctl cat {quote(unit(case))}; cat {ENVIRONMENTS}; }} 2>/dev/null | grep -qF -e {quote(word)}"
+def has_flag(case: Case, flag: str, value: str) -> str:
+    """Whether the unit or its files of flags give a flag that value."""
+    pattern = f'{flag}[= ]"?{shell.literal(value)}([",/[:space:]]|$)'
+    return f"{{ systemctl cat {quote(unit(case))}; cat {ENVIRONMENTS}; }} 2>/dev/null | grep -qE -e {quote(pattern)}"
 
 
 def link(case: Case) -> str:

@@ -50,7 +50,7 @@ def updated(case: Case) -> tuple[Step, ...]:
         return (Step(aside, "out of the kubelet's way, and kept"), *relink(case))
     return (
         Step(aside, "out of the kubelet's way, and kept; what is due is stored at the next try, within a minute"),
-        Step(f"ls -l {quote(steps.link(case))}", "a quarter of an hour later, where it was due: a link of today"),
+        steps.stored(case, "a quarter of an hour later, where it was due"),
     )
 
 
@@ -81,10 +81,7 @@ def invalid(case: Case) -> tuple[Step, ...]:
     return (
         Step(steps.journal(case, "Unable to store", since="-2d"), "why it was refused"),
         Step(f"df -h {quote(case.facts.store.path)}", "a disk that was full cuts files off: make room"),
-        Step(
-            f"ls -l {quote(steps.link(case))}",
-            "a quarter of an hour later, where it was due: a link of today; the kubelet tries again by itself",
-        ),
+        steps.stored(case, "a quarter of an hour later, where it was due (it tries again by itself)"),
     )
 
 
