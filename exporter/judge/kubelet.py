@@ -17,7 +17,7 @@ from exporter.model.assessment import Memory
 from exporter.model.facts import NodeFacts
 from exporter.model.files import PemFile
 from exporter.model.host import Process, Sight
-from exporter.model.kubelet import Credential, Kubelet
+from exporter.model.kubelet import Credential, Kubelet, node_name
 from exporter.model.kubelet_files import ConfigFile, DocumentCondition, Kubeconfig, KubeletSettings
 
 OWN_PROCESS = ("kubelet", "hyperkube", "")  # whose flags are the kubelet's; remembered ones may come without a name
@@ -172,4 +172,4 @@ def _gate(process: Process | None, *, otherwise: bool | None) -> bool | None:
 def _node_name(facts: NodeFacts, process: Process | None) -> str | None:
     """The name that the kubelet asks certificates for; cloud providers may give another."""
     name = (process.flag("hostname-override") if process else None) or (facts.host.name if facts.host else "")
-    return None if name in ("", _UNTOLD) else name.strip().lower()
+    return node_name(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -62,6 +63,15 @@ class Credential(StrEnum):
     @property
     def is_named_file(self) -> bool:
         return self.is_certificate and self is not Credential.EMBEDDED
+
+
+_NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+def node_name(text: str) -> str | None:
+    """What a node may be called (RFC 1123), in lower case; None for all else: it stands in commands that are pasted."""
+    name = text.strip().lower()
+    return name if _NODE_NAME.fullmatch(name) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def _read_at(rest: str, draft: Draft) -> None:
     """``at store DIRECTORY``, where the kubelet's own is another than the configured one."""
     role, path = rest.split(" ")
     if role == "store":
-        draft.store = words.plain(path)
+        draft.store = words.path(path)
 
 
 def _read_directory(rest: str, draft: Draft) -> None:

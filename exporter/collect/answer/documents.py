@@ -20,7 +20,7 @@ def read_document(rest: str, draft: Draft) -> None:
     role, condition, path = rest.split(" ")
     if len(draft.documents) == _MOST_DOCUMENTS:
         raise ValueError("too many documents")
-    draft.documents.append(DocumentDraft(role, Document(words.plain(path), DocumentCondition(condition))))
+    draft.documents.append(DocumentDraft(role, Document(words.path(path), DocumentCondition(condition))))
 
 
 def read_stat(rest: str, draft: Draft) -> None:

@@ -74,7 +74,7 @@ def read_file(rest: str, draft: Draft) -> None:
     if role == "data":
         words.datum(path)
     elif role not in _CONFIGURED and not _is_in_store(path, draft):
-        words.plain(path)
+        path = words.path(path)
     draft.files.append((role, PemFile(path, Condition(condition))))
     draft.spoilt = False
 

@@ -91,7 +91,7 @@ def read_service(rest: str, draft: Draft) -> None:
     """``service UNIT ACTIVE SUB RESTARTS STATUS``."""
     unit, active, sub, restarts, status = rest.split(" ")
     draft.service = Service(
-        unit=words.plain(unit),
+        unit=words.unit(unit),
         active=_known(active),
         sub=_known(sub),
         restarts=words.optional(restarts),

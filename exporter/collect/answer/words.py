@@ -8,6 +8,7 @@ PLAIN = re.compile(r"[A-Za-z0-9._/@:+=,~%-]{1,1024}")
 UNSHOWABLE = "?"  # the node's text is not plain, so it was not told
 UNKNOWN = "-"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._-]{0,250}\.service")
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _DATUM = re.compile(r"#[1-9][0-9]{0,2}")
@@ -49,6 +50,18 @@ def plain(text: str) -> str:
     """Plain text, or the mark that it was none."""
     if text != UNSHOWABLE and not PLAIN.fullmatch(text):
         raise ValueError("not plain")
+    return text
+
+
+def path(text: str) -> str:
+    """An absolute path, or the mark that it was none: what begins with a dash could be an option in a command."""
+    return text if plain(text).startswith("/") else UNSHOWABLE
+
+
+def unit(text: str) -> str:
+    """A systemd unit's name."""
+    if not _UNIT.fullmatch(text):
+        raise ValueError("no unit")
     return text
 
 

@@ -59,7 +59,7 @@ def renewed(case: Case) -> tuple[Step, ...]:
 
 def name(case: Case) -> tuple[Step, ...]:
     """The name that its certificate has. A kubelet takes its name at its start."""
-    known, wanted = steps.node_name(case), case.kubelet.node_name
+    known, wanted = steps.certified_name(case) or "NODE", case.kubelet.node_name
     process = case.facts.process
     override = process.flag("hostname-override") if process else None
     if override:

@@ -92,10 +92,20 @@ def is_kubeadm(case: Case) -> bool:
 
 
 def node_name(case: Case) -> str:
-    """The node's name as its certificate has it, else as the kubelet would ask for it, else a word to fill in."""
+    """The node's name as certificate and machine have it, else a word to fill in.
+
+    Where they contradict each other a command could meet another node: a person has to say which.
+    """
+    named, own = certified_name(case), case.kubelet.node_name
+    if named and own and named.split(".")[0] != own.split(".")[0]:
+        return "NODE"
+    return named or own or "NODE"
+
+
+def certified_name(case: Case) -> str | None:
+    """The node's name as its certificate has it."""
     certificate = case.certificate()
-    named = node_of(certificate) if isinstance(certificate, Certificate) else None
-    return named or case.kubelet.node_name or "NODE"
+    return node_of(certificate) if isinstance(certificate, Certificate) else None
 
 
 def good_file(case: Case, before: float | None = None) -> str | None:

@@ -6,9 +6,9 @@ import re
 
 from exporter.judge.case import UNSEEN, Answer, Case, Unseen
 from exporter.model.assessment import Certificate
-from exporter.model.kubelet import Distribution
+from exporter.model.kubelet import Distribution, node_name
 
-_NODE = re.compile(r"(?:^|,)CN=system:node:([^,+\\]+)")
+_NODE = re.compile(r"(?:^|,)CN=system:node:((?:\\.|[^,+\\])+)")  # RFC 4514 escapes what is not plain
 # These name a node by --hostname-override or the host's name; cloud providers set others.
 _BY_HOSTNAME = (Distribution.KUBEADM, Distribution.K0S)
 SIGNED_BY = 960.0  # seconds after a start in which a certificate for a new name may still be on its way
@@ -52,4 +52,4 @@ _REFUSED = "a request for another name than the certificate's is refused, so not
 def node_of(certificate: Certificate) -> str | None:
     """The node that a client certificate is for."""
     found = _NODE.search(certificate.subject)
-    return found[1].lower() if found else None
+    return node_name(found[1]) if found else None
