@@ -15,7 +15,8 @@ OF_A_FLEET = {
     *(Cause.KUBECONFIG_CA_DIFFERS, Cause.EXPORTER_CLOCK_OFF),
 }
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
-_COMMAND = re.compile(r"\s*\S.*[|&$'=]|\s*(?:grep|sed|kubectl|journalctl|scp|openssl|ls|rm) ")  # never folded: to be copied
+# a command is never folded, so that it can be copied
+_COMMAND = re.compile(r"\s*\S.*[|&$'=]|\s*(?:grep|sed|kubectl|journalctl|scp|openssl|ls|rm) ")
 
 
 def told(cause: Cause, width: int, *, colour: bool = False) -> str:
