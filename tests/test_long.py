@@ -41,7 +41,7 @@ def test_the_demonstration_tells_its_story(tmp_path: Path) -> None:
 
         late = wait_for_state(exporter, "worker-08.prod", "late", 2 * MINUTE)
         assert closes <= late <= closes + VISIT
-        (tmp_path / "demo/nodes/worker-07.prod/off").touch()
+        (tmp_path / "demo/nodes/worker-07.prod.off").touch()
         opens = by_node(exporter.scrape(), "kubelet_cert_rotation_window_start_timestamp_seconds")["worker-07.prod"]
         seen: list[str] = []
         grace_end = closes + (ends - closes) / 4
@@ -61,7 +61,7 @@ def test_the_demonstration_tells_its_story(tmp_path: Path) -> None:
         assert len(rotated) >= 10
         assert set(samples(text)[not_before]) == series
 
-        (tmp_path / "demo/nodes/worker-08.prod/off").touch()
+        (tmp_path / "demo/nodes/worker-08.prod.off").touch()
         exporter.wait_for(lambda: reasons(exporter.scrape()).get("worker-08.prod") == "connection_refused", MINUTE)
         died = by_node(exporter.scrape(), "kubelet_cert_node_last_success_timestamp_seconds")["worker-08.prod"]
         time.sleep(MINUTE)
