@@ -318,12 +318,24 @@ THRICE = Memory(starts=(NOW - 7200.0, NOW - 5400.0, NOW - 3600.0))
 TWICE = Memory(starts=(NOW - 7200.0, NOW - 7200.0, NOW - 3600.0))
 sick("three starts in a row", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, memory=THRICE), case(fresh, memory=TWICE))
 often, seldom = (Service("kubelet.service", "active", "running", restarts, 0) for restarts in (3, 2))
-sick("restarts and young", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, service=often), case(fresh, service=seldom))
-older = replace(HEALTHY, process=started(361))
-sick("restarts, not old", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, service=often), case(older, service=often))
+OTHERS = Memory(starts=(NOW - 9000.0, NOW - 5400.0))
+looping = case(fresh, service=often, memory=OTHERS)
+once = case(fresh, service=seldom, memory=OTHERS)
+sick("restarts and young", Cause.KUBELET_CRASH_LOOP, CRITICAL, looping, once)
+older = case(replace(HEALTHY, process=started(361)), service=often, memory=OTHERS)
+sick("restarts, not old", Cause.KUBELET_CRASH_LOOP, CRITICAL, looping, older)
 stable = Memory(starts=(NOW - 9000.0, NOW - 9000.0))
-lived = case(fresh, service=often, memory=stable)
-sick("restarts, seen once", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, service=often), lived)
+sick("restarts, seen once", Cause.KUBELET_CRASH_LOOP, CRITICAL, looping, case(fresh, service=often, memory=stable))
+beginning = Service("kubelet.service", "activating", "auto-restart", 2, 1)
+sick(
+    "systemd starts it once",
+    Cause.KUBELET_CRASH_LOOP,
+    CRITICAL,
+    case(down, service=again),
+    case(down, service=beginning),
+)
+met = Memory(starts=THRICE.starts, met=NOW - 60.0)
+sick("start measured anew", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, memory=THRICE), case(fresh, memory=met))
 
 # Dates, orphans.
 

@@ -19,13 +19,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 from exporter.judge import rotation
-from exporter.model.assessment import Certificate, Memory
+from exporter.model.assessment import SAME_START, Certificate, Memory
 from exporter.model.facts import NodeFacts
 from exporter.model.host import Process, Sight
 
 LONGEST_PATIENCE = 960.0
 NEW_STARTS_OF_A_LOOP = 3
-SAME_START = 5.0  # the boot's moment, from which a start is counted, moves a little with the clock
 
 
 def patience(certificate: Certificate) -> float:
@@ -61,8 +60,14 @@ def is_restarting(facts: NodeFacts, memory: Memory) -> bool:
 
 def new_starts(facts: NodeFacts, memory: Memory) -> list[bool]:
     """Of the last visits that saw a kubelet run, oldest first: whether each met another process than the one before."""
-    seen = [moment for moment in (*memory.starts, start(facts.process)) if moment is not None]
+    seen = [moment for moment in (*memory.starts, memory.start(facts)) if moment is not None]
     return [abs(later - earlier) > SAME_START for earlier, later in pairwise(seen[-NEW_STARTS_OF_A_LOOP - 1 :])]
+
+
+def has_lived(memory: Memory) -> bool:
+    """Whether the last two visits that looked met one and the same kubelet."""
+    before = memory.starts[-2:]
+    return len(before) == 2 and None not in before and abs((before[1] or 0.0) - (before[0] or 0.0)) <= SAME_START
 
 
 def _slept(facts: NodeFacts, certificate: Certificate, started: float) -> float:

@@ -64,6 +64,7 @@ class NodeReport:
     starts: tuple[float | None, ...] = ()  # see Memory
     process: Process | None = None  # the last that was seen
     newest: int | None = None  # the latest notBefore ever read
+    met: float | None = None  # see Memory
     ties: Ties = field(default_factory=Ties)
 
     @property
@@ -84,7 +85,7 @@ class NodeReport:
     @property
     def memory(self) -> Memory:
         """What the next visit is judged by."""
-        return Memory(self.client, self.serving, self.starts, self.process, self.newest, self.findings)
+        return Memory(self.client, self.serving, self.starts, self.process, self.newest, self.findings, self.met)
 
     @property
     def flags(self) -> Flags:
@@ -122,18 +123,20 @@ class NodeReport:
             kubeconfig=None if _saw_no_other(seen) else seen.kubeconfig or self.kubeconfig,
             authority=_authority(self, seen, client),
             serving_live=seen.serving_live or self.serving_live,
-            starts=_starts(self, process),
+            starts=_starts(self, facts),
+            met=self.met if self.memory.start(facts) is None else facts.taken,
             process=process if process and process.sight is Sight.SEEN else self.process,
             newest=_newest(self, seen),
             ties=_ties(self, seen),
         )
 
 
-def _starts(before: NodeReport, process: Process | None) -> tuple[float | None, ...]:
+def _starts(before: NodeReport, facts: NodeFacts) -> tuple[float | None, ...]:
     """A visit that could not look for a process, or not see its start, says nothing of starts."""
+    process = facts.process
     if process is None or process.sight is Sight.HIDDEN or (process.sight is Sight.SEEN and process.started is None):
         return before.starts
-    return (*before.starts, process.started if process.sight is Sight.SEEN else None)[-REMEMBERED_STARTS:]
+    return (*before.starts, before.memory.start(facts))[-REMEMBERED_STARTS:]
 
 
 def _newest(before: NodeReport, seen: Assessment) -> int | None:
