@@ -608,6 +608,10 @@ sick("no first certificate", Cause.ROTATION_NOT_SIGNED, CRITICAL, without_any(96
 
 HALF_SET = HEALTHY.with_settings(tls_cert_file=TLS).with_files(pem(TLS, SERVED))
 sick("tls half set", Cause.SERVING_TLS_INCOMPLETE, WARNING, case(HALF_SET), case(GIVEN))
+HALF_BY_FLAG = HEALTHY.with_flags(tls_cert_file=TLS)
+for name, file in {"good": pem(TLS, SERVED), "missing": absent(TLS)}.items():
+    it = case(HALF_BY_FLAG.with_files(file))
+    sick(f"tls half set by the flag, {name}", Cause.SERVING_TLS_INCOMPLETE, WARNING, it, case(GIVEN))
 WAITING = HEALTHY.with_settings(server_tls_bootstrap=True)
 WAITING = WAITING.with_files(
     absent(CERTIFICATE), absent(KEY), absent(SERVER_CURRENT), absent(f"{PKI}/kubelet-server.crt")

@@ -135,7 +135,7 @@ def test_the_certificate_folder_is_the_flag_or_the_default(flags: dict[str, str]
         ({"feature_gates": "RotateKubeletServerCertificate=true"}, "serving_gate", True),
         ({"feature_gates": "A=false"}, "serving_gate", True),
         ({"tls_cert_file": "/a.crt", "tls_private_key_file": "/a.key"}, "tls_private_key_file", "/a.key"),
-        ({"tls_cert_file": "/a.crt"}, "tls_private_key_file", "?"),
+        ({"tls_cert_file": "/a.crt"}, "tls_private_key_file", None),
         ({"client_ca_file": "/etc/kubernetes/certs/ca.crt"}, "client_ca_file", "/etc/kubernetes/certs/ca.crt"),
     ],
 )

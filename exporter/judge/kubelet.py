@@ -133,16 +133,14 @@ def _are_understood(files: tuple[ConfigFile, ...], path: str | None) -> bool:
 def _settings(
     files: tuple[ConfigFile, ...], path: Callable[[str], str | None], merged: KubeletSettings
 ) -> KubeletSettings:
-    """Configuration and drop-ins over what is ``merged`` already, and the paths that flags set over them.
-
-    Where only the certificate's flag is told, the key's is unknown: not every script tells it.
-    """
+    """Configuration and drop-ins over what is ``merged`` already, and the paths that flags set over them."""
     for file in files:
         merged = _over(merged, file.settings)
-    certificate, key = path("tls-cert-file"), path("tls-private-key-file")
-    if certificate and not key and merged.tls_private_key_file is None:
-        key = _UNTOLD
-    flags = KubeletSettings(tls_cert_file=certificate, tls_private_key_file=key, client_ca_file=path("client-ca-file"))
+    flags = KubeletSettings(
+        tls_cert_file=path("tls-cert-file"),
+        tls_private_key_file=path("tls-private-key-file"),
+        client_ca_file=path("client-ca-file"),
+    )
     return _over(merged, flags)
 
 
