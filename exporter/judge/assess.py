@@ -41,7 +41,7 @@ _OF_STORE = {
 def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
     """What ``facts`` mean; ``memory`` is what earlier visits of the node knew."""
     kubelet = understand(facts, memory) if _is_seen_beside_the_store(facts) else None
-    file, served = roles.client(facts, kubelet), roles.serving(facts, kubelet)
+    file, served = roles.client(facts, kubelet, memory.kubelet), roles.serving(facts, kubelet)
     reason, certificate = _client(facts, file) if file else (None, None)
     managed, rotated = _is_managed(owner, kubelet, memory.client), roles.is_serving_rotated(served, kubelet)
     client = _reading(facts, certificate, memory.client, memory, managed=managed)
@@ -74,6 +74,7 @@ def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
         serving_live=case.serving_live,
         unseen=unseen(facts),
         ties=ties(facts, certificate),
+        is_of_store=file is facts.client,
     )
 
 

@@ -143,7 +143,7 @@ class Memory:
 
     ``starts`` are the kubelet's start times (epoch seconds, exporter's clock) at the last visits that looked, oldest
     first, at most six; None where it was down. ``met`` is when one was last seen to run, by the same clock. ``newest``
-    is the latest notBefore ever read from this node.
+    is the latest notBefore ever read from this node's store.
     """
 
     client: Reading | None = None
@@ -153,6 +153,7 @@ class Memory:
     newest: int | None = None
     findings: tuple[Finding, ...] = ()
     met: float | None = None
+    kubelet: Kubelet | None = None
 
     def start(self, facts: NodeFacts) -> float | None:
         """When the kubelet that a visit saw run started; of the one that was met before, as it was measured then.
@@ -193,6 +194,7 @@ class Assessment:
     serving_live: Certificate | None = None
     unseen: tuple[str, ...] = ()  # what could not be seen and why, in words
     ties: Ties = Ties()
+    is_of_store: bool = True  # the client certificate: read from the store, not from what kubelet.conf holds
 
     @property
     def has_no_certificate_by_design(self) -> bool:

@@ -63,7 +63,7 @@ class NodeReport:
     serving_live: Certificate | None = None
     starts: tuple[float | None, ...] = ()  # see Memory
     process: Process | None = None  # the last that was seen
-    newest: int | None = None  # the latest notBefore ever read
+    newest: int | None = None  # the latest notBefore ever read from the store
     met: float | None = None  # see Memory
     ties: Ties = field(default_factory=Ties)
 
@@ -85,7 +85,16 @@ class NodeReport:
     @property
     def memory(self) -> Memory:
         """What the next visit is judged by."""
-        return Memory(self.client, self.serving, self.starts, self.process, self.newest, self.findings, self.met)
+        return Memory(
+            client=self.client,
+            serving=self.serving,
+            starts=self.starts,
+            process=self.process,
+            newest=self.newest,
+            findings=self.findings,
+            met=self.met,
+            kubelet=self.kubelet,
+        )
 
     @property
     def flags(self) -> Flags:
@@ -140,7 +149,7 @@ def _starts(before: NodeReport, facts: NodeFacts) -> tuple[float | None, ...]:
 
 
 def _newest(before: NodeReport, seen: Assessment) -> int | None:
-    if seen.client is None:
+    if seen.client is None or not seen.is_of_store:
         return before.newest
     begin = seen.client.certificate.not_before
     return begin if before.newest is None else max(before.newest, begin)
