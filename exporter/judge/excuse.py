@@ -10,8 +10,9 @@ or half of what is left after the window where that is less. Of two excuses the 
   has passed since the timer was set: at the kubelet's start, or when the certificate was issued if that was later.
   How much of the sleep lay before is not to be known, so all that can lie behind that moment does.
 
-A kubelet that is down has no excuse, and neither has one whose process or start was not seen. Nothing excuses
-``expired``. Start times are the node's clock's; :attr:`NodeClock.offset` carries them to the exporter's.
+A kubelet that is down has no excuse. Where its process or start was not seen, the excuse that this certificate had
+stands, and there is no new one. Nothing excuses ``expired``. Start times are the node's clock's;
+:attr:`NodeClock.offset` carries them to the exporter's.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def until(facts: NodeFacts, certificate: Certificate, memory: Memory) -> float:
     """When the last excuse that a visit shows ends, in epoch seconds by the exporter's clock; 0 where it shows none."""
     started = start(facts.process)
     if started is None:
-        return 0.0
+        return _before(facts, certificate, memory)
     ends = [0.0]
     if not is_restarting(facts, memory):
         offset = facts.clock.offset if facts.clock else 0.0
@@ -45,6 +46,13 @@ def until(facts: NodeFacts, certificate: Certificate, memory: Memory) -> float:
     if slept > 0:
         ends.append(rotation.window(certificate).end + slept + patience(certificate))
     return max(ends)
+
+
+def _before(facts: NodeFacts, certificate: Certificate, memory: Memory) -> float:
+    """The excuse of the visit before, where this one could not look for a kubelet."""
+    is_down = facts.process is not None and facts.process.sight is Sight.ABSENT
+    before = next((it for it in (memory.client, memory.serving) if it and it.certificate == certificate), None)
+    return 0.0 if is_down or before is None else before.excused_until
 
 
 def start(process: Process | None) -> float | None:
