@@ -46,6 +46,7 @@ class Case:
     memory: Memory
     now: float
     owner: Rotation = Rotation.KUBELET  # who renews the client certificate, as the exporter's configuration says
+    is_served_known: bool = True  # what the kubelet serves with, or that it has nothing to serve with
     serving_live: Certificate | None = None  # seen in a handshake with the kubelet's port
 
     @property

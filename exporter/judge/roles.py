@@ -45,13 +45,31 @@ def client(facts: NodeFacts, kubelet: Kubelet | None, before: Kubelet | None) ->
     return named.certificate or facts.client
 
 
-def serving(facts: NodeFacts, kubelet: Kubelet | None) -> PemFile | None:
-    """The file that the kubelet serves with; None where there is none, or it was not seen."""
-    found = facts.serving
-    if kubelet is None or not kubelet.config_known or (found and posixpath.basename(found.path) not in _OURS):
-        return found
+def serving(facts: NodeFacts, kubelet: Kubelet | None, before: str) -> PemFile | None:
+    """The file that the kubelet serves with; None where there is none, or it was not seen.
+
+    ``before`` is the path of the one that it was known to serve with; without that, and without its configuration, what
+    the store has is a guess.
+    """
+    if _is_serving_named(facts):
+        return facts.serving
+    if kubelet is None or not kubelet.config_known:
+        return facts.pem(before) if before else facts.serving
     looked = (facts.pem(path) for path in _serving_candidates(kubelet))
     return next((file for file in looked if file and not file.condition.is_absent), None)
+
+
+def is_serving_known(facts: NodeFacts, kubelet: Kubelet | None, file: PemFile | None, before: str) -> bool:
+    """Whether ``file`` is what the kubelet serves with, and was looked at; or it is known to have none."""
+    is_told = _is_serving_named(facts) or (kubelet is not None and kubelet.config_known)
+    if file is None:
+        return (is_told or not before) and facts.store.condition is DirectoryCondition.OK
+    return (is_told or bool(before)) and file.condition.is_seen
+
+
+def _is_serving_named(facts: NodeFacts) -> bool:
+    """Whether the configuration of the exporter, or the distribution, names that file."""
+    return facts.serving is not None and posixpath.basename(facts.serving.path) not in _OURS
 
 
 def is_serving_rotated(file: PemFile | None, kubelet: Kubelet | None) -> bool:

@@ -154,6 +154,7 @@ class Memory:
     findings: tuple[Finding, ...] = ()
     met: float | None = None
     kubelet: Kubelet | None = None
+    served: str = ""  # the path of the file that it was known to serve with
 
     def start(self, facts: NodeFacts) -> float | None:
         """When the kubelet that a visit saw run started; of the one that was met before, as it was measured then.
@@ -195,6 +196,7 @@ class Assessment:
     unseen: tuple[str, ...] = ()  # what could not be seen and why, in words
     ties: Ties = Ties()
     is_of_store: bool = True  # the client certificate: read from the store, not from what kubelet.conf holds
+    served: str = ""  # the path of the file that it is known to serve with
 
     @property
     def has_no_certificate_by_design(self) -> bool:

@@ -65,6 +65,7 @@ class NodeReport:
     process: Process | None = None  # the last that was seen
     newest: int | None = None  # the latest notBefore ever read from the store
     met: float | None = None  # see Memory
+    served: str = ""  # the same
     ties: Ties = field(default_factory=Ties)
 
     @property
@@ -94,6 +95,7 @@ class NodeReport:
             findings=self.findings,
             met=self.met,
             kubelet=self.kubelet,
+            served=self.served,
         )
 
     @property
@@ -125,6 +127,7 @@ class NodeReport:
             client=client,
             no_client_by_design=client is None and (seen.has_no_certificate_by_design or self.no_client_by_design),
             serving=None if seen.serving_absent else seen.serving or self.serving,
+            served="" if seen.serving_absent else seen.served or self.served,
             history=seen.history or self.history,
             findings=seen.findings,  # among them those of earlier that could not be looked for
             kubelet=seen.kubelet.filled_from(self.kubelet) if seen.kubelet else self.kubelet,
