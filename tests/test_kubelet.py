@@ -190,6 +190,16 @@ def test_without_flags_what_nobody_sets_is_unknown() -> None:
     assert (kubelet.config_known, kubelet.rotates, kubelet.server_tls_bootstrap) == (False, None, None)
 
 
+@pytest.mark.parametrize(
+    ("process", "rotates"),
+    [(HEALTHY.process, False), (Process(Sight.HIDDEN), None), (ABSENT, None), (None, None)],
+)
+def test_a_flag_that_was_not_seen_may_overrule_the_file(process: Process | None, rotates: bool | None) -> None:
+    """``rotateCertificates: false`` is the last word only where --rotate-certificates was looked for."""
+    worker = replace(HEALTHY.with_settings(rotate_certificates=False), process=process)
+    assert understand(worker.facts, Memory()).rotates is rotates
+
+
 ELSEWHERE = "/data/pki/kubelet-client-current.pem"
 
 
