@@ -201,6 +201,8 @@ def _counts(case: Case) -> bool | Unseen:
     facts = case.facts
     is_process_seen = facts.process is not None and facts.process.sight is Sight.SEEN
     tells = is_process_seen or facts.config or (facts.kubeconfig and not facts.kubeconfig.is_missing)
+    if tells and not case.kubelet.flags_known and not is_process_seen and _is_without_conf(case):
+        return UNSEEN  # it may well be standalone
     kubelet = case.kubelet if tells or not case.memory.kubelet else case.memory.kubelet
     if kubelet.distribution.renews_itself or (kubelet.flags_known and kubelet.kubeconfig is None):
         return False
@@ -209,3 +211,8 @@ def _counts(case: Case) -> bool | Unseen:
     if kubelet.rotates is None:
         return UNSEEN
     return UNSEEN if kubelet.credential is Credential.UNKNOWN else kubelet.credential is Credential.LINK
+
+
+def _is_without_conf(case: Case) -> bool:
+    kubeconfig = case.facts.kubeconfig
+    return kubeconfig is None or kubeconfig.is_missing
