@@ -318,12 +318,24 @@ THRICE = Memory(starts=(NOW - 7200.0, NOW - 5400.0, NOW - 3600.0))
 TWICE = Memory(starts=(NOW - 7200.0, NOW - 7200.0, NOW - 3600.0))
 sick("three starts in a row", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, memory=THRICE), case(fresh, memory=TWICE))
 often, seldom = (Service("kubelet.service", "active", "running", restarts, 0) for restarts in (3, 2))
-sick("restarts and young", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, service=often), case(fresh, service=seldom))
-older = replace(HEALTHY, process=started(361))
-sick("restarts, not old", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, service=often), case(older, service=often))
+OTHERS = Memory(starts=(NOW - 9000.0, NOW - 5400.0))
+looping = case(fresh, service=often, memory=OTHERS)
+once = case(fresh, service=seldom, memory=OTHERS)
+sick("restarts and young", Cause.KUBELET_CRASH_LOOP, CRITICAL, looping, once)
+older = case(replace(HEALTHY, process=started(361)), service=often, memory=OTHERS)
+sick("restarts, not old", Cause.KUBELET_CRASH_LOOP, CRITICAL, looping, older)
 stable = Memory(starts=(NOW - 9000.0, NOW - 9000.0))
-lived = case(fresh, service=often, memory=stable)
-sick("restarts, seen once", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, service=often), lived)
+sick("restarts, seen once", Cause.KUBELET_CRASH_LOOP, CRITICAL, looping, case(fresh, service=often, memory=stable))
+beginning = Service("kubelet.service", "activating", "auto-restart", 2, 1)
+sick(
+    "systemd starts it once",
+    Cause.KUBELET_CRASH_LOOP,
+    CRITICAL,
+    case(down, service=again),
+    case(down, service=beginning),
+)
+met = Memory(starts=THRICE.starts, met=NOW - 60.0)
+sick("start measured anew", Cause.KUBELET_CRASH_LOOP, CRITICAL, case(fresh, memory=THRICE), case(fresh, memory=met))
 
 # Dates, orphans.
 
@@ -596,6 +608,10 @@ sick("no first certificate", Cause.ROTATION_NOT_SIGNED, CRITICAL, without_any(96
 
 HALF_SET = HEALTHY.with_settings(tls_cert_file=TLS).with_files(pem(TLS, SERVED))
 sick("tls half set", Cause.SERVING_TLS_INCOMPLETE, WARNING, case(HALF_SET), case(GIVEN))
+HALF_BY_FLAG = HEALTHY.with_flags(tls_cert_file=TLS)
+for name, file in {"good": pem(TLS, SERVED), "missing": absent(TLS)}.items():
+    it = case(HALF_BY_FLAG.with_files(file))
+    sick(f"tls half set by the flag, {name}", Cause.SERVING_TLS_INCOMPLETE, WARNING, it, case(GIVEN))
 WAITING = HEALTHY.with_settings(server_tls_bootstrap=True)
 WAITING = WAITING.with_files(
     absent(CERTIFICATE), absent(KEY), absent(SERVER_CURRENT), absent(f"{PKI}/kubelet-server.crt")

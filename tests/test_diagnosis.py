@@ -181,6 +181,9 @@ SEEN_TWICE = Memory(starts=(None, None, NOW - 7200.0))
         case(replace(HEALTHY, process=started(120)), memory=Memory(findings=(HAUNTED,))),
         case(replace(HEALTHY, process=replace(UNSTARTED, flags=HEALTHY.flags)), service=BUSY),
         case(replace(HEALTHY, process=started(120)), memory=SEEN_TWICE),
+        case(replace(HEALTHY, process=started(120)), service=BUSY),  # forty restarts: since when, nobody knows
+        case(replace(HEALTHY, process=started(120)), service=BUSY, memory=Memory(starts=(NOW - 9000.0,))),
+        case(replace(HEALTHY, process=ABSENT), service=Service("kubelet.service", "activating", "auto-restart", 1, 1)),
         case(NO_NODE, store=NO_STORE, client=GONE, service=None),  # a machine, and no node
         case(using(EXPIRED), owner=Rotation.MANUAL, bootstrap=kubeconfig(BOOTSTRAP_CONF, has_token=True)),
         case(using(aged(0.95)), store=replace(HEALTHY.facts.store, folder=None)),  # stalled, and not all was seen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -247,6 +247,21 @@ def visited(looks: Iterable[tuple[float, float | None]], lifetime: int) -> list[
         report = report.after(Visit(report.node, at, 1.0, None, "", facts, assessment))
         states.append(rotation.client_state(report, at, PACE))
     return states
+
+
+@pytest.mark.parametrize("moved", [lambda n: 10.0 * (n % 2), lambda n: 6.0 * n, lambda n: -400.0 * n])
+@pytest.mark.parametrize("has_clock", [True, False])
+def test_a_clock_that_moves_starts_no_kubelet(moved: Callable[[int], float], has_clock: bool) -> None:
+    """A start is counted from the boot, whose moment moves with the clock: the same kubelet at each visit."""
+    report = NodeReport(Node("n", LocalAccess("/mnt"), Paths()))
+    for number in range(8):
+        shift = moved(number)
+        at = BEGIN + DAY + HOUR * number + (0.0 if has_clock else shift)
+        facts = seen(at, BEGIN + shift, ahead=shift if has_clock else None)
+        assert not any(excuse.new_starts(facts, report.memory))
+        report = report.after(
+            Visit(report.node, at, 1.0, None, "", facts, Assessment(None, None, None, True, None, ()))
+        )
 
 
 S, L = State.STALLED, State.LATE

@@ -135,7 +135,7 @@ def test_the_certificate_folder_is_the_flag_or_the_default(flags: dict[str, str]
         ({"feature_gates": "RotateKubeletServerCertificate=true"}, "serving_gate", True),
         ({"feature_gates": "A=false"}, "serving_gate", True),
         ({"tls_cert_file": "/a.crt", "tls_private_key_file": "/a.key"}, "tls_private_key_file", "/a.key"),
-        ({"tls_cert_file": "/a.crt"}, "tls_private_key_file", "?"),
+        ({"tls_cert_file": "/a.crt"}, "tls_private_key_file", None),
         ({"client_ca_file": "/etc/kubernetes/certs/ca.crt"}, "client_ca_file", "/etc/kubernetes/certs/ca.crt"),
     ],
 )
@@ -188,6 +188,16 @@ def test_without_flags_what_nobody_sets_is_unknown() -> None:
     facts = replace(configured(UNSET).facts, process=ABSENT)
     kubelet = understand(facts, Memory())
     assert (kubelet.config_known, kubelet.rotates, kubelet.server_tls_bootstrap) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("process", "rotates"),
+    [(HEALTHY.process, False), (Process(Sight.HIDDEN), None), (ABSENT, None), (None, None)],
+)
+def test_a_flag_that_was_not_seen_may_overrule_the_file(process: Process | None, rotates: bool | None) -> None:
+    """``rotateCertificates: false`` is the last word only where --rotate-certificates was looked for."""
+    worker = replace(HEALTHY.with_settings(rotate_certificates=False), process=process)
+    assert understand(worker.facts, Memory()).rotates is rotates
 
 
 ELSEWHERE = "/data/pki/kubelet-client-current.pem"

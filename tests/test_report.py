@@ -207,9 +207,11 @@ DOWN, HIDDEN = Process(Sight.ABSENT, flags=(CONFIG,), remembered=True), Process(
         ([running(None)], ()),
         ([running(5.0)], (5.0,)),
         ([running(5.0), running(5.0)], (5.0, 5.0)),
-        ([running(5.0), DOWN, running(9.0)], (5.0, None, 9.0)),
-        ([running(5.0), HIDDEN, None, running(None), running(9.0)], (5.0, 9.0)),
-        ([running(float(number)) for number in range(9)], (3.0, 4.0, 5.0, 6.0, 7.0, 8.0)),
+        ([running(5.0), DOWN, running(NOW + 1.5)], (5.0, None, NOW + 1.5)),
+        ([running(5.0), HIDDEN, None, running(None), running(NOW + 3)], (5.0, NOW + 3)),
+        ([running(NOW - 40 + 20 * number) for number in range(2)], (NOW - 40, NOW - 40)),  # its clock was set
+        ([running(NOW + number) for number in (-9, 0.5)], (NOW - 9, NOW + 0.5)),
+        ([running(NOW + 10 * number) for number in range(9)], tuple(NOW + 10 * number for number in range(3, 9))),
     ],
 )
 def test_starts_are_those_of_the_visits_that_looked(
@@ -243,6 +245,7 @@ def test_memory_is_what_the_next_visit_is_judged_by() -> None:
         process=running(5.0),
         newest=1_699_000_000,
         findings=(EMPTY,),
+        met=NOW + 1.25,
     )
 
 

@@ -121,7 +121,9 @@ def test_with_server_tls_bootstrap(tree: Worker, expected: str) -> None:
             HEALTHY.with_settings(tls_private_key_file=TLS_KEY), COMES_BACK, id="key alone set: serves nothing"
         ),
         pytest.param(
-            HEALTHY.with_flags(tls_cert_file=TLS_CRT), "? not-seen", id="a flag whose other half nobody tells"
+            HEALTHY.with_flags(tls_cert_file=TLS_CRT).with_files(absent(TLS_CRT)),
+            COMES_BACK,
+            id="certificate alone set by the flag: serves nothing",
         ),
         pytest.param(HEALTHY.with_files(pem(CRT, EXPIRED)), COMES_BACK, id="kubelet.crt expired"),
         pytest.param(HEALTHY.with_files(absent(CRT, Condition.EMPTY)), BROKEN, id="kubelet.crt empty"),

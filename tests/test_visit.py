@@ -61,15 +61,15 @@ def test_what_was_seen_before_is_handed_to_the_judge() -> None:
     telling, report = Telling(first), NodeReport(NODE)
     excuses = []
     for number in range(5):
-        process = Process(Sight.SEEN, "kubelet", 1, now - 300 + 50 * number, flags=FLAGS)
-        telling.facts = replace(first, taken=now + number, process=process)
+        process = Process(Sight.SEEN, "kubelet", 1, now - 10 + 50 * number, flags=FLAGS)
+        telling.facts = replace(first, taken=now + 50 * number, process=process)
         report = report.after(visit(NODE, report, {TransportKind.LOCAL: telling}))
         assert report.client
         excuses.append(report.client.excused_until > now)
     assert excuses == [True, True, True, False, False]
     assert report.client
     witnessed = report.client.witness
-    telling.facts = replace(first, taken=now + 10, clock=NodeClock(now - DAY, now + 10, now + 10))
+    telling.facts = replace(first, taken=now + 250, clock=NodeClock(now - DAY, now + 250, now + 250))
     report = report.after(visit(NODE, report, {TransportKind.LOCAL: telling}))
     assert report.client
     assert report.client.witness == witnessed

@@ -41,7 +41,8 @@ _OF_STORE = {
 def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
     """What ``facts`` mean; ``memory`` is what earlier visits of the node knew."""
     kubelet = understand(facts, memory) if _is_seen_beside_the_store(facts) else None
-    file, served = roles.client(facts, kubelet), roles.serving(facts, kubelet)
+    file, served = roles.client(facts, kubelet, memory.kubelet), roles.serving(facts, kubelet, memory.served)
+    is_served_known = roles.is_serving_known(facts, kubelet, served, memory.served)
     reason, certificate = _client(facts, file) if file else (None, None)
     managed, rotated = _is_managed(owner, kubelet, memory.client), roles.is_serving_rotated(served, kubelet)
     client = _reading(facts, certificate, memory.client, memory, managed=managed)
@@ -59,12 +60,13 @@ def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
         now=facts.taken,
         owner=owner,
         serving_live=leaf(facts.live),
+        is_served_known=is_served_known,
     )
     return Assessment(
         reason=reason,
         client=client,
         serving=serving,
-        serving_absent=served is None and facts.store.condition is DirectoryCondition.OK,
+        serving_absent=served is None and is_served_known,
         history=case.history,
         findings=diagnosis.findings(case),
         kubelet=kubelet,
@@ -74,6 +76,8 @@ def assess(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
         serving_live=case.serving_live,
         unseen=unseen(facts),
         ties=ties(facts, certificate),
+        is_of_store=file is facts.client,
+        served=served.path if served and is_served_known else "",
     )
 
 

@@ -46,6 +46,7 @@ class Case:
     memory: Memory
     now: float
     owner: Rotation = Rotation.KUBELET  # who renews the client certificate, as the exporter's configuration says
+    is_served_known: bool = True  # what the kubelet serves with, or that it has nothing to serve with
     serving_live: Certificate | None = None  # seen in a handshake with the kubelet's port
 
     @property
@@ -63,7 +64,7 @@ class Case:
         if self.client:
             return self.client.certificate
         kubeconfig = self.facts.kubeconfig  # without a store, the certificate that it embeds or names is the client's
-        seen = kubeconfig is None or kubeconfig.document.condition.is_seen
+        seen = self.memory.kubelet is None if kubeconfig is None else kubeconfig.document.condition.is_seen
         return None if seen and self.facts.client.condition.is_seen else UNSEEN
 
     def has_ended(self, certificate: Certificate) -> bool:

@@ -10,8 +10,9 @@ or half of what is left after the window where that is less. Of two excuses the 
   has passed since the timer was set: at the kubelet's start, or when the certificate was issued if that was later.
   How much of the sleep lay before is not to be known, so all that can lie behind that moment does.
 
-A kubelet that is down has no excuse, and neither has one whose process or start was not seen. Nothing excuses
-``expired``. Start times are the node's clock's; :attr:`NodeClock.offset` carries them to the exporter's.
+A kubelet that is down has no excuse. Where its process or start was not seen, the excuse that this certificate had
+stands, and there is no new one. Nothing excuses ``expired``. Start times are the node's clock's;
+:attr:`NodeClock.offset` carries them to the exporter's.
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 from exporter.judge import rotation
-from exporter.model.assessment import Certificate, Memory
+from exporter.model.assessment import SAME_START, Certificate, Memory
 from exporter.model.facts import NodeFacts
 from exporter.model.host import Process, Sight
 
 LONGEST_PATIENCE = 960.0
 NEW_STARTS_OF_A_LOOP = 3
-SAME_START = 5.0  # the boot's moment, from which a start is counted, moves a little with the clock
 
 
 def patience(certificate: Certificate) -> float:
@@ -37,7 +37,7 @@ def until(facts: NodeFacts, certificate: Certificate, memory: Memory) -> float:
     """When the last excuse that a visit shows ends, in epoch seconds by the exporter's clock; 0 where it shows none."""
     started = start(facts.process)
     if started is None:
-        return 0.0
+        return _before(facts, certificate, memory)
     ends = [0.0]
     if not is_restarting(facts, memory):
         offset = facts.clock.offset if facts.clock else 0.0
@@ -46,6 +46,13 @@ def until(facts: NodeFacts, certificate: Certificate, memory: Memory) -> float:
     if slept > 0:
         ends.append(rotation.window(certificate).end + slept + patience(certificate))
     return max(ends)
+
+
+def _before(facts: NodeFacts, certificate: Certificate, memory: Memory) -> float:
+    """The excuse of the visit before, where this one could not look for a kubelet."""
+    is_down = facts.process is not None and facts.process.sight is Sight.ABSENT
+    before = next((it for it in (memory.client, memory.serving) if it and it.certificate == certificate), None)
+    return 0.0 if is_down or before is None else before.excused_until
 
 
 def start(process: Process | None) -> float | None:
@@ -61,8 +68,14 @@ def is_restarting(facts: NodeFacts, memory: Memory) -> bool:
 
 def new_starts(facts: NodeFacts, memory: Memory) -> list[bool]:
     """Of the last visits that saw a kubelet run, oldest first: whether each met another process than the one before."""
-    seen = [moment for moment in (*memory.starts, start(facts.process)) if moment is not None]
+    seen = [moment for moment in (*memory.starts, memory.start(facts)) if moment is not None]
     return [abs(later - earlier) > SAME_START for earlier, later in pairwise(seen[-NEW_STARTS_OF_A_LOOP - 1 :])]
+
+
+def has_lived(memory: Memory) -> bool:
+    """Whether the last two visits that looked met one and the same kubelet."""
+    before = memory.starts[-2:]
+    return len(before) == 2 and None not in before and abs((before[1] or 0.0) - (before[0] or 0.0)) <= SAME_START
 
 
 def _slept(facts: NodeFacts, certificate: Certificate, started: float) -> float:

@@ -49,7 +49,7 @@ def understand(facts: NodeFacts, memory: Memory) -> Kubelet:
         kubeconfig=path("kubeconfig") if known else _place(facts.kubeconfig),
         bootstrap=path("bootstrap-kubeconfig") if known else _place(facts.bootstrap),
         credential=credential(facts.kubeconfig, store),
-        rotates=is_client and _flag(process, "rotate-certificates", otherwise=settings.rotate_certificates),
+        rotates=is_client and _rotates(facts, process, settings),
         server_tls_bootstrap=_flag(process, "rotate-server-certificates", otherwise=settings.server_tls_bootstrap),
         serving_gate=_gate(process, otherwise=settings.serving_gate),
         tls_cert_file=settings.tls_cert_file,
@@ -133,16 +133,14 @@ def _are_understood(files: tuple[ConfigFile, ...], path: str | None) -> bool:
 def _settings(
     files: tuple[ConfigFile, ...], path: Callable[[str], str | None], merged: KubeletSettings
 ) -> KubeletSettings:
-    """Configuration and drop-ins over what is ``merged`` already, and the paths that flags set over them.
-
-    Where only the certificate's flag is told, the key's is unknown: not every script tells it.
-    """
+    """Configuration and drop-ins over what is ``merged`` already, and the paths that flags set over them."""
     for file in files:
         merged = _over(merged, file.settings)
-    certificate, key = path("tls-cert-file"), path("tls-private-key-file")
-    if certificate and not key and merged.tls_private_key_file is None:
-        key = _UNTOLD
-    flags = KubeletSettings(tls_cert_file=certificate, tls_private_key_file=key, client_ca_file=path("client-ca-file"))
+    flags = KubeletSettings(
+        tls_cert_file=path("tls-cert-file"),
+        tls_private_key_file=path("tls-private-key-file"),
+        client_ca_file=path("client-ca-file"),
+    )
     return _over(merged, flags)
 
 
@@ -158,6 +156,13 @@ def _flag(process: Process | None, name: str, *, otherwise: bool | None) -> bool
     if value is None:
         return otherwise
     return True if value in _TRUE else False if value in _FALSE else None
+
+
+def _rotates(facts: NodeFacts, process: Process | None, settings: KubeletSettings) -> bool | None:
+    """Whether the client certificate is rotated; a flag that was not to be seen may overrule the file's "no"."""
+    is_hidden = process is None and not (facts.process and facts.process.sight is Sight.SEEN)
+    said = None if is_hidden and settings.rotate_certificates is False else settings.rotate_certificates
+    return _flag(process, "rotate-certificates", otherwise=said)
 
 
 def _gate(process: Process | None, *, otherwise: bool | None) -> bool | None:

@@ -17,34 +17,59 @@ from exporter.model.assessment import Certificate
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, PemFile
 from exporter.model.kubelet import Credential, Kubelet
+from exporter.model.kubelet_files import DocumentCondition, Kubeconfig
 
 _SELF_SIGNED = "kubelet.crt"
 _OURS = (SERVER_CURRENT, _SELF_SIGNED)
 
 
-def client(facts: NodeFacts, kubelet: Kubelet | None) -> PemFile | None:
-    """The client certificate's file; None where this node has none by design (a token, an exec plugin, standalone)."""
-    if posixpath.basename(facts.client.path) != CLIENT_CURRENT or kubelet is None:
+def client(facts: NodeFacts, kubelet: Kubelet | None, before: Kubelet | None) -> PemFile | None:
+    """The client certificate's file; None where this node has none by design (a token, an exec plugin, standalone).
+
+    What this visit did not see of ``kubelet`` is as it was ``before``. Where it is not the store's, and kubelet.conf
+    was not seen, the store's is no stand-in: then the file is one that was not seen.
+    """
+    known = kubelet.filled_from(before) if kubelet else before
+    if posixpath.basename(facts.client.path) != CLIENT_CURRENT or known is None:
         return facts.client
-    if kubelet.is_standalone:
+    if known.is_standalone:
         return None
-    if kubelet.rotates is not False and not _is_store_bare(facts):
+    if (known.rotates is not False and not _is_store_bare(facts)) or known.credential is Credential.LINK:
         return facts.client
-    kubeconfig = facts.kubeconfig
-    if kubeconfig is None or not kubeconfig.is_read or kubelet.credential is Credential.LINK:
-        return facts.client
-    if kubelet.credential in (Credential.TOKEN, Credential.EXEC):
+    named = facts.kubeconfig
+    if named is None or not named.document.condition.is_seen:
+        is_of_conf = known.credential is not Credential.UNKNOWN or (named is not None and known.rotates is False)
+        return _unseen(named) if is_of_conf else facts.client
+    if known.credential in (Credential.TOKEN, Credential.EXEC):
         return None
-    return kubeconfig.certificate or facts.client
+    return named.certificate or facts.client
 
 
-def serving(facts: NodeFacts, kubelet: Kubelet | None) -> PemFile | None:
-    """The file that the kubelet serves with; None where there is none, or it was not seen."""
-    found = facts.serving
-    if kubelet is None or not kubelet.config_known or (found and posixpath.basename(found.path) not in _OURS):
-        return found
+def serving(facts: NodeFacts, kubelet: Kubelet | None, before: str) -> PemFile | None:
+    """The file that the kubelet serves with; None where there is none, or it was not seen.
+
+    ``before`` is the path of the one that it was known to serve with; without that, and without its configuration, what
+    the store has is a guess.
+    """
+    if _is_serving_named(facts):
+        return facts.serving
+    if kubelet is None or not kubelet.config_known:
+        return facts.pem(before) if before else facts.serving
     looked = (facts.pem(path) for path in _serving_candidates(kubelet))
     return next((file for file in looked if file and not file.condition.is_absent), None)
+
+
+def is_serving_known(facts: NodeFacts, kubelet: Kubelet | None, file: PemFile | None, before: str) -> bool:
+    """Whether ``file`` is what the kubelet serves with, and was looked at; or it is known to have none."""
+    is_told = _is_serving_named(facts) or (kubelet is not None and kubelet.config_known)
+    if file is None:
+        return (is_told or not before) and facts.store.condition is DirectoryCondition.OK
+    return (is_told or bool(before)) and file.condition.is_seen
+
+
+def _is_serving_named(facts: NodeFacts) -> bool:
+    """Whether the configuration of the exporter, or the distribution, names that file."""
+    return facts.serving is not None and posixpath.basename(facts.serving.path) not in _OURS
 
 
 def is_serving_rotated(file: PemFile | None, kubelet: Kubelet | None) -> bool:
@@ -79,6 +104,12 @@ def authority(facts: NodeFacts, kubelet: Kubelet | None, certificate: Certificat
         return None
     issuers = [found for found in authorities(facts, kubelet)[0] if certificate.is_signed_by(found)]
     return max(issuers, key=lambda found: found.not_after, default=None)
+
+
+def _unseen(named: Kubeconfig | None) -> PemFile:
+    """The file that a kubelet.conf names or embeds which was not read."""
+    is_denied = named is not None and named.document.condition is DocumentCondition.DENIED
+    return PemFile(named.document.path if named else "", Condition.DENIED if is_denied else Condition.UNREADABLE)
 
 
 def _is_store_bare(facts: NodeFacts) -> bool:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from exporter.errors import Reason
+from exporter.model.facts import NodeFacts
 from exporter.model.finding import Finding
-from exporter.model.host import Process
+from exporter.model.host import Process, Sight
 from exporter.model.kubelet import Kubelet
 from exporter.model.restart import Restart
+
+SAME_START = 5.0  # seconds by which two measurements of one start may differ
 
 
 class CertificateRole(StrEnum):
@@ -138,8 +141,9 @@ class Ties:
 class Memory:
     """What earlier visits of a node knew, as far as the next one is judged by it.
 
-    ``starts`` are the kubelet's start times (epoch seconds, node's clock) at the last visits that looked, oldest
-    first, at most six; None where it was down. ``newest`` is the latest notBefore ever read from this node.
+    ``starts`` are the kubelet's start times (epoch seconds, exporter's clock) at the last visits that looked, oldest
+    first, at most six; None where it was down. ``met`` is when one was last seen to run, by the same clock. ``newest``
+    is the latest notBefore ever read from this node's store.
     """
 
     client: Reading | None = None
@@ -148,6 +152,25 @@ class Memory:
     process: Process | None = None  # the last that was seen
     newest: int | None = None
     findings: tuple[Finding, ...] = ()
+    met: float | None = None
+    kubelet: Kubelet | None = None
+    served: str = ""  # the path of the file that it was known to serve with
+
+    def start(self, facts: NodeFacts) -> float | None:
+        """When the kubelet that a visit saw run started; of the one that was met before, as it was measured then.
+
+        A node counts a start from its boot, whose moment moves with its clock. Who started before the visit that met
+        the last kubelet is that kubelet, whatever the clocks say.
+        """
+        process = facts.process
+        if process is None or process.sight is not Sight.SEEN or process.started is None:
+            return None
+        started = process.started - (facts.clock.offset if facts.clock else 0.0)
+        last = next((moment for moment in reversed(self.starts) if moment is not None), None)
+        if last is None:
+            return started
+        is_same = abs(started - last) <= SAME_START or (self.met is not None and started <= self.met)
+        return last if is_same else started
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +195,8 @@ class Assessment:
     serving_live: Certificate | None = None
     unseen: tuple[str, ...] = ()  # what could not be seen and why, in words
     ties: Ties = Ties()
+    is_of_store: bool = True  # the client certificate: read from the store, not from what kubelet.conf holds
+    served: str = ""  # the path of the file that it is known to serve with
 
     @property
     def has_no_certificate_by_design(self) -> bool:

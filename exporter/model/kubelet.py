@@ -105,13 +105,14 @@ class Kubelet:
         return self.flags_known and self.kubeconfig is None
 
     def filled_from(self, earlier: Kubelet | None) -> Kubelet:
-        """This one; whose it is and who rotates what as an earlier visit saw it, where this one could not."""
+        """This one; whose it is, what lets it in and who rotates what as an earlier visit saw it where this did not."""
         if earlier is None:
             return self
         told = self.flags_known and self.config_known
         return replace(
             self,
             distribution=self.distribution or earlier.distribution,
+            credential=earlier.credential if self.credential is Credential.UNKNOWN else self.credential,
             rotates=self.rotates if told or self.rotates is not None else earlier.rotates,
             server_tls_bootstrap=(
                 self.server_tls_bootstrap

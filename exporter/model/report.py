@@ -63,7 +63,9 @@ class NodeReport:
     serving_live: Certificate | None = None
     starts: tuple[float | None, ...] = ()  # see Memory
     process: Process | None = None  # the last that was seen
-    newest: int | None = None  # the latest notBefore ever read
+    newest: int | None = None  # the latest notBefore ever read from the store
+    met: float | None = None  # see Memory
+    served: str = ""  # the same
     ties: Ties = field(default_factory=Ties)
 
     @property
@@ -84,7 +86,17 @@ class NodeReport:
     @property
     def memory(self) -> Memory:
         """What the next visit is judged by."""
-        return Memory(self.client, self.serving, self.starts, self.process, self.newest, self.findings)
+        return Memory(
+            client=self.client,
+            serving=self.serving,
+            starts=self.starts,
+            process=self.process,
+            newest=self.newest,
+            findings=self.findings,
+            met=self.met,
+            kubelet=self.kubelet,
+            served=self.served,
+        )
 
     @property
     def flags(self) -> Flags:
@@ -115,6 +127,7 @@ class NodeReport:
             client=client,
             no_client_by_design=client is None and (seen.has_no_certificate_by_design or self.no_client_by_design),
             serving=None if seen.serving_absent else seen.serving or self.serving,
+            served="" if seen.serving_absent else seen.served or self.served,
             history=seen.history or self.history,
             findings=seen.findings,  # among them those of earlier that could not be looked for
             kubelet=seen.kubelet.filled_from(self.kubelet) if seen.kubelet else self.kubelet,
@@ -122,22 +135,24 @@ class NodeReport:
             kubeconfig=None if _saw_no_other(seen) else seen.kubeconfig or self.kubeconfig,
             authority=_authority(self, seen, client),
             serving_live=seen.serving_live or self.serving_live,
-            starts=_starts(self, process),
+            starts=_starts(self, facts),
+            met=self.met if self.memory.start(facts) is None else facts.taken,
             process=process if process and process.sight is Sight.SEEN else self.process,
             newest=_newest(self, seen),
             ties=_ties(self, seen),
         )
 
 
-def _starts(before: NodeReport, process: Process | None) -> tuple[float | None, ...]:
+def _starts(before: NodeReport, facts: NodeFacts) -> tuple[float | None, ...]:
     """A visit that could not look for a process, or not see its start, says nothing of starts."""
+    process = facts.process
     if process is None or process.sight is Sight.HIDDEN or (process.sight is Sight.SEEN and process.started is None):
         return before.starts
-    return (*before.starts, process.started if process.sight is Sight.SEEN else None)[-REMEMBERED_STARTS:]
+    return (*before.starts, before.memory.start(facts))[-REMEMBERED_STARTS:]
 
 
 def _newest(before: NodeReport, seen: Assessment) -> int | None:
-    if seen.client is None:
+    if seen.client is None or not seen.is_of_store:
         return before.newest
     begin = seen.client.certificate.not_before
     return begin if before.newest is None else max(before.newest, begin)

@@ -61,6 +61,8 @@ def file_missing(case: Case) -> Answer:
     why, missing = _must_bootstrap(case), _is_bootstrap_missing(case)
     if why is None or missing is not True:
         return UNSEEN if why is not None and missing is not False and UNSEEN in (why, missing) else None
+    if case.restart and case.restart.safe is None and case.restart.reason.is_of_the_visit:
+        return UNSEEN  # what comes before a bootstrap was not to be seen: it may mend the link, or end the kubelet
     then = f"the kubelet's next start has to bootstrap, and {case.kubelet.bootstrap} is not there: it exits at once"
     return why if isinstance(why, Unseen) else f"{why}, so {then}"
 

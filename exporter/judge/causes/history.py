@@ -29,7 +29,7 @@ def went_back(case: Case) -> Answer:
     certificate, newest = case.certificate(), case.memory.newest
     if newest is None or certificate is None or isinstance(certificate, Unseen):
         return certificate if newest is not None and isinstance(certificate, Unseen) else None
-    if certificate.not_before >= newest:
+    if certificate.not_before >= newest or leaf(case.facts.client) != certificate:
         return None
     if case.facts.store.condition is not DirectoryCondition.OK:
         return UNSEEN

@@ -109,8 +109,10 @@ def target_broken(case: Case) -> Answer:
     why = _BROKEN[Condition.EMPTY] if is_empty else _BROKEN.get(client.condition)
     if client.condition is Condition.READ:
         why = _half(case) or why
-    path = client.link or client.path
-    return f"{path} {why}: {_in_memory(case)}{_FATAL}" if why else None if client.condition.is_seen else UNSEEN
+    if why is None:
+        has_whole_key = client.condition is not Condition.READ or client.key is not KeyBlock.UNSEEN
+        return None if client.condition.is_seen and has_whole_key else UNSEEN
+    return f"{client.link or client.path} {why}: {_in_memory(case)}{_FATAL}"
 
 
 def _in_memory(case: Case) -> str:
@@ -130,13 +132,15 @@ def _regular(case: Case, name: str, what: str) -> Answer:
 
 def _regular_of_serving(case: Case, name: str, what: str) -> Answer:
     """The serving store follows the same code."""
-    if not case.kubelet.server_tls_bootstrap:
-        return UNSEEN if case.kubelet.server_tls_bootstrap is None and case.facts.config is not None else None
+    if case.kubelet.server_tls_bootstrap is False:
+        return None
     if not _is_listed(case):
         return _without_listing(case)
     line = store.entry(case.facts.store, name)
-    is_regular = line is not None and line.kind is FileKind.REGULAR
-    return f"{posixpath.join(case.facts.store.path, name)} {what}" if is_regular else None
+    if line is None or line.kind is not FileKind.REGULAR:
+        return None
+    is_asked = case.kubelet.server_tls_bootstrap  # for a serving certificate
+    return f"{posixpath.join(case.facts.store.path, name)} {what}" if is_asked else UNSEEN
 
 
 def _either(*answers: Answer) -> Answer:
@@ -191,15 +195,24 @@ def _is_current_absent(case: Case) -> bool | Unseen:
 def _counts(case: Case) -> bool | Unseen:
     """Whether the store is the kubelet's to rotate in, or what kubelet.conf names.
 
-    A node that told nothing beside its store (an old script, a mount of that folder) is judged by the store alone.
+    A node that told nothing beside its store (an old script, a mount of that folder) is judged by what it told before,
+    and where it never did, by the store alone.
     """
-    kubelet, facts = case.kubelet, case.facts
+    facts = case.facts
     is_process_seen = facts.process is not None and facts.process.sight is Sight.SEEN
     tells = is_process_seen or facts.config or (facts.kubeconfig and not facts.kubeconfig.is_missing)
+    if tells and not case.kubelet.flags_known and not is_process_seen and _is_without_conf(case):
+        return UNSEEN  # it may well be standalone
+    kubelet = case.kubelet if tells or not case.memory.kubelet else case.memory.kubelet
     if kubelet.distribution.renews_itself or (kubelet.flags_known and kubelet.kubeconfig is None):
         return False
-    if kubelet.rotates or not tells:
+    if kubelet.rotates or not (tells or case.memory.kubelet):
         return True
     if kubelet.rotates is None:
         return UNSEEN
     return UNSEEN if kubelet.credential is Credential.UNKNOWN else kubelet.credential is Credential.LINK
+
+
+def _is_without_conf(case: Case) -> bool:
+    kubeconfig = case.facts.kubeconfig
+    return kubeconfig is None or kubeconfig.is_missing

@@ -22,6 +22,8 @@ def down(case: Case) -> Answer:
         return UNSEEN
     if process.sight is Sight.SEEN or not _is_a_node(case) or crash_loop(case):
         return None
+    if service and service.active == "activating":
+        return UNSEEN  # it is being started; the next visit tells what became of that
     if service and service.active in ("active", "reloading", "deactivating"):
         return None  # systemd knows a process that began or ended while we looked
     return "no kubelet process runs" + (f"; {_told(service)}" if service else "")
@@ -30,11 +32,12 @@ def down(case: Case) -> Answer:
 def crash_loop(case: Case) -> str | None:
     """5: systemd starts it again and again, or each of the last three visits met another process.
 
-    One restart is none: a process that was there at two visits in a row lives.
+    One restart is none: a process that was there at the two visits before has lived. Of a first visit nobody knows
+    whether systemd's restarts are those of a year.
     """
     service, process, age = case.facts.service, case.facts.process, case.process_age()
     is_old = age is not None and age >= YOUNG
-    if service and service.sub == "auto-restart" and not is_old:
+    if service and service.sub == "auto-restart" and _is_often(case) and not is_old:
         return f"{_told(service)}: systemd starts the kubelet again and again{_not_by_its_certificate(case)}"
     if age is None or process is None or process.started is None:
         return None
@@ -43,12 +46,8 @@ def crash_loop(case: Case) -> str | None:
             f"each of the last {excuse.NEW_STARTS_OF_A_LOOP} visits met another kubelet process, "
             f"the last of them started {when(process.started, case.by_the_node)}{_not_by_its_certificate(case)}"
         )
-    if (
-        service
-        and (service.restarts or 0) >= RESTARTS
-        and not is_old
-        and all(excuse.new_starts(case.facts, case.memory))
-    ):
+    new = excuse.new_starts(case.facts, case.memory)
+    if service and _is_often(case) and not is_old and len(new) > 1 and all(new):
         return f"the kubelet started {span(age)} ago and {_told(service)}{_not_by_its_certificate(case)}"
     return None
 
@@ -73,7 +72,13 @@ def crash_looping(case: Case) -> Answer:
         return UNSEEN
     age = case.process_age()
     looks_like_it = age is None or age < YOUNG  # down, or young: systemd would know
-    return UNSEEN if looks_like_it and case.facts.service is None else None
+    return UNSEEN if looks_like_it and (case.facts.service is None or _is_often(case)) else None
+
+
+def _is_often(case: Case) -> bool:
+    """Whether systemd counts restarts, and no kubelet was there twice in a row of late."""
+    service = case.facts.service
+    return service is not None and (service.restarts or 0) >= RESTARTS and not excuse.has_lived(case.memory)
 
 
 def _is_a_node(case: Case) -> bool:

@@ -97,7 +97,7 @@ def expired(case: Case) -> Answer:
 
 def live_differs(case: Case) -> Answer:
     """38: a handshake shows another certificate than the file: replaced by hand, the old one is still in memory."""
-    if case.serving_live is None or case.serving is None:
+    if case.serving_live is None or case.serving is None or not case.is_served_known:
         return UNSEEN
     certificate = case.serving.certificate
     if certificate.fingerprint == case.serving_live.fingerprint:
@@ -112,7 +112,9 @@ def live_differs(case: Case) -> Answer:
 
 
 def _served(case: Case) -> Certificate | Unseen | None:
-    """The serving certificate."""
+    """The certificate that the kubelet is known to serve with."""
+    if not case.is_served_known:
+        return UNSEEN
     if case.serving is None:
         seen = case.facts.serving is None or case.facts.serving.condition.is_seen
         return None if seen and case.facts.store.condition is DirectoryCondition.OK else UNSEEN

@@ -118,7 +118,7 @@ def _fault(case: Case, pair: Pair) -> Answer:
     if case.facts.is_pair(*pair) is False:
         return f"{pair.certificate} and {pair.key} are not of one pair"
     seen = certificate is not None and certificate.condition.is_seen and key is not None and key.condition.is_seen
-    return None if seen else UNSEEN
+    return None if seen and key is not None and key.key is not KeyBlock.UNSEEN else UNSEEN
 
 
 def _lack(file: PemFile, what: str) -> str:
