@@ -157,6 +157,17 @@ FLAGS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, str], ...]]] = {
         ),
     ),
     "without its value": (("--config",), ()),
+    "empty": (("--bootstrap-kubeconfig=", "--config=/a"), (("bootstrap-kubeconfig", ""), ("config", "/a"))),
+    "an empty word": (
+        ("--hostname-override", "", "--kubeconfig=/k", "--config", ""),
+        (("hostname-override", ""), ("kubeconfig", "/k"), ("config", "")),
+    ),
+    "empty words between": (("", "--kubeconfig=/k", "", "", "--config=/a"), (("kubeconfig", "/k"), ("config", "/a"))),
+    "another flag as its value": (
+        ("--hostname-override", "--token=secret", "--kubeconfig=-k", "--config", "--kubeconfig=/k"),
+        (("hostname-override", "?"), ("kubeconfig", "?"), ("config", "?")),
+    ),
+    "a separator of ours": (("--config=/a\x1e--kubeconfig=/evil",), (("config", "?"),)),
 }
 
 
@@ -167,9 +178,11 @@ def test_flags_of_the_list_alone_are_told(shell: str, name: str, tmp_path: Path)
     arguments, flags = FLAGS[name]
     tree = NodeTree(tmp_path / "root")
     tree.process(7, ("/usr/bin/kubelet", *arguments))
-    process = tree.facts(shell).process
+    output = tree.output(shell)
+    process = answer.parse(output, Paths(), NOW, NOW).process
     assert process is not None
     assert process.flags == flags
+    assert b"secret" not in output
 
 
 # Name, user and start of processes 11, 12, ...; then which of them is the kubelet, and how many are called so.

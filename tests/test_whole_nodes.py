@@ -171,6 +171,19 @@ def drop_ins_missing(tree: NodeTree) -> None:
 
 
 @change
+def empty_flags(tree: NodeTree) -> None:
+    tree.process(
+        100,
+        ("kubelet", "--hostname-override", "", f"--kubeconfig={KUBECONFIG}", "--bootstrap-kubeconfig=", "--config", ""),
+    )
+
+
+@change
+def flags_in_place_of_values(tree: NodeTree) -> None:
+    tree.process(100, ("kubelet", "--kubeconfig", "--token=secret", "--cert-dir", "--config=/x"))
+
+
+@change
 def another_folder(tree: NodeTree) -> None:
     tree.rotate(2, "/data/pki")
     tree.process(100, (*KUBEADM, "--cert-dir=/data/pki"))
