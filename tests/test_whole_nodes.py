@@ -230,6 +230,13 @@ def orphans(tree: NodeTree) -> None:
 
 
 @change
+def as_many_dated_as_are_listed_twice(tree: NodeTree) -> None:
+    for number in range(125):
+        dated(tree.at(STORE), NOW - 10_000 * number - 500_000, b"")
+    assert len(list(tree.at(STORE).glob("kubelet-client-2*"))) == 128
+
+
+@change
 def an_odd_authority(tree: NodeTree) -> None:
     tree.write(CONFIG, CONFIGURATION.replace(CLUSTER_CA, '"/etc/my ca.crt"'))
 
