@@ -260,6 +260,8 @@ process mounts own
 process flag kubeconfig /etc/kubernetes/kubelet.conf
 process flag token secret
 process flag config ?
+process flag bootstrap-kubeconfig -
+process flag cert-dir --token=secret
 process word unknown
 service kubelet.service active running 3 -
 folder stat drwxr-x--- 0 0
@@ -341,7 +343,12 @@ def test_a_whole_answer_is_read() -> None:
         count=2,
         started=NOW - 950.0,
         uid=0,
-        flags=(("kubeconfig", "/etc/kubernetes/kubelet.conf"), ("config", "?")),
+        flags=(
+            ("kubeconfig", "/etc/kubernetes/kubelet.conf"),
+            ("config", "?"),
+            ("bootstrap-kubeconfig", ""),
+            ("cert-dir", "?"),
+        ),
         zone="Asia/Tokyo",
         label="system_u:system_r:kubelet_t:s0",
         own_mounts=True,

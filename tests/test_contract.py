@@ -72,6 +72,8 @@ EXPECTED: dict[str, tuple[Condition, Reason | None]] = {
     "chain_second_base64_cut": (Condition.READ, None),
     "key_in_certificate_armour": (Condition.MALFORMED, Reason.CERTIFICATE_MALFORMED),
     "ec_key_in_certificate_armour": (Condition.MALFORMED, Reason.CERTIFICATE_MALFORMED),
+    "key_glued_to_its_certificate": (Condition.MALFORMED, Reason.CERTIFICATE_MALFORMED),
+    "key_glued_to_a_full_line": (Condition.MALFORMED, Reason.CERTIFICATE_MALFORMED),
     "key_first": (Condition.READ, None),
     "garbage_between": (Condition.READ, None),
     "crlf": (Condition.READ, None),
@@ -270,7 +272,13 @@ def test_no_key_leaves_the_node(seen: Seen) -> None:
     assert b"PRIVATE" not in seen.output
 
 
-@pytest.mark.parametrize("name", ["healthy_store", "end_lost", "key_first", "key_in_certificate_armour"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("healthy_store", "end_lost", "key_first", "key_in_certificate_armour"),
+        *("key_glued_to_its_certificate", "key_glued_to_a_full_line"),
+    ],
+)
 def test_the_trees_do_hold_keys(name: str, tmp_path: Path) -> None:
     """The search for keys in answers searches for what is there: the trees hold the lines it looks for."""
     mint = Mint()

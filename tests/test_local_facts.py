@@ -205,6 +205,11 @@ COMMAND_LINES: dict[str, tuple[tuple[str, ...], Flags]] = {
     "switch off": (("--rotate-certificates=false",), (("rotate-certificates", "false"),)),
     "twice": (("--config=/a", "--config=/b"), (("config", "/a"), ("config", "/b"))),
     "empty": (("--bootstrap-kubeconfig=",), (("bootstrap-kubeconfig", ""),)),
+    "an empty word": (("--hostname-override", "", "--config=/a"), (("hostname-override", ""), ("config", "/a"))),
+    "another flag as its value": (
+        ("--kubeconfig", "--token=x", "--config=-a", "--cert-dir=/b"),
+        (("kubeconfig", "?"), ("config", "?"), ("cert-dir", "/b")),
+    ),
     "cut off": (("--config",), ()),
     "not plain": (("--config=/a b", "--cert-dir=/\xe9"), (("config", "?"), ("cert-dir", "?"))),
     "overlong": ((f"--config=/{'a' * 5000}",), (("config", "?"),)),

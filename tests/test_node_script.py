@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.collect.answer import answer
 from exporter.collect.documents.outline import lines_of
+from exporter.collect.local.transport import LocalTransport
 from exporter.collect.script import node_script
 from exporter.config.settings import Paths
 from exporter.demo.store import FileStore
@@ -21,6 +23,7 @@ from exporter.model.facts import DirectoryCondition
 from exporter.model.files import Condition, KeyBlock
 from exporter.model.host import Host, JournalLine, JournalSign, Process, Sight
 from exporter.model.kubelet_files import DocumentCondition, KubeletSettings
+from exporter.model.node import LocalAccess, Node
 from tests.nodes import (
     ALONE,
     BOOTED,
@@ -157,6 +160,17 @@ FLAGS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, str], ...]]] = {
         ),
     ),
     "without its value": (("--config",), ()),
+    "empty": (("--bootstrap-kubeconfig=", "--config=/a"), (("bootstrap-kubeconfig", ""), ("config", "/a"))),
+    "an empty word": (
+        ("--hostname-override", "", "--kubeconfig=/k", "--config", ""),
+        (("hostname-override", ""), ("kubeconfig", "/k"), ("config", "")),
+    ),
+    "empty words between": (("", "--kubeconfig=/k", "", "", "--config=/a"), (("kubeconfig", "/k"), ("config", "/a"))),
+    "another flag as its value": (
+        ("--hostname-override", "--token=secret", "--kubeconfig=-k", "--config", "--kubeconfig=/k"),
+        (("hostname-override", "?"), ("kubeconfig", "?"), ("config", "?")),
+    ),
+    "a separator of ours": (("--config=/a\x1e--kubeconfig=/evil",), (("config", "?"),)),
 }
 
 
@@ -167,9 +181,11 @@ def test_flags_of_the_list_alone_are_told(shell: str, name: str, tmp_path: Path)
     arguments, flags = FLAGS[name]
     tree = NodeTree(tmp_path / "root")
     tree.process(7, ("/usr/bin/kubelet", *arguments))
-    process = tree.facts(shell).process
+    output = tree.output(shell)
+    process = answer.parse(output, Paths(), NOW, NOW).process
     assert process is not None
     assert process.flags == flags
+    assert b"secret" not in output
 
 
 # Name, user and start of processes 11, 12, ...; then which of them is the kubelet, and how many are called so.
@@ -516,6 +532,36 @@ def test_both_readers_pick_documents_apart_alike(tmp_path: Path, texts: list[str
         elif line.startswith("line "):
             got[-1][1].append(line.rstrip("0123456789") if " #" in line else line)
     assert sorted(got) == sorted(wanted)
+
+
+# What a node with much of it costs.
+
+PATIENCE = 3.0  # seconds of CPU, of which a tenth is used on a slow machine; what grows with the square takes more
+
+
+def spent(tree: NodeTree, shell: str) -> tuple[bytes, float]:
+    """What the script prints, and the CPU of the shell and of all that it starts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    output = tree.output(shell)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return output, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@IN_EACH_SHELL
+def test_a_store_of_twenty_thousand_files_takes_no_long_time(shell: str, tree: NodeTree) -> None:
+    """All are counted; the newest by name are listed and read, as by the local reader."""
+    folder = tree.at(STORE)
+    there = len(list(folder.glob("kubelet-client-2*")))
+    for kind in ("client", "server"):
+        for number in range(10_000):
+            os.mknod(folder / f"kubelet-{kind}-2025-01-01-{number:06}.pem", 0o600)
+    output, seconds = spent(tree, shell)
+    facts = answer.parse(output, Paths(), NOW, NOW)
+    mounted = LocalTransport(sleep=lambda _: None).read(Node("worker-1", LocalAccess(str(tree.root)), Paths()))
+    assert seconds < PATIENCE
+    assert (facts.store.dated_client, facts.store.dated_server) == (10_000 + there, 10_000)
+    assert [entry.name for entry in facts.store.entries] == [entry.name for entry in mounted.store.entries]
+    assert facts.store.newest == mounted.store.newest
 
 
 # PEM files.

@@ -120,6 +120,8 @@ FILTER_CASES = (
     "chain_end_lost",
     "key_in_certificate_armour",
     "ec_key_in_certificate_armour",
+    "key_glued_to_its_certificate",
+    "key_glued_to_a_full_line",
     "key_only",
     "truncated",
     "garbage",

@@ -171,6 +171,19 @@ def drop_ins_missing(tree: NodeTree) -> None:
 
 
 @change
+def empty_flags(tree: NodeTree) -> None:
+    tree.process(
+        100,
+        ("kubelet", "--hostname-override", "", f"--kubeconfig={KUBECONFIG}", "--bootstrap-kubeconfig=", "--config", ""),
+    )
+
+
+@change
+def flags_in_place_of_values(tree: NodeTree) -> None:
+    tree.process(100, ("kubelet", "--kubeconfig", "--token=secret", "--cert-dir", "--config=/x"))
+
+
+@change
 def another_folder(tree: NodeTree) -> None:
     tree.rotate(2, "/data/pki")
     tree.process(100, (*KUBEADM, "--cert-dir=/data/pki"))
@@ -214,6 +227,13 @@ def orphans(tree: NodeTree) -> None:
     dated(tree.at(STORE), NOW + 100, b"")
     pair = tree.mint.leaf()
     dated(tree.at(STORE), NOW + 200, pair.certificate + pair.key[:80])
+
+
+@change
+def as_many_dated_as_are_listed_twice(tree: NodeTree) -> None:
+    for number in range(125):
+        dated(tree.at(STORE), NOW - 10_000 * number - 500_000, b"")
+    assert len(list(tree.at(STORE).glob("kubelet-client-2*"))) == 128
 
 
 @change

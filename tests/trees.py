@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import stat
 import time
@@ -359,6 +360,25 @@ def key_in_certificate_armour(directory: Path, authority: Mint, now: int) -> Non
 @case
 def ec_key_in_certificate_armour(directory: Path, authority: Mint, now: int) -> None:
     linked(directory, armour(unarmour(authority.leaf(now).key)), now)
+
+
+def key_body(pair: Pair) -> bytes:
+    """The lines of its key without the two marks, which a certificate without its END line may run into."""
+    return b"".join(line + b"\n" for line in pair.key.splitlines()[1:-1])
+
+
+@case
+def key_glued_to_its_certificate(directory: Path, authority: Mint, now: int) -> None:
+    pair = authority.leaf(now)
+    linked(directory, pair.certificate.removesuffix(END) + key_body(pair) + END, now)
+
+
+@case
+def key_glued_to_a_full_line(directory: Path, authority: Mint, now: int) -> None:
+    names = itertools.cycle(f"system:node:{'w' * length}" for length in range(1, 50))
+    pairs = (authority.issue(name, now, now + YEAR) for name in names)
+    pair = next(pair for pair in pairs if len(unarmour(pair.certificate)) % 48 == 0)
+    linked(directory, pair.certificate.removesuffix(END) + key_body(pair) + END, now)
 
 
 @case

@@ -2,7 +2,8 @@
 
 The rules are those of the node script, word for word, so that both readers give the same facts: a block is held until
 its END line and dropped at any other BEGIN, only base64 may stand in it, and its first line must begin like a
-SEQUENCE of a SEQUENCE in DER (``MII??[DTjz]C``), which certificates do and private keys do not (rotation-truth 5).
+SEQUENCE of a SEQUENCE in DER (``MII??[DTjz]C``), which certificates do and private keys do not (rotation-truth 5),
+and the block must be as long as that says: a key may not hang on to a certificate that lost its END line.
 Reading stops at the first block after a certificate that is none: there the key begins. Of a key it is only told
 whether its END line stands there.
 """
@@ -23,6 +24,7 @@ _OTHER_BEGIN = b"-----BEGIN "
 _OTHER_END = b"-----END "
 _KEY = b"PRIVATE KEY-----"
 _CERTIFICATE = re.compile(rb"MII..[DTjz]C", re.DOTALL)
+_HEADER = 4  # bytes of a SEQUENCE before its content, the last two of them its length
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]*")
 
 
@@ -32,9 +34,10 @@ def decode(lines: list[bytes]) -> bytes | None:
     if not _CERTIFICATE.match(text) or not _BASE64.fullmatch(text):
         return None
     try:
-        return base64.b64decode(text, validate=True)
+        der = base64.b64decode(text, validate=True)
     except binascii.Error:
         return None
+    return der if len(der) == _HEADER + int.from_bytes(der[2:_HEADER]) else None
 
 
 class PemScanner:

@@ -84,7 +84,14 @@ def _with_flag(process: Process, text: str) -> Process:
         return process
     if len(process.flags) == MOST_FLAGS:
         raise ValueError("too many flags")
-    return replace(process, flags=(*process.flags, (name, words.plain(value))))
+    return replace(process, flags=(*process.flags, (name, _flag_value(value))))
+
+
+def _flag_value(value: str) -> str:
+    """``-`` stands for an empty one; all else with a dash before it is another flag, and dropped."""
+    if value.startswith("-"):
+        return "" if value == words.UNKNOWN else words.UNSHOWABLE
+    return words.plain(value)
 
 
 def read_service(rest: str, draft: Draft) -> None:

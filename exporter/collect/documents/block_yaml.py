@@ -112,8 +112,6 @@ def _key_of(rest: str) -> tuple[str | None, str]:
         if not _COLON.match(behind):
             return None, ""
         return text, behind[1:]
-    if _EMPTY_FLOW.fullmatch(rest):
-        return None, ""
     _refuse_indicator(rest)
     colon, comment = _COLON.search(rest), _COMMENT.search(rest)
     if colon is None or (comment and comment.start() < colon.start()):

@@ -40,4 +40,7 @@ def _flags(arguments: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def _shown(value: str) -> str:
+    """A value may be empty. One that begins with a dash is another flag, which may be a token's."""
+    if value.startswith("-"):
+        return _UNSHOWABLE
     return listing.plain_or(value, _UNSHOWABLE) if value else ""

@@ -48,9 +48,10 @@ WIDEST=99999
 NL='
 '
 IFS=$NL
-CONTROL=$(printf '\t \r \357\273\277 \001-\010\013-\037\177') # a fork for all of them
+CONTROL=$(printf '\t \r \036 \357\273\277 \001-\010\013-\037\177') # a fork for all of them
 TAB=${CONTROL%% *} CONTROL=${CONTROL#* }
 CR=${CONTROL%% *} CONTROL=${CONTROL#* }
+SEPARATOR=${CONTROL%% *} CONTROL=${CONTROL#* }
 BOM=${CONTROL%% *} CONTROL=${CONTROL#* } # CONTROL: all others, for a bracket
 
 # Prints a line while the answer has room for it, and nothing more after the first one that it has none for: a line

@@ -2,8 +2,8 @@
 # PEM files. Certificates are told; of a key, whether a whole one stands there.
 
 # A file in pieces: pem_begin, pem_line a line, pem_end. A certificate block is held until its END line, dropped at any
-# other BEGIN, and begins as certificates do and keys do not: DER, a SEQUENCE of a SEQUENCE. None is taken behind the
-# first block after one that is none: there the key begins.
+# other BEGIN, begins as certificates do and keys do not (DER, a SEQUENCE of a SEQUENCE), and ends where that ends. None
+# is taken behind the first block after one that is none: there the key begins.
 pem_begin() {
     blocks='' block='' inside='' found='' over='' broken='' has_key='' key=none inside_key='' size=0
 }
@@ -84,11 +84,21 @@ pem_end() {
     [ "$condition" = read ] || blocks=''
 }
 
+# Whether a block's lines are as long as the DER that they begin with: nothing stands behind that, a key's least of all.
+BASE64=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 is_certificate() {
-    case $1 in
-    MII??[DTjz]C*) return 0 ;;
-    *) return 1 ;;
-    esac
+    case $1 in MII??[DTjz]C*) ;; *) return 1 ;; esac
+    letters=${#1}
+    # shellcheck disable=SC2086 # a line a word
+    set -- $1
+    letters=$((letters - $#))
+    set -- "${1#MII}" # the length: twelve bits in two letters, two in the third
+    set -- "${1%"${1#?}"}" "${1#?}"
+    set -- "$1" "${2%"${2#?}"}" "${2#?}"
+    case $3 in D*) low=4 ;; T*) low=5 ;; j*) low=6 ;; z*) low=7 ;; *) return 1 ;; esac
+    high=${BASE64%%"$1"*} middle=${BASE64%%"$2"*}
+    triples=$(((256 * ${#high} + 4 * ${#middle} + low + 2) / 3))
+    [ "$letters" = $((4 * triples)) ]
 }
 
 # Sets link, at, and condition where that shows without reading; empty where the file is to be read. The link is

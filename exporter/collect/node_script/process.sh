@@ -73,9 +73,10 @@ read_flags() {
         [ -n "$FLAGS" ] && knows_flags=y
         return 0
     fi
-    part=''
-    # both by one process: head(1) puts a line with each file's name before it, of which tr makes the start of a line
-    for word in $(head -c 131072 /dev/null "$process/cmdline" "$process/environ" | tr '\n\000' '?\n'); do
+    part='' IFS=$SEPARATOR # of which two have an empty word between them; of two newlines a shell makes one
+    # both by one process: head(1) puts a line with each file's name before it, of which tr makes the start of a word
+    for word in $(head -c 131072 /dev/null "$process/cmdline" "$process/environ" | tr '\n\036\000' '??\036'); do
+        IFS=$NL
         case $word in
         '==> /dev/null <=='*"==> $process/cmdline <==?"*)
             case $program in kubelet | hyperkube) part=arguments knows_flags=y ;; esac
@@ -91,6 +92,7 @@ read_flags() {
         arguments*) take_argument ;;
         esac
     done
+    IFS=$NL
 }
 
 take_argument() {
@@ -118,8 +120,13 @@ take_argument() {
     esac
 }
 
+# A value may be empty. One that begins with a dash is another flag, which may be a token's.
 add_flag() {
-    plain "$2"
+    case $2 in
+    '') shown='' ;;
+    -*) shown='?' ;;
+    *) plain "$2" ;;
+    esac
     flags=$flags$1' '$shown$NL
 }
 
@@ -146,7 +153,10 @@ tell_process() {
     read -r line <"$process/attr/current"
     [ -n "$line" ] && plain "${line%% *}" && [ "$shown" != '?' ] && say "process label $shown"
     [ -n "$mounts" ] && say "process mounts $mounts"
-    for line in $flags; do say "process flag $line"; done
+    for line in $flags; do
+        case $line in *' ') line=$line- ;; esac # an empty value
+        say "process flag $line"
+    done
 }
 
 UNITS='kubelet.service

@@ -37,7 +37,7 @@ choose_store() {
 
 # Sets directory, and the names that matter: known, dated_client, dated_server, newest, and how many there are.
 look_at_store() {
-    known='' dated_client='' dated_server='' newest='' newest_server='' clients=0 servers=0 hidden=0 folder=''
+    known='' dated_client='' dated_server='' older_client='' older_server='' newest='' newest_server='' clients=0 servers=0 hidden=0 folder=''
     look_at_directory
     [ "$directory" = ok ] || return 0
     folder=$at
@@ -50,15 +50,22 @@ look_at_store() {
         kubelet-client-current.pem | kubelet-client-updated.pem | kubelet-client.crt | kubelet-client.key | \
             kubelet-client.key.tmp | kubelet-server-current.pem | kubelet-server-updated.pem | kubelet-server.crt | \
             kubelet-server.key | kubelet.crt | kubelet.key) known=$known$name$NL ;;
-        kubelet-client-*.pem) clients=$((clients + 1)) dated_client=$dated_client$name$NL ;;
-        kubelet-server-*.pem) servers=$((servers + 1)) dated_server=$dated_server$name$NL ;;
+        # no more of them than matter: to add to a text takes a shell as long as the text
+        kubelet-client-*.pem)
+            clients=$((clients + 1)) dated_client=$dated_client$name$NL
+            [ $((clients % MOST_DATED)) != 0 ] || { older_client=$dated_client; dated_client=''; }
+            ;;
+        kubelet-server-*.pem)
+            servers=$((servers + 1)) dated_server=$dated_server$name$NL
+            [ $((servers % MOST_DATED)) != 0 ] || { older_server=$dated_server; dated_server=''; }
+            ;;
         esac
     done
     set -f
-    last "$clients" "$NEWEST_READ" "$dated_client" && newest=$kept
-    last "$servers" "$MOST_DATED_SERVER" "$dated_server" && newest_server=$kept
-    last "$clients" "$MOST_DATED" "$dated_client" && dated_client=$kept
-    last "$servers" "$MOST_DATED" "$dated_server" && dated_server=$kept
+    last "$MOST_DATED" "$older_client$dated_client" && dated_client=$kept
+    last "$MOST_DATED" "$older_server$dated_server" && dated_server=$kept
+    last "$NEWEST_READ" "$dated_client" && newest=$kept
+    last "$MOST_DATED_SERVER" "$dated_server" && newest_server=$kept
 }
 
 look_at_directory() {
@@ -78,12 +85,14 @@ look_at_directory() {
     fi
 }
 
-# last HOW_MANY_THERE_ARE HOW_MANY_TO_KEEP NAMES: sets kept to the last ones by name, which begins with the date
+# last HOW_MANY NAMES: sets kept to the last ones by name, which begins with the date
 last() {
-    skip=$(($1 - $2)) kept=''
-    for name in $3; do
-        if [ "$skip" -gt 0 ]; then skip=$((skip - 1)); else kept=$kept$name$NL; fi
-    done
+    most=$1
+    # shellcheck disable=SC2086 # a name a line
+    set -- $2
+    [ $# -le "$most" ] || shift $(($# - most))
+    kept="$*"
+    [ $# = 0 ] || kept=$kept$NL
 }
 
 may_be_between() {
