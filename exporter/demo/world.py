@@ -61,7 +61,7 @@ class World:
 
     def switch(self, name: str) -> Path:
         """While this file exists, the node does not answer."""
-        return self._root(name).with_suffix(".off")
+        return self.directory / "nodes" / f"{name}.off"
 
     def store(self, name: str) -> Path:
         """A node's certificate directory."""
