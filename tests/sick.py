@@ -103,10 +103,11 @@ for condition in (DocumentCondition.BROKEN, DocumentCondition.MISSING, DocumentC
     sick(f"config {condition}", Cause.CONFIG_BROKEN, CRITICAL, it, case())
 drop_in = [
     (*configured(DocumentCondition.READ), ConfigFile(document("/etc/kubernetes/d/9.conf", condition)))
-    for condition in (DocumentCondition.BROKEN, DocumentCondition.EMPTY)
+    for condition in (DocumentCondition.BROKEN, DocumentCondition.EMPTY, DocumentCondition.MISSING)
 ]
-broken, neighbour = (case(replace(HEALTHY, config=config)) for config in drop_in)
-sick("drop-in broken", Cause.CONFIG_BROKEN, CRITICAL, broken, neighbour)
+for config in drop_in:
+    it = case(replace(HEALTHY, config=config))
+    sick(f"drop-in {config[-1].document.condition}", Cause.CONFIG_BROKEN, CRITICAL, it, case())
 
 SERVED = aged(0.3, serving=True)
 ROTATING = HEALTHY.with_files(pair(SERVER_CURRENT, SERVED, link=f"{PKI}/kubelet-server-x.pem")).with_settings(

@@ -249,6 +249,15 @@ def test_memory_is_what_the_next_visit_is_judged_by() -> None:
     )
 
 
+def test_what_kubelet_conf_holds_is_no_part_of_the_stores_past() -> None:
+    """Only certificates of the store count among the latest: it has not gone back where another file was newer."""
+    visit = looked(NOW)
+    assert visit.assessment
+    named = replace(visit, assessment=replace(visit.assessment, client=reading("dd", NOW), is_of_store=False))
+    report = NodeReport(NODE).after(named)
+    assert (report.client, report.newest) == (reading("dd", NOW), None)
+
+
 def test_the_latest_begin_is_remembered() -> None:
     """A certificate from the past does not make the newest one forgotten."""
     older = replace(reading("cc", NOW), certificate=replace(reading("cc", NOW).certificate, not_before=5))

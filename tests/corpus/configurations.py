@@ -74,6 +74,21 @@ def drop_in_broken(tree: Tree) -> None:
 
 
 @scenario
+def drop_in_empty(tree: Tree) -> None:
+    """A drop-in is empty, which the kubelet refuses as it does an empty configuration."""
+    worker(tree)
+    tree.flags["config-dir"] = DROP_INS
+    tree.write(f"{DROP_INS}/10-more.conf", b"")
+
+
+@scenario
+def drop_ins_missing(tree: Tree) -> None:
+    """The folder of drop-ins that the flag names is not there."""
+    worker(tree)
+    tree.flags["config-dir"] = DROP_INS
+
+
+@scenario
 def drop_in_good(tree: Tree) -> None:
     """The neighbour."""
     worker(tree)

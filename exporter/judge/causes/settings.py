@@ -22,14 +22,13 @@ _LOST = (DocumentCondition.DENIED, DocumentCondition.OUTSIDE_ROOT, DocumentCondi
 def config_broken(case: Case) -> Answer:
     """No number: a configuration that the kubelet refuses ends it at each start (cmd/kubelet/app/server.go).
 
-    An empty file is refused too, of drop-ins only one that does not parse (pkg/kubelet/kubeletconfig/configfiles).
+    An empty file is refused too, and of drop-ins the same (pkg/kubelet/kubeletconfig/configfiles); so is a folder for
+    them that is not there.
     """
     if case.facts.config is None:
         return UNSEEN
-    refused = {DocumentCondition.BROKEN, DocumentCondition.MISSING, DocumentCondition.EMPTY}
-    for place, config in enumerate(case.facts.config):
-        document = config.document
-        if document.condition in (refused if place == 0 else {DocumentCondition.BROKEN}):
+    for document in (config.document for config in case.facts.config):
+        if document.condition in _WHY:
             return f"{document.path} {_WHY[document.condition]}: the kubelet exits at each start"
     return UNSEEN if any(config.document.condition in _LOST for config in case.facts.config) else None
 
