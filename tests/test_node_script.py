@@ -564,6 +564,31 @@ def test_a_store_of_twenty_thousand_files_takes_no_long_time(shell: str, tree: N
     assert facts.store.newest == mounted.store.newest
 
 
+COSTLY = {
+    "json": '{"kind": "x", "a": [' + "1, " * 5_000 + "1]}",
+    "json in lines": '{"kind": "x", "a": [\n' + "1,\n" * 5_000 + "1]}",
+    "json of texts": '{"kind": "x", "a": [' + '"b", ' * 3_000 + '"b"]}',
+    "json of quotes": '{"kind": "x", "a": "' + '\\"' * 8_000 + '"}',
+    "json beyond measure": '{"kind": "x", "a": [' + '"b", ' * 12_000 + '"b"]}',
+    "quotes": 'a: "' + '\\"' * 200_000 + '"',
+    "single quotes": "a: '" + "''" * 200_000 + "'",
+    "backslashes": 'a: "' + "\\" * 400_000 + '"',
+    "quoted": 'a: "' + "b" * 400_000 + '"',
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+@IN_EACH_SHELL
+def test_a_document_takes_no_long_time(shell: str, name: str, tree: NodeTree) -> None:
+    """Whatever a configuration is made of it is told soon, as the local reader tells it."""
+    tree.write(CONFIG, COSTLY[name])
+    output, seconds = spent(tree, shell)
+    facts = answer.parse(output, Paths(), NOW, NOW)
+    mounted = LocalTransport(sleep=lambda _: None).read(Node("worker-1", LocalAccess(str(tree.root)), Paths()))
+    assert seconds < PATIENCE
+    assert facts.config == mounted.config
+
+
 # PEM files.
 
 

@@ -160,10 +160,12 @@ refuse_indicator() {
     return 1
 }
 
-# Sets inner to what stands in quotes at the beginning, and behind to what follows; escapes stay as they are.
+# Sets inner to what stands in quotes at the beginning, and behind to what follows; escapes stay as they are. Few marks
+# that mean nothing may stand there: each takes as long as the text.
 quoted() {
-    behind=${1#?} inner=''
-    mark=${1%"$behind"}
+    behind=${1#?} inner='' mark=\' marks=0
+    case $1 in \"*) mark=\" ;; esac
+    [ "${#1}" -le "$LONGEST_QUOTED" ] || { condition=intricate; return 1; }
     while :; do
         case $behind in *"$mark"*) ;; *) return 1 ;; esac
         piece=${behind%%"$mark"*}
@@ -172,14 +174,26 @@ quoted() {
         case $mark$behind in
         "''"*) # two single quotes are one
             behind=${behind#?} inner=$inner\'
+            count_mark || return 1
             continue
             ;;
         esac
         [ "$mark" = '"' ] || return 0
-        piece=${piece##*[!\\]}
-        [ $((${#piece} % 2)) = 1 ] || return 0
+        escaped=''
+        while :; do
+            case $piece in *\\) piece=${piece%?} ;; *) break ;; esac
+            count_mark || return 1
+            if [ -n "$escaped" ]; then escaped=''; else escaped=y; fi
+        done
+        [ -n "$escaped" ] || return 0
         inner=$inner\"
+        count_mark || return 1
     done
+}
+
+count_mark() {
+    marks=$((marks + 1))
+    [ "$marks" -le "$MOST_MARKS" ] || { condition=intricate; return 1; }
 }
 
 # outline_add INDENT DASH KEY VALUE: a line, in which only what the list allows is shown
