@@ -120,6 +120,23 @@ def test_the_machine_id_leaves_the_node_as_a_hash(shell: str, tree: NodeTree) ->
     assert b"0123456789abcdef0123456789abcdef" not in tree.output(shell)
 
 
+@pytest.mark.parametrize("kind", ["fifo", "device", "directory"])
+@IN_EACH_SHELL
+def test_what_is_no_file_does_not_tell_the_system(shell: str, kind: str, tree: NodeTree) -> None:
+    """A FIFO or a device that never ends is passed over, and the second place of that file counts."""
+    tree.at("/etc/os-release").unlink()
+    if kind == "fifo":
+        os.mkfifo(tree.at("/etc/os-release"))
+    elif kind == "device":
+        tree.link("/etc/os-release", "/dev/zero")
+    else:
+        tree.at("/etc/os-release").mkdir()
+    tree.write("/usr/lib/os-release", "ID=fedora\n")
+    host = tree.facts(shell).host
+    assert host is not None
+    assert (host.system, host.booted) == ("fedora", BOOTED)
+
+
 @IN_EACH_SHELL
 def test_a_bare_node_is_told(shell: str, tmp_path: Path) -> None:
     """A root without anything gives an answer that says so."""
