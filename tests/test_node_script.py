@@ -484,6 +484,7 @@ def test_drop_ins_come_in_the_kubelets_order(shell: str, tree: NodeTree) -> None
 PIECES = st.sampled_from(
     [
         *("kind: Config", "kind : x", "server: https://h:1", "server: http://u:p@h", "token: abc", "name: 'a b'"),
+        *("exec:", "  command: a", "  - command: b", "  args:", "    - name: c", "    command: d", "token:"),
         *("users:", "- name: x", "-   user:", "  - a", "- a: b: c", "a: b: c", "x: &a y", "y: *a", "<<: *a", "z: |"),
         *(
             '"kind": "Config"',

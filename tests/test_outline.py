@@ -19,6 +19,7 @@ from exporter.collect.documents.outline import (
     HIDDEN,
     KEYS,
     LARGEST_DOCUMENT,
+    MAPPINGS,
     MOST_LINES,
     VALUES,
     Line,
@@ -219,6 +220,16 @@ def planted(text: str) -> Tree:
     return tree(lines)
 
 
+def test_nothing_is_told_below_what_holds_secrets() -> None:
+    """Names of our list count where they stand in a kubeconfig or a configuration, and exec's own command."""
+    for key in ("auth-provider", "token", "password", "preferences", "name", "exec"):
+        below = "    - name: secret\n      command: secret\n      user:\n        client-key-data: QUJD"
+        text = f"user:\n  {key}:\n{below}\n  x: y"
+        assert outlined(text)[1][2:] == ["6 - * !", "6 . * !", "6 . * -", "8 . * !", "2 . * !"]
+    text = "exec:\n  command: aws\n  args:\n  - name: secret\n    command: secret\nkind: Config"
+    assert outlined(text)[1] == ["0 . exec -", "2 . command aws", "2 . * -", "4 - * !", "4 . * !", "0 . kind Config"]
+
+
 TREES: dict[str, tuple[str, Tree]] = {
     "nothing below": ("users:\nkind: Config", {"users": None, "kind": "Config"}),
     "mapping": ("context:\n  user: a\nkind: b", {"context": {"user": "a"}, "kind": "b"}),
@@ -275,6 +286,18 @@ def is_empty(value: object) -> bool:
     return value in (None, "", "~", "null", "Null", "NULL", {}, [])
 
 
+def veiled(value: object, key: str | None) -> object:
+    """What is told of a key's value: no key below one that holds no mapping of ours, but exec's own command."""
+    if key in MAPPINGS:
+        return value
+    match value:
+        case dict() if value:
+            return {"command": veiled(value["command"], None)} if key == "exec" and "command" in value else {}
+        case list():
+            return [veiled(item, None) for item in value]
+    return value
+
+
 def is_same(ours: Tree, theirs: object) -> bool:
     """Whether a tree agrees with what PyYAML read, all scalars as text."""
     match ours:
@@ -283,7 +306,7 @@ def is_same(ours: Tree, theirs: object) -> bool:
         case dict():
             if not isinstance(theirs, dict):  # a list's plain item
                 return not ours
-            shown = {key: value for key, value in theirs.items() if key in KEYS}
+            shown = {key: veiled(value, key) for key, value in theirs.items() if key in KEYS}
             return shown.keys() == ours.keys() and all(is_same(ours[key], value) for key, value in shown.items())
         case list():
             return isinstance(theirs, list) and len(ours) == len(theirs) and all(map(is_same, ours, theirs))

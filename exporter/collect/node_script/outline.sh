@@ -4,7 +4,7 @@
 
 outline_begin() {
     condition='' outline='' lines=0 named='' names_left=$MOST_NAMED embedded='' json='' bytes=0 closing=''
-    first=y deeper=$WIDEST
+    first=y deeper=$WIDEST secret=$WIDEST secret_of='' child=''
     forget_pair
 }
 
@@ -205,7 +205,17 @@ outline_add() {
     fi
     [ "$2" = . ] || forget_pair
     word=$3 told=!
-    case $3 in
+    [ "$1" -gt "$secret" ] || secret=$WIDEST
+    if [ "$secret" = "$WIDEST" ]; then
+        case $3 in
+        clusters | contexts | users | context | cluster | user | authentication | x509 | featureGates) ;;
+        *) secret=$1 secret_of=$3 child='' ;;
+        esac
+    else # below a key that holds no mapping of ours: nothing of it is told, but exec's own command
+        [ -n "$child" ] || child=$1$2
+        [ "$secret_of$child$3$2" = "exec$1.command." ] || word='*'
+    fi
+    case $word in
     client-certificate-data | client-key-data | certificate-authority-data)
         if [ -n "$4" ]; then
             embed "$3" "$4" || return 0
