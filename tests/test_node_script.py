@@ -566,18 +566,18 @@ def spent(tree: NodeTree, shell: str) -> tuple[bytes, float]:
 
 
 @IN_EACH_SHELL
-def test_a_store_of_twenty_thousand_files_takes_no_long_time(shell: str, tree: NodeTree) -> None:
+def test_a_store_of_forty_thousand_files_takes_no_long_time(shell: str, tree: NodeTree) -> None:
     """All are counted; the newest by name are listed and read, as by the local reader."""
     folder = tree.at(STORE)
     there = len(list(folder.glob("kubelet-client-2*")))
-    for kind, count in (("client", 20_000), ("server", 100)):
+    for kind, count in (("client", 40_000), ("server", 100)):
         for number in range(count):
             os.mknod(folder / f"kubelet-{kind}-2025-01-01-{number:06}.pem", 0o600)
     output, seconds = spent(tree, shell)
     facts = answer.parse(output, Paths(), NOW, NOW)
     mounted = LocalTransport(sleep=lambda _: None).read(Node("worker-1", LocalAccess(str(tree.root)), Paths()))
     assert seconds < PATIENCE
-    assert (facts.store.dated_client, facts.store.dated_server) == (20_000 + there, 100)
+    assert (facts.store.dated_client, facts.store.dated_server) == (40_000 + there, 100)
     assert [entry.name for entry in facts.store.entries] == [entry.name for entry in mounted.store.entries]
     assert facts.store.newest == mounted.store.newest
 
