@@ -120,6 +120,23 @@ def test_the_machine_id_leaves_the_node_as_a_hash(shell: str, tree: NodeTree) ->
     assert b"0123456789abcdef0123456789abcdef" not in tree.output(shell)
 
 
+@pytest.mark.parametrize("kind", ["fifo", "device", "directory"])
+@IN_EACH_SHELL
+def test_what_is_no_file_does_not_tell_the_system(shell: str, kind: str, tree: NodeTree) -> None:
+    """A FIFO or a device that never ends is passed over, and the second place of that file counts."""
+    tree.at("/etc/os-release").unlink()
+    if kind == "fifo":
+        os.mkfifo(tree.at("/etc/os-release"))
+    elif kind == "device":
+        tree.link("/etc/os-release", "/dev/zero")
+    else:
+        tree.at("/etc/os-release").mkdir()
+    tree.write("/usr/lib/os-release", "ID=fedora\n")
+    host = tree.facts(shell).host
+    assert host is not None
+    assert (host.system, host.booted) == ("fedora", BOOTED)
+
+
 @IN_EACH_SHELL
 def test_a_bare_node_is_told(shell: str, tmp_path: Path) -> None:
     """A root without anything gives an answer that says so."""
@@ -467,6 +484,7 @@ def test_drop_ins_come_in_the_kubelets_order(shell: str, tree: NodeTree) -> None
 PIECES = st.sampled_from(
     [
         *("kind: Config", "kind : x", "server: https://h:1", "server: http://u:p@h", "token: abc", "name: 'a b'"),
+        *("exec:", "  command: a", "  - command: b", "  args:", "    - name: c", "    command: d", "token:"),
         *("users:", "- name: x", "-   user:", "  - a", "- a: b: c", "a: b: c", "x: &a y", "y: *a", "<<: *a", "z: |"),
         *(
             '"kind": "Config"',
@@ -548,20 +566,45 @@ def spent(tree: NodeTree, shell: str) -> tuple[bytes, float]:
 
 
 @IN_EACH_SHELL
-def test_a_store_of_twenty_thousand_files_takes_no_long_time(shell: str, tree: NodeTree) -> None:
+def test_a_store_of_forty_thousand_files_takes_no_long_time(shell: str, tree: NodeTree) -> None:
     """All are counted; the newest by name are listed and read, as by the local reader."""
     folder = tree.at(STORE)
     there = len(list(folder.glob("kubelet-client-2*")))
-    for kind in ("client", "server"):
-        for number in range(10_000):
+    for kind, count in (("client", 40_000), ("server", 100)):
+        for number in range(count):
             os.mknod(folder / f"kubelet-{kind}-2025-01-01-{number:06}.pem", 0o600)
     output, seconds = spent(tree, shell)
     facts = answer.parse(output, Paths(), NOW, NOW)
     mounted = LocalTransport(sleep=lambda _: None).read(Node("worker-1", LocalAccess(str(tree.root)), Paths()))
     assert seconds < PATIENCE
-    assert (facts.store.dated_client, facts.store.dated_server) == (10_000 + there, 10_000)
+    assert (facts.store.dated_client, facts.store.dated_server) == (40_000 + there, 100)
     assert [entry.name for entry in facts.store.entries] == [entry.name for entry in mounted.store.entries]
     assert facts.store.newest == mounted.store.newest
+
+
+COSTLY = {
+    "json": '{"kind": "x", "a": [' + "1, " * 5_000 + "1]}",
+    "json in lines": '{"kind": "x", "a": [\n' + "1,\n" * 5_000 + "1]}",
+    "json of texts": '{"kind": "x", "a": [' + '"b", ' * 3_000 + '"b"]}',
+    "json of quotes": '{"kind": "x", "a": "' + '\\"' * 8_000 + '"}',
+    "json beyond measure": '{"kind": "x", "a": [' + '"b", ' * 12_000 + '"b"]}',
+    "quotes": 'a: "' + '\\"' * 200_000 + '"',
+    "single quotes": "a: '" + "''" * 200_000 + "'",
+    "backslashes": 'a: "' + "\\" * 400_000 + '"',
+    "quoted": 'a: "' + "b" * 400_000 + '"',
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+@IN_EACH_SHELL
+def test_a_document_takes_no_long_time(shell: str, name: str, tree: NodeTree) -> None:
+    """Whatever a configuration is made of it is told soon, as the local reader tells it."""
+    tree.write(CONFIG, COSTLY[name])
+    output, seconds = spent(tree, shell)
+    facts = answer.parse(output, Paths(), NOW, NOW)
+    mounted = LocalTransport(sleep=lambda _: None).read(Node("worker-1", LocalAccess(str(tree.root)), Paths()))
+    assert seconds < PATIENCE
+    assert facts.config == mounted.config
 
 
 # PEM files.

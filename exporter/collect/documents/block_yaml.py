@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from exporter.model.kubelet_files import DocumentCondition
 
+LONGEST_QUOTED = 16 * 1024  # to the end of its line
+MOST_MARKS = 64
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _COLON = re.compile(r":(?=[ \t]|$)")
 _COMMENT = re.compile(r"[ \t]#")
@@ -153,6 +155,14 @@ def _refuse_indicator(text: str) -> None:
 def _quoted(text: str) -> tuple[str, str]:
     """A quoted scalar's text, and what follows it. Escapes stay as they are."""
     found = re.match(r'"((?:[^"\\]|\\.)*)"' if text[0] == '"' else r"'((?:[^']|'')*)'", text)
-    if not found:  # it goes on in the next line
+    if not found or len(text) > LONGEST_QUOTED:  # it goes on in the next line, or takes the node script long
         raise ShapeError(DocumentCondition.INTRICATE)
+    refuse_marks(found[1], text[0])
     return found[1], text[found.end() :]
+
+
+def refuse_marks(text: str, mark: str) -> None:
+    """Few quotes may stand in quotes, and backslashes before them: the node script's time goes with each."""
+    marks = sum(map(len, re.findall(r'\\*"', text + mark))) - 1 if mark == '"' else text.count(mark) // 2
+    if marks > MOST_MARKS:
+        raise ShapeError(DocumentCondition.INTRICATE)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from exporter.collect.documents.block_yaml import Pair, ShapeError
+from exporter.collect.documents.block_yaml import Pair, ShapeError, refuse_marks
 from exporter.model.kubelet_files import DocumentCondition
 
+LARGEST_JSON = 16 * 1024
 MOST_DEPTH = 32
 
 
@@ -17,6 +18,8 @@ class _Object(list[tuple[str, object]]):
 
 def pairs(text: str) -> Iterator[Pair]:
     """Raises ShapeError where it is no JSON: YAML's flow style looks alike."""
+    if sum(len(line) + 1 for line in text.split("\n") if line) > LARGEST_JSON:
+        raise ShapeError(DocumentCondition.INTRICATE)
     try:
         document = json.loads(text, object_pairs_hook=_Object)
     except (ValueError, RecursionError):
@@ -31,6 +34,7 @@ def _members(members: _Object, depth: int, *, is_item: bool) -> Iterator[Pair]:
     if depth > MOST_DEPTH:
         raise ShapeError(DocumentCondition.INTRICATE)
     for key, value in members:
+        _refuse_marks(key)
         yield Pair(2 * depth, is_item, key, *_scalar(value))
         is_item = False
         if isinstance(value, _Object):
@@ -49,6 +53,10 @@ def _items(items: list[object], depth: int) -> Iterator[Pair]:
             yield Pair(2 * depth, True, None, *_scalar(item))  # noqa: FBT003 - a list's item
 
 
+def _refuse_marks(text: str) -> None:
+    refuse_marks(json.dumps(text)[1:-1], '"')
+
+
 def _scalar(value: object) -> tuple[str, bool]:
     match value:
         case None | list():
@@ -56,6 +64,7 @@ def _scalar(value: object) -> tuple[str, bool]:
         case bool():
             return str(value).lower(), False
         case str():
+            _refuse_marks(value)
             return value, True
         case _:
             return json.dumps(value), False

@@ -126,7 +126,7 @@ def _shown(value: Tree) -> str | None:
 
 
 def _is_there(member: dict[str, Tree], key: str) -> bool:
-    return bool(member.get(key))
+    return member.get(key) is not None
 
 
 def _has_password(user: dict[str, Tree]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from exporter.collect.documents import block_yaml, json_document
@@ -43,6 +43,12 @@ KEYS = (
         )
     )
 )
+MAPPINGS = frozenset(
+    (
+        *("clusters", "contexts", "users", "context", "cluster", "user"),
+        *("authentication", "x509", "featureGates"),
+    )
+)
 _PLAIN = re.compile(r"[A-Za-z0-9._/@:+=,~%-]+")
 _BOM = b"\xef\xbb\xbf"
 
@@ -74,15 +80,35 @@ def lines_of(
     # latin-1: one character a byte; a value that is not ASCII is not shown anyway
     content = text.removeprefix(_BOM).replace(b"\0", b"?").decode("latin-1")
     lines: list[Line] = []
+    veil = _Veil()
     try:
         is_json = content.lstrip(" \t\r\n").startswith("{")
         for pair in json_document.pairs(content) if is_json else block_yaml.pairs(content):
             if len(lines) == MOST_LINES:
                 return DocumentCondition.INTRICATE, tuple(lines)
-            lines.append(_line(pair, keep))
+            lines.append(_line(veil.over(pair), keep))
     except ShapeError as error:
         return error.condition, tuple(lines)
     return (DocumentCondition.READ if lines else DocumentCondition.EMPTY), tuple(lines)
+
+
+class _Veil:
+    """Lies over all below a key that holds no mapping of ours, but over exec's own command: its keys are not told."""
+
+    def __init__(self) -> None:
+        self._column: int | None = None  # of the key that it hangs from
+        self._key: str | None = None
+        self._child: tuple[int, bool] | None = None  # column and dash of the first line below
+
+    def over(self, pair: Pair) -> Pair:
+        if self._column is not None and pair.indent > self._column:
+            self._child = self._child or (pair.indent, pair.is_item)
+            is_own = self._child == (pair.indent, False) and not pair.is_item
+            return pair if (self._key, pair.key, is_own) == ("exec", "command", True) else replace(pair, key=None)
+        self._column, self._key, self._child = None, None, None
+        if pair.key not in MAPPINGS:
+            self._column, self._key = pair.indent, pair.key
+        return pair
 
 
 def _line(pair: Pair, keep: Callable[[str, bytes], str]) -> Line:

@@ -29,8 +29,12 @@ tell_host() {
         host_line name "$ROOT/proc/sys/kernel/hostname"
     fi
     told=''
+    set --
+    for path in "$ROOT/proc/stat" "$ROOT/etc/os-release" "$ROOT/usr/lib/os-release"; do
+        [ -f "$path" ] && set -- "$@" "$path" # all else may never end
+    done
     # shellcheck disable=SC2013 # IFS is a newline
-    for found in $(grep -s '^btime \|^ID=' "$ROOT/proc/stat" "$ROOT/etc/os-release" "$ROOT/usr/lib/os-release"); do
+    for found in $(grep -s '^btime \|^ID=' /dev/null "$@"); do
         case $found in
         *"/proc/stat:btime "*) is_number "${found##* }" && say "host booted ${found##* }" ;;
         *)

@@ -4,7 +4,7 @@
 
 outline_begin() {
     condition='' outline='' lines=0 named='' names_left=$MOST_NAMED embedded='' json='' bytes=0 closing=''
-    first=y deeper=$WIDEST
+    first=y deeper=$WIDEST secret=$WIDEST secret_of='' child=''
     forget_pair
 }
 
@@ -160,10 +160,12 @@ refuse_indicator() {
     return 1
 }
 
-# Sets inner to what stands in quotes at the beginning, and behind to what follows; escapes stay as they are.
+# Sets inner to what stands in quotes at the beginning, and behind to what follows; escapes stay as they are. Few marks
+# that mean nothing may stand there: each takes as long as the text.
 quoted() {
-    behind=${1#?} inner=''
-    mark=${1%"$behind"}
+    behind=${1#?} inner='' mark=\' marks=0
+    case $1 in \"*) mark=\" ;; esac
+    [ "${#1}" -le "$LONGEST_QUOTED" ] || { condition=intricate; return 1; }
     while :; do
         case $behind in *"$mark"*) ;; *) return 1 ;; esac
         piece=${behind%%"$mark"*}
@@ -172,14 +174,26 @@ quoted() {
         case $mark$behind in
         "''"*) # two single quotes are one
             behind=${behind#?} inner=$inner\'
+            count_mark || return 1
             continue
             ;;
         esac
         [ "$mark" = '"' ] || return 0
-        piece=${piece##*[!\\]}
-        [ $((${#piece} % 2)) = 1 ] || return 0
+        escaped=''
+        while :; do
+            case $piece in *\\) piece=${piece%?} ;; *) break ;; esac
+            count_mark || return 1
+            if [ -n "$escaped" ]; then escaped=''; else escaped=y; fi
+        done
+        [ -n "$escaped" ] || return 0
         inner=$inner\"
+        count_mark || return 1
     done
+}
+
+count_mark() {
+    marks=$((marks + 1))
+    [ "$marks" -le "$MOST_MARKS" ] || { condition=intricate; return 1; }
 }
 
 # outline_add INDENT DASH KEY VALUE: a line, in which only what the list allows is shown
@@ -191,7 +205,17 @@ outline_add() {
     fi
     [ "$2" = . ] || forget_pair
     word=$3 told=!
-    case $3 in
+    [ "$1" -gt "$secret" ] || secret=$WIDEST
+    if [ "$secret" = "$WIDEST" ]; then
+        case $3 in
+        clusters | contexts | users | context | cluster | user | authentication | x509 | featureGates) ;;
+        *) secret=$1 secret_of=$3 child='' ;;
+        esac
+    else # below a key that holds no mapping of ours: nothing of it is told, but exec's own command
+        [ -n "$child" ] || child=$1$2
+        [ "$secret_of$child$3$2" = "exec$1.command." ] || word='*'
+    fi
+    case $word in
     client-certificate-data | client-key-data | certificate-authority-data)
         if [ -n "$4" ]; then
             embed "$3" "$4" || return 0
