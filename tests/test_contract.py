@@ -135,7 +135,7 @@ def script(
 
 def by_script(shell: str, paths: Paths, **how: str) -> NodeFacts:
     """The facts that the script tells."""
-    return answer.parse(script(shell, paths, **how), paths, NOW, NOW)  # type: ignore[arg-type]
+    return answer.parse(script(shell, paths, **how), paths, NOW, NOW)  # type: ignore[arg-type] # of one type each
 
 
 def by_local(paths: Paths, sleep: Callable[[float], None] = lambda _: None) -> NodeFacts:

@@ -114,7 +114,7 @@ def visit(config: Path) -> dict[str, dict[str, object]]:
     found = {one["node"]: one for one in json.loads(done.stdout)}
     assert {name: (one["reason"], one["detail"]) for name, one in found.items() if not one["up"]} == {}
     # a visit as root sees that no kubelet runs on this machine, and nothing else that is wrong
-    causes = {finding["cause"] for one in found.values() for finding in one["findings"]}  # type: ignore[attr-defined,unused-ignore]
+    causes = {finding["cause"] for one in json.loads(done.stdout) for finding in one["findings"]}
     assert (causes, done.returncode) in ((set(), 0), ({"kubelet-down"}, 1)), done.stderr
     return found
 
@@ -180,7 +180,7 @@ def sign(directory: Path, key: str, validity: str, *, serial: int = 0) -> None:
 
 def is_of_itself(found: dict[str, dict[str, object]]) -> bool:
     """Whether each node was read, and told its own certificate and no other's."""
-    subjects = {name: str(one["certificates"]["client"]["subject"]) for name, one in found.items()}  # type: ignore[index]
+    subjects = {name: str(one["certificates"]["client"]["subject"]) for name, one in found.items()}  # type: ignore[index] # JSON
     return len(found) == FLEET and all(
         re.search(rf"system:node:{name}\b", subject) for name, subject in subjects.items()
     )

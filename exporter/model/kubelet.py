@@ -60,10 +60,6 @@ class Credential(StrEnum):
     def is_certificate(self) -> bool:
         return self not in (Credential.TOKEN, Credential.EXEC, Credential.NONE, Credential.UNKNOWN)
 
-    @property
-    def is_named_file(self) -> bool:
-        return self.is_certificate and self is not Credential.EMBEDDED
-
 
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 

@@ -205,13 +205,6 @@ class _Reader:
         return found
 
 
-def text_of(tree: Tree, *keys: str) -> str | None:
-    """The plain text below nested keys; None where there is none, or something else."""
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree if isinstance(tree, str) else None
-
-
 def mappings(tree: Tree) -> Iterator[dict[str, Tree]]:
     """The items of a list that are mappings."""
     yield from (item for item in tree if isinstance(item, dict)) if isinstance(tree, list) else ()

@@ -123,15 +123,8 @@ queue_document() { # ROLE PATH
     /*)
         if ! locate "$2"; then
             condition=$astray
-        elif ! [ -e "$at" ]; then
-            condition=missing
-            if is_denied "$at"; then condition=denied; fi
-        elif ! [ -f "$at" ]; then
-            condition=not_regular
-        elif ! [ -r "$at" ]; then
-            condition=denied
-        elif ! [ -s "$at" ]; then
-            condition=empty
+        else
+            look_at_content
         fi
         ;;
     *) condition=unreadable at='' ;; # relative to a folder that we do not know, or not plain

@@ -111,17 +111,11 @@ look_at_file() {
     /*) locate "$link" || { condition=$astray; return 0; } ;;
     ?*) [ -z "$below" ] || locate "$1" || { condition=$astray; return 0; } ;;
     esac
-    if ! [ -e "$at" ]; then
-        condition=missing
-        [ -n "$link" ] && condition=dangling
-        if is_denied "$at"; then condition=denied; fi
-    elif ! [ -f "$at" ]; then
-        condition=not_regular
-    elif ! [ -r "$at" ]; then
-        condition=denied
-    elif ! [ -s "$at" ]; then
-        condition=empty key=none
-    fi
+    look_at_content
+    case $condition in
+    missing) [ -z "$link" ] || condition=dangling ;;
+    empty) key=none ;;
+    esac
 }
 
 tell_file() { # ROLE PATH

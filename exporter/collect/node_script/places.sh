@@ -128,6 +128,20 @@ look_at_link() {
     link=$shown
 }
 
+# Sets condition to why what lies at $at is not to be read; leaves it where it is.
+look_at_content() {
+    if ! [ -e "$at" ]; then
+        condition=missing
+        if is_denied "$at"; then condition=denied; fi
+    elif ! [ -f "$at" ]; then
+        condition=not_regular
+    elif ! [ -r "$at" ]; then
+        condition=denied
+    elif ! [ -s "$at" ]; then
+        condition=empty
+    fi
+}
+
 # Whether a path that cannot be seen is there behind a closed door; only the C locale's words tell.
 is_denied() {
     door=$1

@@ -160,7 +160,7 @@ tell_mount() {
     [ "$real" = "$surveyed" ] || mounted=$(mounts_above "$real")
     for line in $mounted; do
         IFS=' '
-        # shellcheck disable=SC2086
+        # shellcheck disable=SC2086 # the words of one line are meant
         set -- $line
         IFS=$NL
         [ $# -gt 6 ] || continue
