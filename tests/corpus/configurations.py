@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from exporter.demo import kubeconfig as words
 from exporter.demo.proc import DAY
+from tests.corpus import writers
 from tests.corpus.kubeadm import worker
 from tests.corpus.scenario import scenario
 from tests.corpus.settings import DROP_INS
@@ -93,7 +93,7 @@ def drop_in_good(tree: Tree) -> None:
     """The neighbour."""
     worker(tree)
     tree.flags["config-dir"] = DROP_INS
-    tree.write(f"{DROP_INS}/10-more.conf", words.drop_in(serializeImagePulls=False))
+    tree.write(f"{DROP_INS}/10-more.conf", writers.drop_in(serializeImagePulls=False))
 
 
 @scenario

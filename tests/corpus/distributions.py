@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exporter.demo import kubeconfig as words
 from exporter.demo.proc import DAY
+from tests.corpus import writers
 from tests.corpus.kubeadm import flags, worker
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import CA, CANARY, CURRENT, KUBELET_CONF, YEAR, Tree
@@ -109,12 +110,12 @@ def _eks(tree: Tree, share: float) -> None:
         "image-credential-provider-bin-dir": "/etc/eks/image-credential-provider",
         "cloud-provider": "external",
     }
-    plugin = words.by_plugin("aws", "eks", "get-token", "--cluster-name", "prod", secret=CANARY)
+    plugin = writers.by_plugin("aws", "eks", "get-token", "--cluster-name", "prod", secret=CANARY)
     names = words.Names("kubernetes", "kubelet", "kubelet")
     tree.kubeconfig(plugin, MANAGED, names=names, ca=f"certificate-authority: {ca}")
     tree.write(ca, tree.authority.certificate)
     gates = {"RotateKubeletServerCertificate": True}
-    tree.write(config, words.configuration_in_json(ca, serverTLSBootstrap=True, featureGates=gates))
+    tree.write(config, writers.configuration_in_json(ca, serverTLSBootstrap=True, featureGates=gates))
     tree.serving_rotated(share, life=45 * DAY)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.demo import kubeconfig as words
+from tests.corpus import writers
 from tests.corpus.kubeadm import flags, worker
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import CANARY, CURRENT, JOINED, KUBELET_CONF, PKI, YEAR, Tree
@@ -164,7 +165,11 @@ def secrets_everywhere(tree: Tree) -> None:
     worker(tree)
     tree.flags |= {"token": CANARY, "azure-secret": CANARY, "node-labels": f"a=b,secret={CANARY}"}
     link = words.by_file(CURRENT)
-    others = (words.by_token(CANARY), words.by_password("admin", CANARY), words.by_plugin("c", CANARY, secret=CANARY))
+    others = (
+        writers.by_token(CANARY),
+        writers.by_password("admin", CANARY),
+        writers.by_plugin("c", CANARY, secret=CANARY),
+    )
     provider = words.User(("auth-provider:", "  config:", f"    id-token: {CANARY}", "  name: oidc"))
     text = words.kubeconfig(words.kubeadm(tree.name), tree.ca_data, link, f"https://kubelet:{CANARY}@10.20.0.10:6443")
     more = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.demo import kubeconfig as words
+from tests.corpus import writers
 from tests.corpus.kubeadm import worker
 from tests.corpus.kubeconfigs import embedded, legacy
 from tests.corpus.scenario import scenario
@@ -121,7 +122,7 @@ def flag_conf_expired_bootstrap_there_conf_read_only(tree: Tree) -> None:
 def flag_conf_token_bootstrap_there(tree: Tree) -> None:
     """kubelet.conf holds a token and no certificate: it bootstraps, and the valid store carries on."""
     worker(tree)
-    tree.kubeconfig(words.by_token(CANARY))
+    tree.kubeconfig(writers.by_token(CANARY))
     tree.bootstrap()
 
 
@@ -129,7 +130,7 @@ def flag_conf_token_bootstrap_there(tree: Tree) -> None:
 def flag_conf_token(tree: Tree) -> None:
     """The neighbour, without the bootstrap file."""
     worker(tree)
-    tree.kubeconfig(words.by_token(CANARY))
+    tree.kubeconfig(writers.by_token(CANARY))
 
 
 @scenario

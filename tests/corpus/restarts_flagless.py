@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.demo import kubeconfig as words
+from tests.corpus import writers
 from tests.corpus.kubeadm import worker
 from tests.corpus.kubeconfigs import embedded, legacy
 from tests.corpus.scenario import scenario
@@ -105,7 +106,7 @@ def plain_store_expired_legacy_valid_read_only(tree: Tree) -> None:
 def plain_store_expired_token(tree: Tree) -> None:
     """The store has ended, kubelet.conf holds a token: with it a new one can be asked for."""
     plain(tree, 1.2)
-    tree.kubeconfig(words.by_token(CANARY))
+    tree.kubeconfig(writers.by_token(CANARY))
 
 
 @scenario
@@ -148,14 +149,14 @@ def plain_rotation_off_current_broken(tree: Tree) -> None:
 def plain_rotation_off_token(tree: Tree) -> None:
     """A token: no file tells whether it still counts."""
     plain(tree, rotates=False)
-    tree.kubeconfig(words.by_token(CANARY))
+    tree.kubeconfig(writers.by_token(CANARY))
 
 
 @scenario
 def plain_rotation_off_plugin(tree: Tree) -> None:
     """A plugin: the same."""
     plain(tree, rotates=False)
-    tree.kubeconfig(words.by_plugin("/usr/local/bin/credentials", "token", secret=CANARY))
+    tree.kubeconfig(writers.by_plugin("/usr/local/bin/credentials", "token", secret=CANARY))
 
 
 @scenario

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.demo import kubeconfig as words
+from tests.corpus import writers
 from tests.corpus.kubeadm import worker
 from tests.corpus.scenario import scenario
 from tests.corpus.tree import LIFE, Tree
@@ -59,9 +59,9 @@ def rotation_off_by_a_drop_in(tree: Tree) -> None:
     """1: a drop-in of --config-dir wins over the configuration; the last by name wins over the others."""
     worker(tree)
     tree.flags["config-dir"] = DROP_INS
-    tree.write(f"{DROP_INS}/10-on.conf", words.drop_in(rotateCertificates=True))
-    tree.write(f"{DROP_INS}/20-off.conf", words.drop_in(rotateCertificates=False))
-    tree.write(f"{DROP_INS}/30-on.yaml.disabled", words.drop_in(rotateCertificates=True))
+    tree.write(f"{DROP_INS}/10-on.conf", writers.drop_in(rotateCertificates=True))
+    tree.write(f"{DROP_INS}/20-off.conf", writers.drop_in(rotateCertificates=False))
+    tree.write(f"{DROP_INS}/30-on.yaml.disabled", writers.drop_in(rotateCertificates=True))
 
 
 @scenario
@@ -69,8 +69,8 @@ def rotation_on_by_a_drop_in(tree: Tree) -> None:
     """The neighbour."""
     worker(tree, rotates=False)
     tree.flags["config-dir"] = DROP_INS
-    tree.write(f"{DROP_INS}/10-off.conf", words.drop_in(rotateCertificates=False))
-    tree.write(f"{DROP_INS}/20-on.conf", words.drop_in(rotateCertificates=True))
+    tree.write(f"{DROP_INS}/10-off.conf", writers.drop_in(rotateCertificates=False))
+    tree.write(f"{DROP_INS}/20-on.conf", writers.drop_in(rotateCertificates=True))
 
 
 @scenario

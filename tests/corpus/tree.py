@@ -15,6 +15,7 @@ from exporter.demo import proc
 from exporter.demo.proc import DAY, Machine, Process
 from exporter.demo.signer import Authority, Pair, Request, key_pem, self_signed
 from exporter.demo.store import FileStore
+from tests.corpus import writers
 
 HOUR = 3600
 YEAR = 365 * DAY
@@ -195,7 +196,7 @@ class Tree:
 
     def bootstrap(self, path: str = BOOTSTRAP, server: str = words.SERVER) -> None:
         """A bootstrap kubeconfig with a token."""
-        text = words.kubeconfig(words.TOKEN_USER, self.ca_data, words.by_token(f"abcdef.{CANARY}"), server)
+        text = words.kubeconfig(words.TOKEN_USER, self.ca_data, writers.by_token(f"abcdef.{CANARY}"), server)
         self.write(path, text, 0o600)
 
     def config(self, path: str = CONFIG, client_ca: str | None = CA, **more: str | bool | dict[str, bool]) -> None:
