@@ -1,0 +1,1 @@
+"""What stands beside the exporter: alert rules, Alertmanager's configuration, Grafana's dashboards, their builder."""
