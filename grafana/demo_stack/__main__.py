@@ -74,6 +74,7 @@ def _run(addresses: Addresses, programs: Programs, grafana: str | None, stopping
     links = Links(runbooks=f"{receiver}/runbooks", grafana=grafana or receiver)
     with tempfile.TemporaryDirectory(prefix="kubelet-cert-demo-stack-") as temporary:
         folder = Path(temporary)
+        folder.chmod(0o711)  # one node's script runs under another uid
         parts = stack.parts(addresses, programs, folder, links)
 
         def shown(target: str) -> Page:

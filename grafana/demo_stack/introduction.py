@@ -23,8 +23,8 @@ Open   Prometheus    {prometheus}/alerts
 
 {now}  Started. Nodes that are ill from the start bring their notifications within some five minutes: groups wait for
           company, half a minute on the way to the pager, two minutes on the way to a ticket.
-{stalls}  worker-08.prod stalls: nobody signs its requests, and its certificate of four hours has come to its end
-          without being renewed. The notification, KubeletCertRotationStalled, arrives by {arrives}.
+{stalls}  worker-08.prod stalls: nobody signs its requests, and its certificate of four hours is past its rotation
+          window by more than the grace. The notification, KubeletCertRotationStalled, arrives by {arrives}.
 
 Take a healthy node down, and up again:
   touch {switch}
