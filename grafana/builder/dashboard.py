@@ -19,8 +19,8 @@ def firing(matchers: str = "") -> Json:
     return annotation("Firing alerts", f"ALERTS{{{chosen}}}", "{{alertname}}", "{{cluster}} {{node}} {{cert}}", EXPIRED)
 
 
-def annotation(name: str, expr: str, title: str, text: str, color: str) -> Json:
-    """A mark on every time series wherever the expression has a value."""
+def annotation(name: str, expr: str, title: str, text: str, color: str, *, by_value: bool = False) -> Json:
+    """A mark on every time series wherever the expression has a value; ``by_value``: at the values, in milliseconds."""
     return {
         "name": name,
         "datasource": DATASOURCE,
@@ -31,13 +31,21 @@ def annotation(name: str, expr: str, title: str, text: str, color: str) -> Json:
         "titleFormat": title,
         "textFormat": text,
         "step": "60s",
-        "useValueForTime": False,
+        "useValueForTime": by_value,
     }
 
 
 def dashboard(
-    uid: str, title: str, description: str, *, since: str, variables: Sequence[Json], bands: Sequence[Band]
+    uid: str,
+    title: str,
+    description: str,
+    *,
+    since: str,
+    variables: Sequence[Json],
+    bands: Sequence[Band],
+    annotations: Sequence[Json] = (),
 ) -> Json:
+    """``annotations`` are marked in place of all alerts that fire."""
     return {
         "id": None,
         "uid": uid,
@@ -52,7 +60,7 @@ def dashboard(
         "time": {"from": since, "to": "now"},
         "refresh": "1m",
         "links": [links.menu()],
-        "annotations": {"list": [firing()]},
+        "annotations": {"list": list(annotations or [firing()])},
         "templating": {"list": list(variables)},
         "panels": arrange(bands),
     }
