@@ -16,7 +16,10 @@ EXPIRED = "dark-red"
 ODD = "semi-dark-purple"
 UNMANAGED = "#8b93a1"
 UNKNOWN = "#5f6775"
-PLAIN = "text"
+CRITICAL = "semi-dark-red"
+UNSAFE = "red"
+WARNING = "semi-dark-yellow"
+CALM = "semi-dark-green"  # a number that should be nought, and is
 
 STATES = {
     "fresh": GOOD,
@@ -28,7 +31,7 @@ STATES = {
     "unmanaged": UNMANAGED,
     "unknown": UNKNOWN,
 }
-SEVERITIES = {"critical": EXPIRED, "warning": LATE, "info": NORMAL}
+SEVERITIES = {"critical": CRITICAL, "warning": WARNING, "info": NORMAL}
 
 LIFETIME = thresholds((None, GOOD), (0.7, NORMAL), (0.9, LATE), (1, EXPIRED))  # of a share of the lifetime
 SEVERITY_WORDS = words({severity: (severity, color) for severity, color in SEVERITIES.items()})
