@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from pathlib import Path
 
 from exporter.demo.stories import STALLED_AT, STALLED_LIFE
@@ -26,6 +27,8 @@ Open   Prometheus    {prometheus}/alerts
 {stalls}  worker-08.prod stalls: nobody signs its requests, and its certificate of four hours is past its rotation
           window by more than the grace. The notification, KubeletCertRotationStalled, arrives by {arrives}.
 
+What a notification tells first, for one of these nodes:
+  {program} explain --config.file={config} worker-08.prod
 Take a healthy node down, and up again:
   touch {switch}
   rm {switch}
@@ -49,5 +52,7 @@ def introduction(addresses: Addresses, folder: Path, grafana: str | None, now: d
         stalls=f"{stalls:%H:%M:%S}",
         arrives=f"{arrives:%H:%M}",
         switch=folder / "demo" / "nodes" / "worker-01.prod.off",
+        program=Path(sys.executable).with_name("kubelet-cert-exporter"),
+        config=folder / "demo" / "config.yaml",
         folder=folder,
     )
