@@ -70,7 +70,7 @@ def numbers() -> list[Json]:
 
 
 def _in_state(state: str) -> str:
-    return f'sum(max {_BY_CERT} (kubelet_cert_rotation_state{{{_CERTS},state="{state}"}}))'
+    return f"sum({trouble.held(state, 'cluster, node, cert', _CERTS)})"
 
 
 def nodes_in_need() -> Json:
