@@ -19,8 +19,8 @@ def firing(matchers: str = "") -> Json:
     return annotation("Firing alerts", f"ALERTS{{{chosen}}}", "{{alertname}}", "{{cluster}} {{node}} {{cert}}", EXPIRED)
 
 
-def annotation(name: str, expr: str, title: str, text: str, color: str) -> Json:
-    """A mark on every time series wherever the expression has a value."""
+def annotation(name: str, expr: str, title: str, text: str, color: str, *, by_value: bool = False) -> Json:
+    """A mark on every time series wherever the expression has a value; ``by_value``: at the values, in milliseconds."""
     return {
         "name": name,
         "datasource": DATASOURCE,
@@ -31,8 +31,13 @@ def annotation(name: str, expr: str, title: str, text: str, color: str) -> Json:
         "titleFormat": title,
         "textFormat": text,
         "step": "60s",
-        "useValueForTime": False,
+        "useValueForTime": by_value,
     }
+
+
+def marked(made: Json, annotations: Sequence[Json]) -> Json:
+    """The dashboard with these marks in place of all alerts that fire."""
+    return {**made, "annotations": {"list": list(annotations)}}
 
 
 def dashboard(

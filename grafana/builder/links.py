@@ -6,6 +6,7 @@ from grafana.builder.panels import Json
 
 TAG = "kubelet-cert"
 FLEET, NODE, EXPORTER = "kubelet-cert-fleet", "kubelet-cert-node", "kubelet-cert-exporter"
+RUNBOOKS = "https://runbooks.example.com"  # a placeholder; whoever builds names their own
 _KEPT = "var-datasource=${datasource}&${__url_time_range}"
 
 
@@ -39,6 +40,16 @@ def to_series_node() -> list[Json]:
     """For a series with the labels ``cluster`` and ``node``."""
     cluster, node = "${__field.labels.cluster:percentencode}", "${__field.labels.node:percentencode}"
     return [_link("Show this node", f"/d/{NODE}?var-cluster={cluster}&var-node={node}&{_KEPT}")]
+
+
+def to_runbook() -> list[Json]:
+    """For a cell with an alert's name."""
+    return [_link("Runbook", f"{RUNBOOKS}/${{__value.raw}}.md")]
+
+
+def to_cause() -> list[Json]:
+    """For a cell with a cause: its paragraph in the page that stands beside the folder of the runbooks."""
+    return [_link("What it is and what to do", f"{RUNBOOKS}/../causes.md#${{__value.raw}}")]
 
 
 def _cell(column: str) -> str:
