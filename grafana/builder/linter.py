@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from grafana.builder.dashboard import SCHEMA
 from grafana.builder.layout import WIDTH
-from grafana.builder.links import TAG
+from grafana.builder.links import RUNBOOKS, TAG
 from grafana.builder.panels import DATASOURCE, Json
 from grafana.builder.promql import enclosing_aggregation, selectors, spans
 
@@ -94,7 +94,9 @@ def _variables(board: Json) -> Iterator[str]:
             yield f"variable {each['name']} does not ask the chosen data source"
         if each.get("refresh") != 2:  # with the time range
             yield f"variable {each['name']} does not refresh with the time range"
-        if each.get("multi") and not (each.get("includeAll") and each.get("allValue") in _ANY):
+        # "all jobs" are those of exporters: `up` has others, too
+        pattern = each.get("allValue") in _ANY or (each["name"] == "job" and not each.get("allValue"))
+        if each.get("multi") and not (each.get("includeAll") and pattern):
             yield f"variable {each['name']} has no pattern for all of its values"
 
 
@@ -109,6 +111,8 @@ def _links(board: Json, others: Mapping[str, Json]) -> Iterator[str]:
     if [(link["type"], link["tags"]) for link in board["links"]] != [("dashboards", [TAG])]:
         yield "the menu of dashboards is missing"
     for url in _urls(board["panels"]):
+        if url.startswith(f"{RUNBOOKS}/"):
+            continue
         parts = urlsplit(url)
         uid = parts.path.removeprefix("/d/")
         if uid not in others:
