@@ -13,13 +13,14 @@ from __future__ import annotations
 import heapq
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from exporter.config.settings import Pace, TransportKind
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import NodeFacts
+from exporter.model.finding import Finding
 from exporter.model.host import Flags
 from exporter.model.node import Node
 from exporter.model.report import SourceStatus, SshStatus
@@ -56,6 +57,7 @@ class Exporter:
         self.waiting = 0  # due visits that wait for a worker
         self.ssh = SshStatus()
         self.door: DoorStatus | None = None
+        self.found: dict[str, tuple[Finding, ...]] = {}  # what is found on nodes, whatever the judge says
         self.is_cut_off: set[str] = set()  # names of nodes that this replica alone does not reach
         self.restart(self.now)
 
@@ -114,7 +116,11 @@ class Exporter:
 
     def answer(self) -> str:
         """What a scrape brings."""
-        fleet = render(self.state.snapshot(self.now, self.waiting, self.ssh), self.now, Format.TEXT)
+        snapshot = self.state.snapshot(self.now, self.waiting, self.ssh)
+        if self.found:
+            reports = [replace(it, findings=self.found.get(it.node.name, it.findings)) for it in snapshot.reports]
+            snapshot = replace(snapshot, reports=tuple(reports))
+        fleet = render(snapshot, self.now, Format.TEXT)
         return fleet.decode() + generate_latest(self._health).decode()
 
 
