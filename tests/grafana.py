@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -56,11 +55,7 @@ class Dashboard:
 
     content: dict[str, Any]
     scrape: float
-    span: float = field(init=False, default=0.0)
-
-    def __post_init__(self) -> None:
-        beginning = self.content["time"]["from"]
-        object.__setattr__(self, "span", seconds(beginning.removeprefix("now-")))
+    span: float
 
     @property
     def uid(self) -> str:
@@ -96,6 +91,11 @@ class Dashboard:
         return {**values, **macros(self.span, step, self.scrape)}
 
 
+def own_span(content: dict[str, Any]) -> float:
+    """Seconds of the range that a dashboard opens with."""
+    return seconds(content["time"]["from"].removeprefix("now-"))
+
+
 def panels(within: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Every panel that shows something, those of closed rows too."""
     for panel in within.get("panels", []):
@@ -128,17 +128,18 @@ def fill(text: str, values: Values) -> str:
     """Put the values in. Raises KeyError for a name that is no variable."""
 
     def value(found: re.Match[str]) -> str:
-        chosen = values[found["plain"] or found["old"] or found["name"]]
+        name = found["plain"] or found["old"] or found["name"]
+        if name.isdecimal():
+            return found[0]  # a group of label_replace
+        if name not in values:
+            raise KeyError(f"{name} is no variable: {text}")
+        chosen = values[name]
         form = found["old_format"] or found["format"]
-        written = {
-            None: lambda: str(chosen),
-            "raw": lambda: ",".join(chosen.values),
-            "csv": lambda: ",".join(chosen.values),
-            "pipe": lambda: "|".join(chosen.values),
-            "regex": chosen.as_regex,
-            "json": lambda: json.dumps(list(chosen.values)),
-        }
-        return written[form]()
+        if form is None:
+            return str(chosen)
+        if form == "regex":
+            return chosen.as_regex()
+        return {"raw": ",", "csv": ",", "pipe": "|"}[form].join(chosen.values)
 
     return _NAME.sub(value, text)
 
