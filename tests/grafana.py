@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -55,11 +55,7 @@ class Dashboard:
 
     content: dict[str, Any]
     scrape: float
-    span: float = field(init=False, default=0.0)
-
-    def __post_init__(self) -> None:
-        beginning = self.content["time"]["from"]
-        object.__setattr__(self, "span", seconds(beginning.removeprefix("now-")))
+    span: float
 
     @property
     def uid(self) -> str:
@@ -93,6 +89,11 @@ class Dashboard:
 
     def _all(self, values: Values, step: float) -> Values:
         return {**values, **macros(self.span, step, self.scrape)}
+
+
+def own_span(content: dict[str, Any]) -> float:
+    """Seconds of the range that a dashboard opens with."""
+    return seconds(content["time"]["from"].removeprefix("now-"))
 
 
 def panels(within: dict[str, Any]) -> Iterator[dict[str, Any]]:

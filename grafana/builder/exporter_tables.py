@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.builder import colors, links
-from grafana.builder.exporter_series import EXPORTERS, of_exporter
+from grafana.builder.exporter_series import of_exporter
 from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, thresholds, words
 from grafana.builder.panels import Json, merged, rows, table
 
@@ -21,7 +21,7 @@ def exporters() -> Json:
     asked = {
         "Answers": of_exporter("up"),
         "Version": of_exporter(f"{health}build_info", "version"),
-        "Nodes": f"count by (job, instance) (kubelet_cert_node_info{{{EXPORTERS}}})",
+        "Nodes": f"count by (job, instance) ({of_exporter('kubelet_cert_node_info', 'cluster', 'node')})",
         "Started": f"{of_exporter('process_start_time_seconds')} * 1000",
         "Last visit": f"time() - {of_exporter(f'{health}last_visit_timestamp_seconds')}",
         "Logins": of_exporter(f"{health}logins_paused"),
@@ -73,7 +73,7 @@ def sources() -> Json:
         "Inventory files",
         "file_sd files, and patterns that match none. A file with a mistake keeps its last good nodes.",
         [asked],
-        field("short", _coloured("State", states, 150), custom=COLUMNS, noValue="no file_sd is used"),
+        field("short", _coloured("State", states, 150), custom=COLUMNS),
         transformations=merged(renamed={"source": "Source", "instance": "Instance", "Value": "State"}, hidden=("job",)),
     )
 
@@ -87,7 +87,7 @@ def credentials() -> Json:
         "SSH certificates",
         "OpenSSH user certificates that the exporters log in with. Below nought they have ended, and nothing is read.",
         [asked],
-        field("short", ends, custom=COLUMNS, noValue="no certificate that ends is used"),
+        field("short", ends, custom=COLUMNS),
         transformations=merged(renamed={"file": "File", "instance": "Instance", "Value": "Ends in"}, hidden=("job",)),
     )
 
@@ -117,7 +117,7 @@ def alerts() -> Json:
         "Firing alerts of no single node",
         "Alerts about exporters and whole clusters that fire now; a name leads to its runbook.",
         [rows(asked)],
-        field("short", *columns, thresholds=only("text"), custom=COLUMNS, noValue="no such alert fires"),
+        field("short", *columns, thresholds=only("text"), custom=COLUMNS),
         transformations=merged(renamed=named, hidden=("job",)),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )

@@ -13,6 +13,9 @@ AGO = "dateTimeFromNow"
 SUSPECT_OFFSET = 60  # seconds; from here on the exporter holds a clock for wrong
 _DESCRIPTION = "One node: the state of its certificates, what is wrong with it and since when, and its rotations."
 _ON_OFF = words({"1": ("on", colors.GOOD), "0": ("off", colors.LATE)})
+_SEVERITIES = words(
+    {"none": ("none", colors.GOOD), **{word: (word, color) for word, color in colors.SEVERITIES.items()}}
+)
 _SAFE = words({"1": ("safe", colors.GOOD), "0": ("NOT SAFE", colors.EXPIRED)})
 
 
@@ -139,10 +142,13 @@ def _findings() -> Json:
         "A cause leads to its description: how it comes, and what to type."
     )
     held = f"max by (severity, cause) (kubelet_cert_finding{{{NODE}}}) == 1"
-    first = f"min_over_time(timestamp(kubelet_cert_finding{{{NODE}}})[$__range:$__interval])"
-    asked = f"min by (severity, cause) ({first}) * 1000 and on (severity, cause) {held}"
+    seen = f"timestamp(kubelet_cert_finding{{{NODE}}})"
+    # The steps of a subquery are whole multiples of their length: what began after the last one shows in none.
+    first = f"min by (severity, cause) (min_over_time({seen}[$__range:$__interval]) or {seen})"
+    read = of_node("kubelet_cert_node_last_success_timestamp_seconds")
+    asked = f"({first} and on (severity, cause) {held} or on () {_nothing(read)}) * 1000"
     columns = (
-        by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__cellOptions=CELL_COLORED, custom__width=90),
+        by_name("Severity", mappings=_SEVERITIES, custom__cellOptions=CELL_COLORED, custom__width=90),
         by_name("Cause", links=links.to_cause()),
         by_name("Seen since", unit=AGO, custom__width=150),
     )
@@ -150,10 +156,15 @@ def _findings() -> Json:
         "Findings",
         told,
         [rows(asked)],
-        field("none", *columns, thresholds=only("text"), custom=COLUMNS, noValue="no finding by its last reading"),
+        field("none", *columns, thresholds=only("text"), custom=COLUMNS),
         transformations=merged(renamed={"severity": "Severity", "cause": "Cause", "Value": "Seen since"}),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )
+
+
+def _nothing(read: str) -> str:
+    """A row that says so, where the node was read."""
+    return f'label_replace(max by (cause) ({read}), "severity", "none", "", "")'
 
 
 def _alerts() -> Json:
@@ -182,7 +193,7 @@ def _alerts() -> Json:
         "Firing alerts",
         told,
         [rows(asked)],
-        field("none", *columns, thresholds=only("text"), custom=COLUMNS, noValue="no alert fires"),
+        field("none", *columns, thresholds=only("text"), custom=COLUMNS),
         transformations=merged(renamed=named, hidden=("cluster", "node")),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )
