@@ -102,7 +102,7 @@ def nodes_in_need() -> Json:
             rows(f"topk({_MOST}, {trouble.SCORE})"),
             *map(rows, map(trouble.in_trouble, (trouble.worst_state("cluster, node", ".+"), left, _SAFETY, age))),
         ],
-        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS),
+        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="nothing to do"),
         options={"sortBy": [{"displayName": "Trouble", "desc": True}]},
         transformations=[
             *merged(renamed=renamed, hidden=("Value #A",), keep="Value #B"),
@@ -176,11 +176,12 @@ def alerts() -> Json:
         field(
             "short",
             by_name("Severity", mappings=told, custom__cellOptions=CELL_COLORED, custom__width=80),
-            by_name("Alert", custom__minWidth=190),
+            by_name("Alert", links=links.to_runbook(), custom__minWidth=190),
             by_name("Node", links=links.to_node(), custom__minWidth=115),
             by_name("Cluster", links=links.to_fleet()),
             thresholds=only("text"),
             custom=COLUMNS,
+            noValue="no alert fires, or no rules are loaded",
         ),
         options={"sortBy": [{"displayName": "Severity", "desc": True}]},
         transformations=merged(
