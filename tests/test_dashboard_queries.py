@@ -97,9 +97,12 @@ class Prometheus:
 
 
 def judged(dashboard: Dashboard, prometheus: Prometheus, now: float) -> tuple[list[str], set[tuple[str, str]]]:
-    """What went wrong with a dashboard's queries, and which had no data whatever its variables were set to."""
+    """What went wrong with a dashboard's queries, and which have no data whatever is chosen of its single variables.
+
+    Of variables that may have several values all are chosen, and then two, picked by hand.
+    """
     wrong: list[str] = []
-    answered: dict[tuple[str, str], bool] = {}
+    answered: dict[tuple[tuple[str, str], bool], bool] = {}
     for values in settings(dashboard, prometheus.options):
         by_hand = {name: narrowed(choice, 2) if choice.is_multiple else choice for name, choice in values.items()}
         for picked in (values, by_hand):
@@ -110,10 +113,11 @@ def judged(dashboard: Dashboard, prometheus: Prometheus, now: float) -> tuple[li
                 except ValueError as error:
                     wrong.append(f"{where}: {error}: {question.expression}")
                     has_data = True
-                answered[where] = answered.get(where, False) or has_data
+                case = (where, picked is by_hand)
+                answered[case] = answered.get(case, False) or has_data
     if not answered:
         wrong.append(f"{dashboard.uid}: a variable has nothing to choose from")
-    return wrong, {where for where, has_data in answered.items() if not has_data}
+    return wrong, {where for (where, _), has_data in answered.items() if not has_data}
 
 
 def second_replica(directory: Path) -> Path:
