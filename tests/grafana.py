@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -128,17 +127,18 @@ def fill(text: str, values: Values) -> str:
     """Put the values in. Raises KeyError for a name that is no variable."""
 
     def value(found: re.Match[str]) -> str:
-        chosen = values[found["plain"] or found["old"] or found["name"]]
+        name = found["plain"] or found["old"] or found["name"]
+        if name.isdecimal():
+            return found[0]  # a group of label_replace
+        if name not in values:
+            raise KeyError(f"{name} is no variable: {text}")
+        chosen = values[name]
         form = found["old_format"] or found["format"]
-        written = {
-            None: lambda: str(chosen),
-            "raw": lambda: ",".join(chosen.values),
-            "csv": lambda: ",".join(chosen.values),
-            "pipe": lambda: "|".join(chosen.values),
-            "regex": chosen.as_regex,
-            "json": lambda: json.dumps(list(chosen.values)),
-        }
-        return written[form]()
+        if form is None:
+            return str(chosen)
+        if form == "regex":
+            return chosen.as_regex()
+        return {"raw": ",", "csv": ",", "pipe": "|"}[form].join(chosen.values)
 
     return _NAME.sub(value, text)
 

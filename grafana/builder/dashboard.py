@@ -35,17 +35,14 @@ def annotation(name: str, expr: str, title: str, text: str, color: str, *, by_va
     }
 
 
+def marked(made: Json, annotations: Sequence[Json]) -> Json:
+    """The dashboard with these marks in place of all alerts that fire."""
+    return {**made, "annotations": {"list": list(annotations)}}
+
+
 def dashboard(
-    uid: str,
-    title: str,
-    description: str,
-    *,
-    since: str,
-    variables: Sequence[Json],
-    bands: Sequence[Band],
-    annotations: Sequence[Json] = (),
+    uid: str, title: str, description: str, *, since: str, variables: Sequence[Json], bands: Sequence[Band]
 ) -> Json:
-    """``annotations`` are marked in place of all alerts that fire."""
     return {
         "id": None,
         "uid": uid,
@@ -60,7 +57,7 @@ def dashboard(
         "time": {"from": since, "to": "now"},
         "refresh": "1m",
         "links": [links.menu()],
-        "annotations": {"list": list(annotations or [firing()])},
+        "annotations": {"list": [firing()]},
         "templating": {"list": list(variables)},
         "panels": arrange(bands),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana.builder import links, trouble, variables
 from grafana.builder.dashboard import dashboard
 from grafana.builder.fleet_history import findings_over_time, rotations_seen, states_over_time, what_changed
-from grafana.builder.fleet_now import alerts, fleet_findings, nodes_in_need, nodes_with_finding, numbers
+from grafana.builder.fleet_now import alerts, nodes_in_need, nodes_with_finding, numbers
 from grafana.builder.fleet_rotation import authorities, expected, forecast, furthest, position
 from grafana.builder.layout import heading, wide
 from grafana.builder.panels import Json, row
@@ -28,12 +28,13 @@ def build() -> Json:
         bands=[
             (4, numbers()),
             (21, [nodes_in_need()]),
-            (11, [wide(9, nodes_with_finding()), wide(4, fleet_findings()), alerts()]),
+            (11, [wide(10, nodes_with_finding()), alerts()]),
             heading(row("What rotates, and when")),
-            (10, [wide(12, position()), wide(3, expected()), forecast()]),
-            (11, [wide(15, furthest()), authorities()]),
+            (10, [position(), forecast()]),
+            (5, [wide(5, expected()), authorities()]),
+            (11, [furthest()]),
             heading(row("What was")),
             (9, [states_over_time(), rotations_seen()]),
-            (10, [findings_over_time(), what_changed()]),
+            (11, [wide(10, findings_over_time()), what_changed()]),
         ],
     )

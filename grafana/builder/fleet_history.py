@@ -71,15 +71,15 @@ def what_changed() -> Json:
         [rows(f"1000 * ({findings} or {_came_and_went(unread)})")],
         field(
             "short",
-            by_name("When", unit="dateTimeFromNow", custom__width=130),
+            by_name("When", unit="dateTimeFromNow", custom__width=110),
             by_name(
                 "Change",
                 mappings=words({"began": ("began", colors.LATE), "ended": ("ended", colors.GOOD)}),
                 custom__cellOptions=CELL_TEXT_COLORED,
-                custom__width=80,
+                custom__width=70,
             ),
             by_name("Cause or reason", custom__minWidth=170),
-            by_name("Node", links=links.to_node()),
+            by_name("Node", links=links.to_node(), custom__minWidth=115),
             by_name("Cluster", links=links.to_fleet()),
             thresholds=only("text"),
             custom=COLUMNS,
@@ -89,8 +89,8 @@ def what_changed() -> Json:
             renamed={
                 "Value": "When",
                 "change": "Change",
-                "cause": "Cause or reason",
                 "node": "Node",
+                "cause": "Cause or reason",
                 "cluster": "Cluster",
             }
         ),

@@ -15,6 +15,7 @@ from grafana.builder.fields import (
     thresholds,
     words,
 )
+from grafana.builder.layout import wide
 from grafana.builder.panels import Json, bar_gauge, instant, merged, rows, stat, table
 from grafana.builder.trouble import BY_NODE, CHOSEN, ON_NODE
 
@@ -26,51 +27,50 @@ _SAFETY = f"min {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}})"
 
 
 def numbers() -> list[Json]:
-    """The row of numbers, worst to the left. Nought is told where there are nodes, not where there is no data."""
+    """Nought is told where there are nodes, and not where there is no data."""
     nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
-    needy = f"count({trouble.SCORE}) or 0 * {nodes}"
-    unread = f"{nodes} - (count({trouble.UP}) or 0 * {nodes})"
     certificates = f"count(max {_BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}))"
+    told = (
+        ("need a hand", f"count({trouble.SCORE}) or 0 * {nodes}", colors.CRITICAL),
+        ("expired", _in_state("expired"), colors.EXPIRED),
+        ("stalled", _in_state("stalled"), colors.STALLED),
+        ("late", _in_state("late"), colors.LATE),
+        ("restart unsafe", f"sum(1 - {_SAFETY})", colors.UNSAFE),
+        ("not readable", f"{nodes} - (count({trouble.UP}) or 0 * {nodes})", colors.UNKNOWN),
+        ("in the window", _in_state("window"), colors.NORMAL),
+    )
+    overrides = (by_name(name, thresholds=thresholds((None, colors.CALM), (1, color))) for name, _, color in told)
     return [
-        _number("Need a hand", f"Nodes, as in the table below. {_NO_FILTER}", needy, colors.CRITICAL),
-        _in_state("Expired", "expired", "Certificates past their end: the API server refuses the node."),
-        _in_state(
-            "Stalled",
-            "stalled",
-            "Certificates past the rotation window (90 % of the lifetime) and past any grace. Their nodes drop out of "
-            "the cluster when they expire.",
-        ),
-        _in_state("Late", "late", "Past the rotation window, within grace: a healthy kubelet may still be at it."),
-        _number(
-            "No restart",
-            "Nodes whose kubelet would not come back after a restart, because of a certificate file. Nodes of which "
-            "that is not known are not counted.",
-            f"sum(1 - {_SAFETY})",
-            colors.UNSAFE,
-        ),
-        _number("Not read", "Nodes whose last visit brought no reading.", unread, colors.UNKNOWN),
-        _in_state("In window", "window", "Between 70 and 90 % of the lifetime: to be rotated now is normal."),
         stat(
-            "Watched",
-            "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
-            [instant(nodes, "nodes"), instant(certificates, "certificates")],
-            field("short", thresholds=only("text")),
-            colorMode="none",
-            orientation="horizontal",
+            "How many",
+            "Nodes that need a hand, as in the table below. Certificates that are expired (the API server refuses the "
+            "node), stalled (past the rotation window and any grace), late (past the window; a healthy kubelet may "
+            "still be at it). Nodes that a restart would not bring back, and nodes whose last visit read nothing. "
+            "Certificates in the window, at 70 to 90 % of their lifetime: to be rotated now is normal.",
+            [instant(expr, name) for name, expr, _ in told],
+            field("short", *overrides, thresholds=only(colors.CALM)),
+            orientation="vertical",
             textMode="value_and_name",
+        ),
+        wide(5, fleet_findings()),
+        wide(
+            3,
+            stat(
+                "Fleet",
+                "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
+                [instant(nodes, "nodes"), instant(certificates, "certificates")],
+                field("short", thresholds=only("text")),
+                colorMode="none",
+                orientation="horizontal",
+                text={"titleSize": 12, "valueSize": 24},
+                textMode="value_and_name",
+            ),
         ),
     ]
 
 
-def _in_state(title: str, state: str, description: str) -> Json:
-    held = f'kubelet_cert_rotation_state{{{_CERTS},state="{state}"}}'
-    return _number(title, description, f"sum(max {_BY_CERT} ({held}))", colors.STATES[state])
-
-
-def _number(title: str, description: str, expr: str, color: str) -> Json:
-    """Calm at nought, and in its colour from one on."""
-    steps = thresholds((None, colors.CALM), (1, color))
-    return stat(title, description, [instant(expr)], field("short", thresholds=steps))
+def _in_state(state: str) -> str:
+    return f"sum({trouble.held(state, 'cluster, node, cert', _CERTS)})"
 
 
 def nodes_in_need() -> Json:
@@ -116,33 +116,32 @@ def _columns_of_need() -> list[Json]:
     left = thresholds((None, colors.EXPIRED), (0, "text"))
     restart = words({"1": ("safe", colors.GOOD), "0": ("unsafe", colors.UNSAFE)})
     return [
-        by_name("Trouble", mappings=trouble.SCORE_WORDS, custom__cellOptions=CELL_COLORED, custom__width=140),
-        by_name("Node", links=links.to_node()),
-        by_name("Cluster", links=links.to_fleet()),
-        by_name("Cause or reason", custom__minWidth=180),
-        by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__width=80, **colored),
-        by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=95, **colored),
-        by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=95, **colored),
-        by_name("Restart", mappings=restart, custom__width=75, **colored),
-        by_name("Last read", unit="s", decimals=0, custom__width=90),
+        by_name("Trouble", mappings=trouble.SCORE_WORDS, custom__cellOptions=CELL_COLORED, custom__width=130),
+        by_name("Node", links=links.to_node(), custom__minWidth=115),
+        by_name("Cluster", links=links.to_fleet(), custom__width=110),
+        by_name("Cause or reason", custom__minWidth=165),
+        by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__width=75, **colored),
+        by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=90, **colored),
+        by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=85, **colored),
+        by_name("Restart", mappings=restart, custom__width=70, **colored),
+        by_name("Last read", unit="s", decimals=0, custom__width=75),
     ]
 
 
 def nodes_with_finding() -> Json:
-    """Causes by their nodes, critical ones above."""
     counted = {
-        severity: "sum by (cause, severity) (max by (cluster, cause, severity) "
+        severity: "sum by (cause) (max by (cluster, cause) "
         f'(kubelet_cert_nodes_with_finding{{{CHOSEN},severity="{severity}"}}))'
         for severity in ("critical", "warning")
     }
     return bar_gauge(
         "Nodes by cause",
-        "On how many nodes each cause holds: critical ones first (red), then warnings (yellow).",
-        [instant(f"sort_desc({nodes} > 0)", "{{cause}} · {{severity}}") for nodes in counted.values()],
+        "On how many nodes each cause holds, critical ones first. docs/causes.md explains each.",
+        [instant(f"sort_desc({nodes} > 0)", "{{cause}}") for nodes in counted.values()],
         field(
             "short",
-            by_query("A", color=fixed(colors.CRITICAL)),
-            by_query("B", color=fixed(colors.WARNING)),
+            by_query("A", color=fixed(colors.CRITICAL), unit="suffix: critical"),
+            by_query("B", color=fixed(colors.WARNING), unit="suffix: warning"),
             min=0,
             decimals=0,
         ),
@@ -178,7 +177,7 @@ def alerts() -> Json:
             "short",
             by_name("Severity", mappings=told, custom__cellOptions=CELL_COLORED, custom__width=80),
             by_name("Alert", custom__minWidth=190),
-            by_name("Node", links=links.to_node()),
+            by_name("Node", links=links.to_node(), custom__minWidth=115),
             by_name("Cluster", links=links.to_fleet()),
             thresholds=only("text"),
             custom=COLUMNS,

@@ -65,7 +65,7 @@ def forecast() -> Json:
         f"How many rotation windows open in each slot of time to come that has any: the first {_SLOTS} of them. A tall "
         "bar is a herd: nodes that joined together rotate together.",
         [rows(f'count_values by (cluster) ("opens", {slot})')],
-        field("short", color={"mode": "palette-classic"}, decimals=0, min=0),
+        field("short", by_name(_SLOT, unit="time:D MMM HH:mm"), color={"mode": "palette-classic"}, decimals=0, min=0),
         options={"xField": _SLOT},
         transformations=[
             {
@@ -117,7 +117,7 @@ def _columns_of_furthest() -> list[Json]:
     share = {"unit": "percentunit", "decimals": 0, "min": 0, "max": 1, "thresholds": colors.LIFETIME}
     return [
         by_name("Life used", **share, custom__cellOptions=CELL_GAUGE, custom__width=150),
-        by_name("Node", links=links.to_node()),
+        by_name("Node", links=links.to_node(), custom__minWidth=115),
         by_name("Cluster", links=links.to_fleet()),
         by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__cellOptions=CELL_TEXT_COLORED),
         by_name("Expires", unit="dateTimeFromNow", custom__minWidth=115),

@@ -14,8 +14,22 @@ ON_NODE = "on (cluster, node)"
 CHOSEN = 'cluster=~"$cluster"'
 
 
+_ACCUSED = ("late", "stalled", "expired")
+_SAID = "kubelet_cert_rotation_state"
+_REMEMBERED = f"{_SAID}|cluster_node_cert_state:{_SAID}:max"
+
+
+def held(state: str, labels: str, matchers: str = CHOSEN) -> str:
+    """1 for what is in this state, 0 for what is not.
+
+    An accusation outlasts the exporter where the recording rules are loaded, as its alert does.
+    """
+    said = f'{{__name__=~"{_REMEMBERED}",' if state in _ACCUSED else f"{_SAID}{{"
+    return f'max by ({labels}) ({said}{matchers},state="{state}"}})'
+
+
 def _in_state(state: str) -> str:
-    return f'max {BY_NODE} (kubelet_cert_rotation_state{{{CHOSEN},state="{state}"}}) == 1'
+    return held(state, "cluster, node") + " == 1"
 
 
 FINDINGS = f"kubelet_cert_finding{{{CHOSEN}}}"
@@ -44,11 +58,12 @@ SCORE_WORDS = words({str(rank): (told, color) for rank, (told, color, _) in _RAN
 
 def worst_state(labels: str, certs: str) -> str:
     """The worst state of the certificates under these labels, as its number in ``colors.STATE_NUMBERS``."""
-    held = " or ".join(
-        f'{number} * kubelet_cert_rotation_state{{{CHOSEN},cert=~"{certs}",state="{state}"}}'
+    matchers = f'{CHOSEN},cert=~"{certs}"'
+    numbers = " or ".join(
+        f"{number} * {held(state, 'cluster, node, cert, state', matchers)}"
         for state, number in colors.STATE_NUMBERS.items()
     )
-    return f"max by ({labels}) ({held})"
+    return f"max by ({labels}) ({numbers})"
 
 
 def in_trouble(expr: str) -> str:
