@@ -17,7 +17,7 @@ BY_HAND = ("kustomization.yaml", "servicemonitor.yaml", "podmonitor.yaml")
 
 _NAME = "kubelet-cert-exporter"
 _LABELS = {"app.kubernetes.io/name": _NAME, "app.kubernetes.io/part-of": _NAME}
-# what kube-prometheus' own rules have; before 2021 it took no others
+# what kube-prometheus' own rules have; before its release 0.9 it took no others
 _RULE_LABELS = {"prometheus": "k8s", "role": "alert-rules"}
 # the defaults of Grafana's chart; the annotation counts where `folderAnnotation` is set to its name
 _DASHBOARD_LABELS = {"grafana_dashboard": "1"}
