@@ -19,6 +19,7 @@ from tests.promtool import PROMTOOL, Episode, check, fires, world
 
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
+REMEMBERED = 10  # minutes for which a series counts that is gone
 RESTART = 5  # minutes for which a restart must be unsafe
 OWN_ALERT = {
     Cause.STORE_LINK_REGULAR_FILE: "KubeletCertStoreBroken",
@@ -66,7 +67,7 @@ def test_every_cause_has_its_alert(severity: Severity) -> None:
     story.run(20)
     exporter.found = {}
     story.run(20)
-    expected = [_alert(cause, nodes[cause].name, 10, 29) for cause in causes if cause not in NO_ALERT]
+    expected = [_alert(cause, nodes[cause].name, 10, 29 + REMEMBERED) for cause in causes if cause not in NO_ALERT]
     check(story, *expected)
 
 
