@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-long fuzz check format clean
+.PHONY: run demo-stack test test-long fuzz check format clean
 
 run: $(VENV)/run.installed
 	$(BIN)/kubelet-cert-exporter demo $(ARGS)
+
+# needs Debian's prometheus and prometheus-alertmanager beside what `make run` needs
+demo-stack: $(VENV)/run.installed
+	$(BIN)/python -m grafana.demo_stack $(ARGS)
 
 test: check
 	$(BIN)/pytest -n 2 -m 'not long'

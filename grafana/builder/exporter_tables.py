@@ -1,0 +1,123 @@
+"""Tables about the exporters one by one: their set-up, their sources, their credentials, and their alerts."""
+
+from __future__ import annotations
+
+from grafana.builder import colors, links
+from grafana.builder.exporter_series import of_exporter
+from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, thresholds, words
+from grafana.builder.panels import Json, merged, rows, table
+
+_AGO = "dateTimeFromNow"
+_LONG_AGO = -(10**10)
+# The first is the colour where there is no value at all.
+CREDENTIAL_ENDS = thresholds(
+    (None, colors.UNKNOWN), (_LONG_AGO, colors.EXPIRED), (0, colors.LATE), (86400, colors.CALM)
+)
+
+
+def exporters() -> Json:
+    """A row an exporter."""
+    health = "kubelet_cert_exporter_"
+    asked = {
+        "Answers": of_exporter("up"),
+        "Version": of_exporter(f"{health}build_info", "version"),
+        "Nodes": f"count by (job, instance) ({of_exporter('kubelet_cert_node_info', 'cluster', 'node')})",
+        "Started": f"{of_exporter('process_start_time_seconds')} * 1000",
+        "Last visit": f"time() - {of_exporter(f'{health}last_visit_timestamp_seconds')}",
+        "Logins": of_exporter(f"{health}logins_paused"),
+        "Configuration": of_exporter(f"{health}config_last_reload_successful"),
+        "Read in": f"{of_exporter(f'{health}config_last_reload_success_timestamp_seconds')} * 1000",
+        "Web configuration": of_exporter(f"{health}web_config_last_reload_successful"),
+        "Keys taken": of_exporter(f"{health}accepted_host_keys"),
+    }
+    loaded = words({"1": ("as on disk", colors.CALM), "0": ("reload failed", colors.CRITICAL), "null": ("-", "")})
+    columns = (
+        _coloured("Answers", words({"1": ("yes", colors.CALM), "0": ("no", colors.CRITICAL)}), 75),
+        _coloured(
+            "Logins", words({"0": ("go on", colors.CALM), "1": ("paused", colors.CRITICAL), "null": ("-", "")}), 75
+        ),
+        _coloured("Configuration", loaded, 110),
+        _coloured("Web configuration", loaded, 135),
+        *(by_name(name, unit=_AGO, custom__width=130) for name in ("Started", "Read in")),
+        by_name("Last visit", unit="s", decimals=0, custom__width=85),
+        *(by_name(name, custom__width=80) for name in ("Version", "Nodes")),
+        by_name("Keys taken", mappings=words({"null": ("-", "")}), custom__width=85),
+    )
+    letters = dict(zip(asked, "ABCDEFGHIJ", strict=True))
+    named = {"instance": "Instance", "job": "Job"}
+    named |= {"version" if name == "Version" else f"Value #{letters[name]}": name for name in asked}
+    return table(
+        "Exporters",
+        "Each exporter that Prometheus scrapes. Keys taken: host keys accepted on first sight (`accept-new`).",
+        [rows(expression) for expression in asked.values()],
+        field("short", *columns, thresholds=only("text"), custom=COLUMNS),
+        transformations=merged(renamed=named, hidden=(f"Value #{letters['Version']}",)),
+    )
+
+
+def _coloured(name: str, mappings: list[Json], width: int) -> Json:
+    """A column of words on their colour; without a value it has none."""
+    return by_name(
+        name,
+        mappings=mappings,
+        thresholds=only("transparent"),
+        custom__cellOptions=CELL_COLORED,
+        custom__width=width,
+    )
+
+
+def sources() -> Json:
+    asked = rows(of_exporter("kubelet_cert_exporter_inventory_source_up", "source"))
+    states = words({"1": ("in use", colors.CALM), "0": ("last good nodes stay", colors.LATE)})
+    return table(
+        "Inventory files",
+        "file_sd files, and patterns that match none. A file with a mistake keeps its last good nodes.",
+        [asked],
+        field("short", _coloured("State", states, 150), custom=COLUMNS),
+        transformations=merged(renamed={"source": "Source", "instance": "Instance", "Value": "State"}, hidden=("job",)),
+    )
+
+
+def credentials() -> Json:
+    asked = rows(f"{of_exporter('kubelet_cert_exporter_ssh_credential_not_after_timestamp_seconds', 'file')} - time()")
+    ends = by_name(
+        "Ends in", unit="s", decimals=1, thresholds=CREDENTIAL_ENDS, custom__cellOptions=CELL_COLORED, custom__width=130
+    )
+    return table(
+        "SSH certificates",
+        "OpenSSH user certificates that the exporters log in with. Below nought they have ended, and nothing is read.",
+        [asked],
+        field("short", ends, custom=COLUMNS),
+        transformations=merged(renamed={"file": "File", "instance": "Instance", "Value": "Ends in"}, hidden=("job",)),
+    )
+
+
+def alerts() -> Json:
+    """Those of no single node."""
+    by = "alertname, severity, cluster, job, instance"
+    ours = 'component="kubelet-cert",node=""'
+    asked = (
+        f"max by ({by}) (ALERTS_FOR_STATE{{{ours}}}) * 1000 "
+        f'and on ({by}) max by ({by}) (ALERTS{{{ours},alertstate="firing"}})'
+    )
+    columns = (
+        by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__cellOptions=CELL_COLORED, custom__width=85),
+        by_name("Alert", links=links.to_runbook()),
+        by_name("Cluster", links=links.to_fleet(), custom__width=90),
+        by_name("Since", unit=_AGO, custom__width=120),
+    )
+    named = {
+        "severity": "Severity",
+        "alertname": "Alert",
+        "cluster": "Cluster",
+        "instance": "Instance",
+        "Value": "Since",
+    }
+    return table(
+        "Firing alerts of no single node",
+        "Alerts about exporters and whole clusters that fire now; a name leads to its runbook.",
+        [rows(asked)],
+        field("short", *columns, thresholds=only("text"), custom=COLUMNS),
+        transformations=merged(renamed=named, hidden=("job",)),
+        options={"sortBy": [{"displayName": "Severity", "desc": False}]},
+    )

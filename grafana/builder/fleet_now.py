@@ -1,0 +1,196 @@
+"""The fleet dashboard's first picture: how many, which nodes, why."""
+
+from __future__ import annotations
+
+from grafana.builder import colors, links, trouble
+from grafana.builder.fields import (
+    CELL_COLORED,
+    CELL_TEXT_COLORED,
+    COLUMNS,
+    by_name,
+    by_query,
+    field,
+    fixed,
+    only,
+    thresholds,
+    words,
+)
+from grafana.builder.layout import wide
+from grafana.builder.panels import Json, bar_gauge, instant, merged, rows, stat, table
+from grafana.builder.trouble import BY_NODE, CHOSEN, ON_NODE
+
+_CERTS = f'{CHOSEN},cert=~"$cert"'
+_BY_CERT = "by (cluster, node, cert)"
+_NO_FILTER = "Looks at all certificates of a node, whichever are chosen above."
+_MOST = 200  # nodes that a person can look through
+_SAFETY = f"min {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}})"
+
+
+def numbers() -> list[Json]:
+    """Nought is told where there are nodes, and not where there is no data."""
+    nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
+    certificates = f"count(max {_BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}))"
+    told = (
+        ("need a hand", f"count({trouble.SCORE}) or 0 * {nodes}", colors.CRITICAL),
+        ("expired", _in_state("expired"), colors.EXPIRED),
+        ("stalled", _in_state("stalled"), colors.STALLED),
+        ("late", _in_state("late"), colors.LATE),
+        ("restart unsafe", f"sum(1 - {_SAFETY})", colors.UNSAFE),
+        ("not readable", f"{nodes} - (count({trouble.UP}) or 0 * {nodes})", colors.UNKNOWN),
+        ("in the window", _in_state("window"), colors.NORMAL),
+    )
+    overrides = (by_name(name, thresholds=thresholds((None, colors.CALM), (1, color))) for name, _, color in told)
+    return [
+        stat(
+            "How many",
+            "Nodes that need a hand, as in the table below. Certificates that are expired (the API server refuses the "
+            "node), stalled (past the rotation window and any grace), late (past the window; a healthy kubelet may "
+            "still be at it). Nodes that a restart would not bring back, and nodes whose last visit read nothing. "
+            "Certificates in the window, at 70 to 90 % of their lifetime: to be rotated now is normal.",
+            [instant(expr, name) for name, expr, _ in told],
+            field("short", *overrides, thresholds=only(colors.CALM)),
+            orientation="vertical",
+            textMode="value_and_name",
+        ),
+        wide(5, fleet_findings()),
+        wide(
+            3,
+            stat(
+                "Fleet",
+                "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
+                [instant(nodes, "nodes"), instant(certificates, "certificates")],
+                field("short", thresholds=only("text")),
+                colorMode="none",
+                orientation="horizontal",
+                text={"titleSize": 12, "valueSize": 24},
+                textMode="value_and_name",
+            ),
+        ),
+    ]
+
+
+def _in_state(state: str) -> str:
+    return f"sum({trouble.held(state, 'cluster, node, cert', _CERTS)})"
+
+
+def nodes_in_need() -> Json:
+    """Findings come first: a merge gives what is known of a node to each of the rows that it has by then."""
+    causes = f"max by (cluster, node, cause, severity) ({trouble.FINDINGS}) == 1"
+    named = f'label_replace({trouble.FAILURE}, "cause", "$1", "reason", "(.*)")'
+    reasons = f"max by (cluster, node, cause) ({named}) unless {ON_NODE} ({trouble.UP})"
+    left = f'max {BY_NODE} (kubelet_cert_not_after_timestamp_seconds{{{CHOSEN},cert="client"}}) - time()'
+    age = f"time() - max {BY_NODE} (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
+    renamed = {
+        "Value #B": "Trouble",
+        "node": "Node",
+        "cluster": "Cluster",
+        "cause": "Cause or reason",
+        "severity": "Severity",
+        "Value #C": "State",
+        "Value #D": "Time left",
+        "Value #E": "Restart",
+        "Value #F": "Last read",
+    }
+    return table(
+        "Nodes that need a hand",
+        "Worst first, a row for each cause, or reason why a node could not be read. Empty: nothing to do. "
+        "docs/causes.md and docs/reasons.md explain them; kubelet-cert-exporter explain NODE says what to type. State: "
+        "the worst of the node's certificates; time left: of its client certificate. "
+        f"At most {_MOST} nodes. {_NO_FILTER}",
+        [
+            rows(f"{causes} or ({reasons})"),
+            rows(f"topk({_MOST}, {trouble.SCORE})"),
+            *map(rows, map(trouble.in_trouble, (trouble.worst_state("cluster, node", ".+"), left, _SAFETY, age))),
+        ],
+        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS),
+        options={"sortBy": [{"displayName": "Trouble", "desc": True}]},
+        transformations=[
+            *merged(renamed=renamed, hidden=("Value #A",), keep="Value #B"),
+            {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "Time left", "desc": False}]}},
+        ],
+    )
+
+
+def _columns_of_need() -> list[Json]:
+    colored = {"custom__cellOptions": CELL_TEXT_COLORED}
+    left = thresholds((None, colors.EXPIRED), (0, "text"))
+    restart = words({"1": ("safe", colors.GOOD), "0": ("unsafe", colors.UNSAFE)})
+    return [
+        by_name("Trouble", mappings=trouble.SCORE_WORDS, custom__cellOptions=CELL_COLORED, custom__width=130),
+        by_name("Node", links=links.to_node(), custom__minWidth=115),
+        by_name("Cluster", links=links.to_fleet(), custom__width=110),
+        by_name("Cause or reason", custom__minWidth=165),
+        by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__width=75, **colored),
+        by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=90, **colored),
+        by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=85, **colored),
+        by_name("Restart", mappings=restart, custom__width=70, **colored),
+        by_name("Last read", unit="s", decimals=0, custom__width=75),
+    ]
+
+
+def nodes_with_finding() -> Json:
+    counted = {
+        severity: "sum by (cause) (max by (cluster, cause) "
+        f'(kubelet_cert_nodes_with_finding{{{CHOSEN},severity="{severity}"}}))'
+        for severity in ("critical", "warning")
+    }
+    return bar_gauge(
+        "Nodes by cause",
+        "On how many nodes each cause holds, critical ones first. docs/causes.md explains each.",
+        [instant(f"sort_desc({nodes} > 0)", "{{cause}}") for nodes in counted.values()],
+        field(
+            "short",
+            by_query("A", color=fixed(colors.CRITICAL), unit="suffix: critical"),
+            by_query("B", color=fixed(colors.WARNING), unit="suffix: warning"),
+            min=0,
+            decimals=0,
+        ),
+    )
+
+
+def fleet_findings() -> Json:
+    found = 'max by (cluster, cause, severity) (kubelet_cert_fleet_finding{cluster=~"$cluster|"}) == 1'
+    return stat(
+        "Across nodes",
+        "What only shows when nodes are compared: a stalled signer, one certificate on several nodes, another "
+        "issuer, the exporter's own clock. docs/causes.md explains each.",
+        [instant(found, "{{cluster}}: {{cause}}")],
+        field("short", thresholds=thresholds((None, colors.CALM), (1, colors.CRITICAL)), noValue="none"),
+        textMode="name",
+    )
+
+
+def alerts() -> Json:
+    """As far as our rules are loaded."""
+    chosen = 'component="kubelet-cert",alertstate="firing",cluster=~"$cluster|"'
+    ranks = {"critical": 3, "warning": 2, "info": 1}
+    ranked = " or ".join(
+        f'{rank} * max by (alertname, cluster, node, cert, cause) (ALERTS{{{chosen},severity="{severity}"}})'
+        for severity, rank in ranks.items()
+    )
+    told = words({str(rank): (severity, colors.SEVERITIES[severity]) for severity, rank in ranks.items()})
+    return table(
+        "Firing alerts",
+        "Alerts of this exporter's rules that fire now, critical first. Empty also where the rules are not loaded.",
+        [rows(ranked)],
+        field(
+            "short",
+            by_name("Severity", mappings=told, custom__cellOptions=CELL_COLORED, custom__width=80),
+            by_name("Alert", custom__minWidth=190),
+            by_name("Node", links=links.to_node(), custom__minWidth=115),
+            by_name("Cluster", links=links.to_fleet()),
+            thresholds=only("text"),
+            custom=COLUMNS,
+        ),
+        options={"sortBy": [{"displayName": "Severity", "desc": True}]},
+        transformations=merged(
+            renamed={
+                "Value": "Severity",
+                "alertname": "Alert",
+                "node": "Node",
+                "cluster": "Cluster",
+                "cert": "Certificate",
+                "cause": "Cause",
+            }
+        ),
+    )

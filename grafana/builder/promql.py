@@ -1,0 +1,47 @@
+"""As much of PromQL's grammar as the linter needs: what is selected, what stands around it, over which time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+# What every exporter says of a node or a cluster; what it says of itself, and recorded series, have one voice.
+_OF_A_NODE = re.compile(r"(?<![\w:])kubelet_cert_(?!exporter_)\w+(?![\w:])|\{__name__(?==)")
+_AGGREGATION = re.compile(r"\b(sum|avg|count|min|max|group|quantile|stddev|topk|bottomk|count_values)\b[^()]*$")
+_GROUPED = re.compile(r"\b(?:by|without)\s*\([^()]*\)\s*$")
+_OVER_TIME = re.compile(r"\b(rate|irate|increase|delta|idelta|deriv|changes|resets)\s*\(")
+
+
+def blanked(expr: str) -> str:
+    """Of the same length, without what stands in strings."""
+    return _STRING.sub(lambda found: '"' + " " * (len(found[0]) - 2) + '"', expr)
+
+
+def selectors(expr: str) -> Iterator[tuple[str, int]]:
+    """Metrics that several exporters may have of the same node, and where they stand."""
+    for found in _OF_A_NODE.finditer(blanked(expr)):
+        yield found[0], found.start()
+
+
+def enclosing_aggregation(expr: str, start: int) -> str:
+    """The innermost aggregation around that place; none: an empty word."""
+    before = blanked(expr)[:start]
+    depth = 0
+    for place in range(len(before) - 1, -1, -1):
+        depth += {")": 1, "(": -1}.get(before[place], 0)
+        if depth < 0:
+            depth = 0
+            head = _GROUPED.sub("", before[:place])
+            found = _AGGREGATION.search(head)
+            if found and not head[found.end(1) :].strip():
+                return found[1]
+    return ""
+
+
+def spans(expr: str) -> Iterator[tuple[str, str]]:
+    """Functions over time, and their ranges."""
+    plain = blanked(expr)
+    for found in _OVER_TIME.finditer(plain):
+        inside = re.search(r"\[([^\]]*)\]", plain[found.end() :])
+        yield found[1], inside[1].strip() if inside else ""
