@@ -82,9 +82,13 @@ class Chain:
         self.draw(now)
 
     def draw(self, now: float) -> None:
-        """The moment of the next certificate, as a kubelet that starts now has it; the signature takes some seconds."""
+        """The moment of the next certificate, as a kubelet that starts now has it; the signature takes some seconds.
+
+        Who asks at the very end of the window is answered in it all the same: the rest would be late for seconds.
+        """
         u = self._dice.uniform(0.7, 0.9) if self.u is None else self.u
-        self.due = max(self.share(u), now) + self._dice.uniform(1, 8)
+        asked, end = max(self.share(u), now), self.share(0.9)
+        self.due = asked + min(self._dice.uniform(1, 8), (end - asked) / 2 if asked < end else 8)
 
     def file(self, moment: float) -> str:
         return f"{self.prefix}-{time.strftime('%Y-%m-%d-%H-%M-%S', time.gmtime(moment))}.pem"

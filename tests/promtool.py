@@ -131,7 +131,7 @@ def run(test: str, rules: Path = RULES) -> None:
         count = len(list(Path(folder).glob(f"{name}-*.json")))
         Path(folder, f"{name}-{count}.json").write_text(test)
     said = verdict(test, rules)
-    assert said is None, said
+    assert said is None, _in_short(said)
 
 
 def verdict(test: str, rules: Path) -> str | None:
@@ -142,6 +142,22 @@ def verdict(test: str, rules: Path) -> str | None:
         file.write_text(test.replace(HERE, str(rules)))
         done = subprocess.run([PROMTOOL, "test", "rules", str(file)], capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else done.stdout + done.stderr
+
+
+_SAMPLE = re.compile(r"(\{.*?[^\\]\}) ([^,\s]+)")
+_SAID = re.compile(r'alertname=|(?:alertstate|component|severity|__name__)="[^"]*"(?:, )?')
+
+
+def _in_short(said: str) -> str:
+    """promtool's words without what it found as expected."""
+    lines = []
+    for block in said.split("    expr: ")[1:]:
+        query, _, rest = block.partition(", time: ")
+        expected, got = (set(_SAMPLE.findall(half.replace("\n", " "))) for half in rest.split("got:", 1))
+        lines.append(f"{query[:12]} at {rest.partition(',')[0]}")
+        for sign, samples in (("-", expected - got), ("+", got - expected)):
+            lines += [f"  {sign} {value} {_SAID.sub('', labels)}" for labels, value in sorted(samples)]
+    return "\n".join(lines) or said
 
 
 def _moments(episodes: Iterable[Episode], last: int) -> Iterator[dict[str, object]]:

@@ -27,10 +27,10 @@ class Series:
             if not line or line[0] == "#":
                 continue
             own, _, value = line.rpartition(" ")
-            found = self._names.get((extra, own), 0)
-            if found == 0:
-                found = self._names[extra, own] = self._entered(own, extra)
-            if found:
+            key = extra, own
+            if key not in self._names:
+                self._names[key] = self._entered(own, extra)
+            if found := self._names[key]:
                 self._put(found[0], self._moved(value) if found[1] else _number(value))
 
     def put(self, series: str, value: str) -> None:

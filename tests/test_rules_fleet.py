@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from exporter.demo.signer import Authority
@@ -12,6 +15,8 @@ from tests.promtool import PROMTOOL, check, fires, world
 from tests.trees import NOW
 
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
+
+REMEMBERED = 10  # minutes for which a series counts that is gone
 
 
 def fleet(number: int, *, share: float = 0.2, ttl: float = DAY, cluster: str = "prod", name: str = "w") -> World:
@@ -59,7 +64,7 @@ def test_a_signer_that_answers_again() -> None:
     still = sorted(ends.values())[1]  # three are needed
     check(
         story,
-        fires("KubeletCertFleetRotationStalled", 0, still),
+        fires("KubeletCertFleetRotationStalled", 0, still + REMEMBERED),
         *(fires("KubeletCertRotationStalled", 0, last, node=name) for name, last in ends.items()),
     )
 
@@ -67,26 +72,26 @@ def test_a_signer_that_answers_again() -> None:
 # The CA.
 
 
-def with_ca(left: float, ttl: float = 30 * DAY, born: float = 2 * DAY) -> World:
-    """A cluster whose CA has so many seconds left at the story's tenth minute."""
+def with_ca(left: float, ttl: float = 30 * DAY, born: float = 2 * DAY, **how: Any) -> World:
+    """A cluster whose CA has a little less than so many seconds left at the story's tenth minute."""
     story = world()
-    root = Authority("kubernetes", story.now + 10 * MINUTE + left, not_before=NOW - 3 * YEAR)
-    story.add(*(Life(f"w{one}", story.now - born - one * HOUR, ttl, root=root) for one in range(1, 4)))
+    root = Authority("kubernetes", story.now + 10 * MINUTE + left - 30, not_before=NOW - 3 * YEAR)
+    story.add(*(Life(f"w{one}", story.now - born - one * HOUR, ttl, root=root, u=0.89, **how) for one in range(1, 4)))
     story.watch()
     return story
 
 
 def test_a_ca_with_less_left_than_a_leaf() -> None:
     """For an hour; its leaves get shorter from now on."""
-    story = with_ca(30 * DAY, born=2 * DAY)
+    story = with_ca(30 * DAY)
     story.run(100)
     check(story, fires("KubeletCertCAExpiring", 70, 99))
 
 
 def test_a_ca_that_outlives_its_leaves() -> None:
     """Nothing to be told."""
-    story = with_ca(31 * DAY)
-    story.run(100)
+    story = with_ca(30 * DAY + HOUR)
+    story.run(60)
     check(story)
 
 
@@ -94,7 +99,46 @@ def test_a_ca_at_its_end() -> None:
     """Less than a quarter of a leaf's life: now somebody is woken."""
     story = with_ca(7.5 * DAY, born=23 * DAY)
     story.run(100)
+    check(story, fires("KubeletCertCAExpiring", 60, 99), fires("KubeletCertCANearlyExpired", 15, 99))
+
+
+def test_a_ca_that_cuts_its_leaves_short() -> None:
+    """They shrink with it, and the measure does not: the alarm stays through all of it."""
+    story = with_ca(4 * HOUR, 5 * HOUR, born=HOUR / 2)
+    story.run(14)
     check(story)
+
+
+def test_openshifts_signers_live_for_weeks() -> None:
+    """Its operator replaces them."""
+    story = with_ca(7 * DAY)
+    for life in story.lives.values():
+        life.twist = lambda facts: replace(facts, host=replace(facts.host, system="rhcos") if facts.host else None)
+    story.exporters[0].restart(story.now - HOUR)
+    story.exporters[0].work(story.now)
+    story.run(100)
+    check(story)
+
+
+def test_a_new_ca_ends_the_alarm() -> None:
+    """The newest CA counts, from the first node on that has it; ten days are a short life, and no reason for an alarm."""
+    story = with_ca(20 * DAY)
+    story.run(80)
+    fresh = Authority("kubernetes", story.now + 10 * YEAR, not_before=NOW - DAY)
+    life = story.lives["w1"]
+    life.root = life.client.root = fresh
+    life.client.sign(story.now)
+    story.run(70)
+    read = _new(story, "w1")
+    check(story, fires("KubeletCertCAExpiring", 60, read - 1))
+
+
+def _new(story: World, node: str) -> int:
+    """The minute at which a node's new certificate shows."""
+    for series, values in story.series.all():
+        if series.startswith("kubelet_cert_not_before") and f'node="{node}"' in series:
+            return next(minute for minute, value in enumerate(values) if value != values[0])
+    raise AssertionError(node)
 
 
 # What else only shows across nodes.
@@ -136,8 +180,8 @@ def test_coverage(gone: int, left: int, low: bool) -> None:
         life.goes(story.now, Reason.CONNECT_TIMEOUT)
     exporter.settle(story.now)
     story.run(120)
-    unseen = sorted(_down(story, life.name) for life in dark)
-    told = [fires("KubeletCertCoverageLow", unseen[-1] + 15, story.minute - 1)] if low else []
+    third = sorted(_down(story, life.name) for life in dark)[2 if low else 0]
+    told = [fires("KubeletCertCoverageLow", third + 20, story.minute - 1)] if low else []
     check(story, *told)
 
 
@@ -150,13 +194,13 @@ def _down(story: World, node: str) -> int:
 
 @pytest.mark.parametrize(("before", "now", "shrank"), [(10, 7, True), (10, 8, False), (100, 71, False), (3, 2, True)])
 def test_an_inventory_that_shrinks(before: int, now: int, shrank: bool) -> None:
-    """By three tenths, within six hours; it is told for as long as that."""
+    """By three tenths, a quarter of an hour after the nodes are forgotten."""
     story = fleet(before)
     story.watch()
-    story.run(60)
+    story.run(20)
     story.remove(*(f"w{one}" for one in range(now + 1, before + 1)))
     story.run(60)
-    told = [fires("KubeletCertInventoryShrank", 60, 119)] if shrank else []
+    told = [fires("KubeletCertInventoryShrank", 20 + REMEMBERED + 15, 79)] if shrank else []
     check(story, *told)
 
 
@@ -168,7 +212,7 @@ def test_a_cluster_that_vanishes() -> None:
     story.run(70)
     story.remove("w1", "w2", "w3")
     story.run(100)
-    check(story, fires("KubeletCertClusterVanished", 70, 169))
+    check(story, fires("KubeletCertClusterVanished", 70 + REMEMBERED + 10, 69 + REMEMBERED + 60))
 
 
 def test_two_clusters_are_two() -> None:
