@@ -9,7 +9,9 @@ import pytest
 
 from exporter.demo.signer import Authority
 from exporter.errors import Reason
+from exporter.model.facts import NodeFacts
 from tests.exporters import World
+from tests.kubelets import CA, document
 from tests.lives import DAY, HOUR, MINUTE, YEAR, Life
 from tests.promtool import PROMTOOL, check, fires, world
 from tests.trees import NOW
@@ -103,26 +105,58 @@ def test_a_ca_at_its_end() -> None:
 
 
 def test_a_ca_that_cuts_its_leaves_short() -> None:
-    """They shrink with it, and the measure does not: the alarm stays through all of it."""
-    story = with_ca(4 * HOUR, 5 * HOUR, born=HOUR / 2)
-    story.run(14)
-    check(story)
+    """They shrink with it, and the measure does not: the alarm stays through their rotations."""
+    story = with_ca(2 * DAY, 3 * DAY, born=1.5 * DAY)
+    for life in story.lives.values():
+        life.client.due = story.now + 90 * MINUTE
+    story.run(240)
+    assert all(life.client.count == 2 for life in story.lives.values())
+    capped = min(_new(story, name) for name in story.lives)
+    second = sorted(_new(story, name) for name in story.lives)[1]
+    assert 80 < capped < second < 200
+    check(
+        story,
+        fires("KubeletCertCAExpiring", 60, 239),
+        fires("KubeletCertFinding", capped, 239, cause="ca-caps-leaf"),
+        fires("KubeletCertFleetFinding", second, 239, cause="fleet-ca-caps"),
+    )
+
+
+CA_OF_OPENSHIFT = "/etc/kubernetes/kubelet-ca.crt"
+
+
+def openshift(facts: NodeFacts) -> NodeFacts:
+    """The same node as OpenShift has it."""
+    path = "/var/lib/kubelet/kubeconfig"
+    assert facts.process
+    assert facts.kubeconfig
+    assert facts.config
+    config = facts.config[0]
+    return replace(
+        facts,
+        process=replace(facts.process, flags=(("kubeconfig", path), ("config", config.document.path))),
+        kubeconfig=replace(facts.kubeconfig, document=document(path)),
+        bootstrap=None,
+        config=(replace(config, settings=replace(config.settings, client_ca_file=CA_OF_OPENSHIFT)),),
+        files=tuple(replace(file, path=CA_OF_OPENSHIFT) if file.path == CA else file for file in facts.files),
+    )
 
 
 def test_openshifts_signers_live_for_weeks() -> None:
     """Its operator replaces them."""
-    story = with_ca(7 * DAY)
+    story = with_ca(7.5 * DAY, born=23 * DAY)
     for life in story.lives.values():
-        life.twist = lambda facts: replace(facts, host=replace(facts.host, system="rhcos") if facts.host else None)
+        life.twist = openshift
     story.exporters[0].restart(story.now - HOUR)
     story.exporters[0].work(story.now)
     story.run(100)
+    assert any('distribution="openshift"' in series for series, _ in story.series.all())
     check(story)
 
 
 def test_a_new_ca_ends_the_alarm() -> None:
-    """The newest CA counts, from the first node on that has it; ten days are a short life, and no reason for an alarm."""
-    story = with_ca(20 * DAY)
+    """The newest CA counts, from the first node on that has it."""
+    story = with_ca(20 * DAY, born=11 * DAY)
     story.run(80)
     fresh = Authority("kubernetes", story.now + 10 * YEAR, not_before=NOW - DAY)
     life = story.lives["w1"]

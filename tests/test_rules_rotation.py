@@ -38,6 +38,21 @@ def watched(story: World, life: Life) -> Exporter:
     return story.watch(min(7200.0, story.now - life.client.signed[0][0]))
 
 
+def readings(story: World) -> list[int]:
+    """The minutes at which a new reading of w1 shows."""
+    values = next(
+        values
+        for series, values in story.series.all()
+        if series.startswith("kubelet_cert_node_last_success_timestamp_seconds{") and 'node="w1"' in series
+    )
+    return [minute for minute in range(1, len(values)) if values[minute] != values[minute - 1]]
+
+
+def read_after(story: World, minute: int) -> int:
+    """The first of them at that minute or later."""
+    return next(it for it in readings(story) if it >= minute)
+
+
 # Healthy.
 
 
@@ -51,7 +66,7 @@ def test_a_healthy_kubelet_fires_nothing(ttl: float, u: float) -> None:
     story.add(life)
     watched(story, life)
     story.run(minutes)
-    assert _readings(story)
+    assert readings(story)
     assert life.client.count > 1
     check(story)
 
@@ -462,9 +477,9 @@ def test_rotation_switched_off() -> None:
     life = unmanaged(story, 0.6)
     watched(story, life)
     story.run_until(story.at(life.client.dates[1]) + 30)
-    read = [minute for minute in _readings(story) if minute >= story.at(life.client.share(0.7))][0]
+    read = read_after(story, story.at(life.client.share(0.7)))
     twentieth, ended = story.at(life.client.share(0.95)), story.spell("expired")
-    within = [minute for minute in _readings(story) if minute >= twentieth][0]
+    within = read_after(story, twentieth)
     assert read - story.at(life.client.share(0.7)) <= 60
     assert within < ended[0]
     check(
@@ -474,17 +489,6 @@ def test_rotation_switched_off() -> None:
         fires("KubeletCertExpired", *ended),
         fires("KubeletCertFinding", *ended, cause=NO_WAY_BACK),
     )
-
-
-def _readings(story: World) -> list[int]:
-    """The minutes at which a new reading of w1 shows."""
-    series, values = next(
-        (series, values)
-        for series, values in story.series.all()
-        if series.startswith("kubelet_cert_node_last_success_timestamp_seconds{") and 'node="w1"' in series
-    )
-    assert series
-    return [minute for minute in range(1, len(values)) if values[minute] != values[minute - 1]]
 
 
 def test_what_somebody_else_renews_in_time() -> None:
@@ -527,8 +531,8 @@ def test_k3s_renews_its_own() -> None:
     watched(story, life)
     story.run_until(story.at(life.client.dates[1]) + 20)
     twentieth, ended = story.at(life.client.share(0.95)), story.spell("expired")
-    within = [minute for minute in _readings(story) if minute >= twentieth][0]
-    due = [minute for minute in _readings(story) if minute >= story.at(life.client.share(0.9))][0]
+    within = read_after(story, twentieth)
+    due = read_after(story, story.at(life.client.share(0.9)))
     check(
         story,
         fires("KubeletCertFinding", due, ended[1], cause="owner-renewal-due"),
@@ -557,7 +561,7 @@ def test_a_self_signed_serving_certificate_that_ended() -> None:
     story.add(life)
     watched(story, life)
     story.run(150)
-    read = [minute for minute in _readings(story) if minute >= 30][0]
+    read = read_after(story, 30)
     check(
         story,
         fires("KubeletCertUnrotatedExpired", read, story.minute - 1, cert="serving"),
@@ -570,18 +574,17 @@ def test_a_self_signed_serving_certificate_that_ended() -> None:
 def test_a_certificate_that_is_not_valid_yet() -> None:
     """For a few minutes that is a signer's clock; then it is told, and ends when it is valid."""
     story = world()
-    life = Life("w1", story.now - HOUR, DAY)
-    life.client.signed = [(story.now + 65 * MINUTE, unarmour(life.root.client("w1", story.now + 65 * MINUTE, DAY).certificate))]
-    life.facts = lambda now, seen=life._seen: seen(now)  # type: ignore[method-assign] # its certificate is from later
+    life = Life("w1", story.now - HOUR, DAY, ahead=2 * HOUR + 5 * MINUTE)
     story.add(life)
     story.watch(60)
     story.run(100)
     early = story.spell("not_yet_valid")
     assert early == (0, 59)
+    valid = read_after(story, 60)
     check(
         story,
         fires("KubeletCertNotYetValid", 5, early[1]),
-        fires("KubeletCertRestartUnsafe", 5, [minute for minute in _readings(story) if minute >= 60][0] - 1),
+        fires("KubeletCertRestartUnsafe", 5, valid - 1),
     )
 
 
