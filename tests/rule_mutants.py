@@ -24,7 +24,7 @@ import yaml
 from tests.promtool import FILES, KEPT, RULES, verdict
 
 ROOT = Path(__file__).parent.parent
-TESTS = tuple(f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter"))
+TESTS = tuple(f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording"))
 # rule, what is changed in it, and why no test can tell
 KNOWN: dict[tuple[str, str], str] = {}
 SPARED: tuple[str, ...] = ()

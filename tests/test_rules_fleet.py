@@ -71,6 +71,66 @@ def test_a_signer_that_answers_again() -> None:
     )
 
 
+@pytest.mark.parametrize(("stuck", "well", "together"), [(3, 2, True), (2, 3, False), (3, 27, True), (3, 28, False)])
+def test_exporters_of_a_node_each_stall_together(stuck: int, well: int, together: bool) -> None:
+    """A DaemonSet's pods do not see each other's nodes: the rule counts what none of them can."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, stuck, share=0.923)]
+    for number, life in enumerate([*sick, *lives(story, well, name="v")]):
+        story.watch(instance=f"{number}:10024", own=[life])
+    story.run(6)
+    own = [fires("KubeletCertRotationStalled", 0, 5, node=life.name) for life in sick]
+    check(story, *own, *([fires("KubeletCertFleetRotationStalled", 0, 5)] if together else []))
+
+
+def test_late_nodes_count_toward_the_share_alone() -> None:
+    """Two that are past grace are too few, however many are late beside them."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, 2, share=0.923)]
+    late = [life.stalls() for life in lives(story, 3, share=0.904, name="l")]
+    for number, life in enumerate([*sick, *late]):
+        story.watch(instance=f"{number}:10024", own=[life])
+    story.run(6)
+    own = [fires("KubeletCertRotationStalled", 0, 5, node=life.name) for life in sick]
+    check(story, *own, *(fires("KubeletCertRotationLate", 0, 5, node=life.name) for life in late))
+
+
+def test_a_pod_that_goes_with_its_node() -> None:
+    """In a DaemonSet a node that is removed takes its exporter along, and its alarm ends; one that is down does not."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, 2, share=0.923)]
+    pods = [story.watch(instance=f"{life.name}:10024", own=[life]) for life in sick]
+    for life in lives(story, 6, name="v"):
+        story.watch(instance=f"{life.name}:10024", own=[life])
+    story.run(5)
+    pods[0].is_known = False
+    pods[1].is_up = False
+    story.run(30)
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, 4 + REMEMBERED, node="w1"),
+        fires("KubeletCertRotationStalled", 0, 34, node="w2"),
+        fires("KubeletCertExporterDown", 15, 34, instance="w2:10024"),
+    )
+
+
+def test_the_fleets_alarm_survives_the_exporter() -> None:
+    """Else it would end when the exporter dies, and those of all its nodes would come instead."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, 4, share=0.923)]
+    story.add(*sick)
+    exporter = story.watch()
+    story.run(5)
+    exporter.is_up = False
+    story.run(25)
+    check(
+        story,
+        fires("KubeletCertFleetRotationStalled", 0, 29),
+        fires("KubeletCertExporterDown", 15, 29),
+        *(fires("KubeletCertRotationStalled", 0, 29, node=life.name) for life in sick),
+    )
+
+
 # The CA.
 
 

@@ -11,7 +11,7 @@ from exporter.config.settings import Rotation
 from exporter.errors import Reason
 from exporter.model.facts import DirectoryCondition, NodeFacts, StoreFacts
 from tests.exporters import Exporter, World
-from tests.kubelets import CURRENT, PKI, absent, key, kubeconfig, pem
+from tests.kubelets import CURRENT, PKI, absent, key, kubeconfig, pair, pem
 from tests.lives import DAY, HOUR, MINUTE, ROOT, YEAR, Life
 from tests.promtool import PROMTOOL, check, fires, world
 from tests.trees import unarmour
@@ -414,6 +414,50 @@ def test_an_alarm_survives_a_target_that_is_gone() -> None:
     check(story, fires("KubeletCertRotationStalled", 0, last), *also)
 
 
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_pod_with_another_name(comes_back: bool) -> None:
+    """The new pod's series have other labels and no memory; the node is dead, or was mended in between."""
+    story, life = stalled(DAY, 0.923, 0)
+    exporter = watched(story, life)
+    exporter.extra = {"namespace": "monitoring", "pod": "exporter-1"}
+    story.run(10)
+    exporter.is_known = False
+    life.goes(story.now)
+    story.run(2)
+    if comes_back:
+        life.comes_back(story.now)
+        life.is_heard(story.now - 10)
+    pod = story.watch(0, "three:10024")
+    pod.extra = {"namespace": "monitoring", "pod": "exporter-2"}
+    story.run(25)
+    end = story.spell("fresh", instance="three:10024")[0] - 1 if comes_back else story.minute - 1
+    assert comes_back is (end < 20)
+    late = [fires("KubeletCertRotationLate", *story.spell("late", instance="three:10024"))] if comes_back else []
+    check(story, fires("KubeletCertRotationStalled", 0, end), *late)  # late: it has only just started
+
+
+def test_one_name_in_two_clusters() -> None:
+    """What is wrong in one says nothing of the other, whoever of them is off, stalled, ended or well."""
+    story = world()
+    sick = [Life.aged("w1", 0.923, story.now, DAY, cluster="red").stalls()]
+    sick += [Life.aged("w2", 0.7 - 10 / 1440, story.now, DAY, cluster="red")]
+    well = [Life.aged(life.name, 0.3, story.now, DAY, cluster="blue") for life in sick]
+    one = story.watch(own=sick)
+    story.watch(own=well, instance="two:10024")
+    story.run(5)
+    for life in sick:
+        life.goes(story.now)
+    story.run(5)
+    one.restart(story.now)
+    story.run(25)
+    visited = 11  # after the exporter's start
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, story.minute - 1, cluster="red"),
+        fires("KubeletCertBlind", visited + 15, story.minute - 1, cluster="red", node="w2"),
+    )
+
+
 def test_what_is_remembered_ends_with_the_first_word() -> None:
     """The node was mended while the exporter was away: the first visit after its start ends the alarm."""
     story, life = stalled(DAY, 0.923, 0)
@@ -565,6 +609,24 @@ def test_a_self_signed_serving_certificate_that_ended() -> None:
     check(
         story,
         fires("KubeletCertUnrotatedExpired", read, story.minute - 1, cert="serving"),
+    )
+
+
+def test_a_certificate_that_only_kubelet_conf_holds() -> None:
+    """It ended, and the kubelet never renews it; a restart would read it."""
+    story = world()
+    ended = unarmour(ROOT.issue("system:node:w1", story.now - DAY, story.now - HOUR).certificate)
+    life = Life.aged("w1", 0.3, story.now, DAY)
+    life.twist = lambda facts: replace(facts, kubeconfig=kubeconfig(certificate=pair("#2", ended)))
+    story.add(life)
+    watched(story, life)
+    story.run(20)
+    check(
+        story,
+        fires("KubeletCertUnrotatedExpired", 0, 19, cert="kubeconfig"),
+        fires("KubeletCertRestartUnsafe", 5, 19),
+        fires("KubeletCertFinding", 0, 19, cause="kubeconfig-embedded"),
+        fires("KubeletCertFinding", 0, 19, cause="bootstrap-file-missing"),
     )
 
 
