@@ -72,6 +72,18 @@ def test_down_for_a_moment() -> None:
     check(story)
 
 
+def test_down_again_and_again() -> None:
+    """It dies minutes after each start, for an hour: that is down, too."""
+    story, exporter = healthy()
+    story.run(5)
+    for _ in range(12):
+        exporter.is_up = False
+        story.run(4)
+        exporter.restart(story.now)
+        story.run(1)
+    check(story, fires("KubeletCertExporterDown", 5 + DOWN, 64))
+
+
 def test_stuck() -> None:
     """It answers, and visits nobody."""
     story, exporter = healthy()
@@ -163,7 +175,7 @@ def test_a_login_certificate_at_its_end() -> None:
     story.run(58)
     exporter.ssh = SshStatus(credentials=((FILE, ends + HOUR), ("/etc/keys/other-cert.pub", ends + DAY)))
     story.run(30)
-    check(story, fires("KubeletCertSshCredentialExpiring", 56, 57, file=FILE))
+    check(story, fires("KubeletCertSshCredentialExpiring", 55, 57, file=FILE))
 
 
 def test_a_job_by_another_name_of_ours() -> None:

@@ -29,7 +29,9 @@ def test_the_heatmap_has_every_certificate() -> None:
     story.watch(HOUR)
     story.run(MOMENT + 1)
     counts = {f"{edge:g}": sum(share <= edge for share in shares) for edge in EDGES} | {"+Inf": len(shares)}
-    answer = {(("cert", "client"), ("cluster", "prod"), ("le", edge)): count for edge, count in counts.items()}
+    answer: dict[tuple[tuple[str, str], ...], float] = {
+        (("cert", "client"), ("cluster", "prod"), ("le", edge)): count for edge, count in counts.items()
+    }
     recorded(story, MOMENT, "sum by (cluster, cert, le) (cluster_cert:kubelet_cert_lifetime_used:bucket)", answer)
 
 
@@ -50,5 +52,5 @@ def test_one_series_a_certificate() -> None:
         "cluster_node_cert_state:kubelet_cert_rotation_state:max": 1,
     }.items():
         state = (("state", "fresh"),) if "_state:" in name else ()
-        answer = {(("__name__", name), *client, *state): value}
+        answer: dict[tuple[tuple[str, str], ...], float] = {(("__name__", name), *client, *state): value}
         recorded(story, MOMENT, f'{name}{{cert="client"}}', answer)

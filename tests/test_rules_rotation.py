@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.config.settings import Rotation
+from exporter.config.settings import Pace, Rotation
 from exporter.errors import Reason
 from exporter.model.facts import DirectoryCondition, NodeFacts, StoreFacts
 from tests.exporters import Exporter, World
@@ -95,6 +95,16 @@ def test_a_healthy_fleet_fires_nothing() -> None:
     story.watch(30 * MINUTE)
     story.watch(29 * MINUTE, "two:10024")
     story.run(300)
+    check(story)
+
+
+def test_lives_of_ten_minutes_fire_nothing() -> None:
+    """The least that a signer gives, at the demonstration's pace."""
+    story = world()
+    story.add(*(Life(f"w{one}", story.now - 30 - 17 * one, 5 * MINUTE) for one in range(4)))
+    story.watch(20, pace=Pace(interval=15, min_interval=5))
+    story.run(30)
+    assert all(life.client.count > 3 for life in story.lives.values())
     check(story)
 
 
@@ -371,7 +381,7 @@ def test_a_stalled_node_that_dies_stays_stalled() -> None:
     exporter.is_up = False
     story.run(4)
     exporter.restart(story.now)
-    story.run(60)
+    story.run(85)
     twentieth, last = story.at(life.client.share(0.95)), story.minute - 1
     assert 34 < twentieth < last - 5
     check(story, fires("KubeletCertRotationStalled", 0, last), fires("KubeletCertExpiring", twentieth, last))
@@ -484,6 +494,50 @@ def test_a_node_that_leaves_the_inventory() -> None:
     story.remove("w1")
     story.run(30)
     check(story, fires("KubeletCertRotationStalled", 0, 19 + REMEMBERED))
+
+
+def test_a_node_that_left_while_the_exporter_was_down() -> None:
+    """Its alarm ends once the exporter is back, and no longer has it."""
+    story, life = stalled(DAY, 0.923, 0)
+    story.add(*(Life.aged(f"w{one}", 0.3, story.now, DAY) for one in range(2, 7)))
+    exporter = watched(story, life)
+    story.run(5)
+    exporter.is_up = False
+    story.run(15)
+    del story.lives["w1"]
+    exporter.restart(story.now)
+    story.run(20)
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, 19),
+        fires("KubeletCertExporterDown", 5 + DOWN, 19),
+    )
+
+
+def test_a_dead_nodes_serving_certificate() -> None:
+    """Remembered like the client's; the first reading of the node ends it where it has been renewed."""
+    story = world()
+    life = Life.aged("w1", 0.923, story.now, DAY, serving=DAY, u=0.8)
+    assert life.serving
+    life.stalls(life.serving)
+    story.add(life)
+    exporter = watched(story, life)
+    story.run(5)
+    life.goes(story.now)
+    story.run(5)
+    exporter.restart(story.now)
+    story.run(15)
+    life.comes_back(story.now)
+    life.is_heard(story.now - 30)
+    story.run(20)
+    late = story.spell("late", cert="serving")  # its kubelet has only just started
+    assert late[0] > 24
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, late[0] - 1, cert="serving"),
+        fires("KubeletCertRotationLate", *late, cert="serving"),
+        fires("KubeletCertFinding", 0, 9 + REMEMBERED, cause="serving-not-renewed"),
+    )
 
 
 def test_a_dead_node_that_leaves_after_the_exporter_forgot_it() -> None:
