@@ -3,7 +3,7 @@
 # No service is started by it.
 set -eu
 PACKAGES='bash busybox-static dash dropbear-bin fish iproute2 locales openssh-client openssh-server openssl procps
-    prometheus shellcheck strace sudo systemd tcsh tinysshd util-linux'
+    prometheus prometheus-alertmanager shellcheck strace sudo systemd tcsh tinysshd util-linux'
 
 missing=''
 for package in $PACKAGES; do

@@ -206,7 +206,7 @@ def _unreadable() -> Json:
         "Nodes that cannot be read",
         told,
         [rows(f"topk({_MOST}, {aged})")],
-        field("short", *columns, thresholds=only("text"), custom=COLUMNS),
+        field("short", *columns, thresholds=only("text"), custom=COLUMNS, noValue="every node is read"),
         transformations=merged(renamed=named),
         options={"sortBy": [{"displayName": "Last read", "desc": True}]},
     )

@@ -72,7 +72,7 @@ def sources() -> Json:
         "Inventory files",
         "file_sd files, and patterns that match none. A file with a mistake keeps its last good nodes.",
         [asked],
-        field("short", _coloured("State", states, 150), custom=COLUMNS),
+        field("short", _coloured("State", states, 150), custom=COLUMNS, noValue="no file_sd is used"),
         transformations=merged(renamed={"source": "Source", "instance": "Instance", "Value": "State"}, hidden=("job",)),
     )
 
@@ -86,7 +86,7 @@ def credentials() -> Json:
         "SSH certificates",
         "OpenSSH user certificates that the exporters log in with. Below nought they have ended, and nothing is read.",
         [asked],
-        field("short", ends, custom=COLUMNS),
+        field("short", ends, custom=COLUMNS, noValue="no certificate that ends is used"),
         transformations=merged(renamed={"file": "File", "instance": "Instance", "Value": "Ends in"}, hidden=("job",)),
     )
 
@@ -109,7 +109,7 @@ def alerts() -> Json:
         "Alerts about exporters and whole clusters that fire now; a name leads to its runbook. "
         "Empty also where the rules are not loaded.",
         [rows(f'label_join({since}, "about", " ", "cluster", "instance")')],
-        field("short", *columns, thresholds=only("text"), custom=COLUMNS),
+        field("short", *columns, thresholds=only("text"), custom=COLUMNS, noValue="no such alert fires"),
         transformations=merged(renamed=named, hidden=("cluster", "job", "instance")),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )

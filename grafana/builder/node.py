@@ -156,7 +156,7 @@ def _findings() -> Json:
         "Findings",
         told,
         [rows(asked)],
-        field("none", *columns, thresholds=only("text"), custom=COLUMNS),
+        field("none", *columns, thresholds=only("text"), custom=COLUMNS, noValue="never read"),
         transformations=merged(renamed={"severity": "Severity", "cause": "Cause", "Value": "Seen since"}),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )
@@ -193,7 +193,7 @@ def _alerts() -> Json:
         "Firing alerts",
         told,
         [rows(asked)],
-        field("none", *columns, thresholds=only("text"), custom=COLUMNS),
+        field("none", *columns, thresholds=only("text"), custom=COLUMNS, noValue="no alert fires"),
         transformations=merged(renamed=named, hidden=("cluster", "node")),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )

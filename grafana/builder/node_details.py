@@ -154,7 +154,7 @@ def _history() -> Json:
         "Certificates seen in this range",
         told,
         [asked],
-        field("string", *dates, issuer, thresholds=only("text"), custom=COLUMNS),
+        field("string", *dates, issuer, thresholds=only("text"), custom=COLUMNS, noValue="none was seen"),
         transformations=[grouped, named],
         options={"sortBy": [{"displayName": "Valid from", "desc": True}]},
     )

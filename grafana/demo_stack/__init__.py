@@ -1,0 +1,1 @@
+"""Behind ``make demo-stack``: the demonstration, Prometheus, Alertmanager, and a receiver that prints what arrives."""

@@ -1,0 +1,58 @@
+"""What the stack says of itself when it runs: what to open, and when to expect what."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from pathlib import Path
+
+from exporter.demo.stories import STALLED_AT, STALLED_LIFE
+from grafana.demo_stack.addresses import Addresses, url
+
+WITHIN = 15  # minutes
+_STALLS_AT = 0.925  # 90 % of the life, and a quarter of what is left as grace
+_TEXT = """\
+The demonstration fleet with Prometheus and Alertmanager around it. As shipped: the alert rules with their intervals,
+Alertmanager's routes, waiting times and inhibitions. Only for this: metrics are scraped every few seconds, and what
+would go to a pager or become a ticket is printed below.
+
+Open   Prometheus    {prometheus}/alerts
+       metrics       {exporter}/metrics
+       runbooks      {receiver}/
+       dashboards    {dashboards}
+       Alertmanager  amtool alert query --alertmanager.url={alertmanager}
+
+{now}  Started. Nodes that are ill from the start bring their notifications within some five minutes: groups wait for
+          company, half a minute on the way to the pager, two minutes on the way to a ticket.
+{stalls}  worker-08.prod stalls: nobody signs its requests, and its certificate of four hours is past its rotation
+          window by more than the grace. The notification, KubeletCertRotationStalled, arrives by {arrives}.
+
+What a notification tells first, for one of these nodes:
+  {program} explain --config.file={config} worker-08.prod
+Take a healthy node down, and up again:
+  touch {switch}
+  rm {switch}
+Logs and data: {folder}, gone when this ends. Ctrl-C ends everything.
+
+"""
+
+
+def introduction(addresses: Addresses, folder: Path, grafana: str | None, now: datetime.datetime) -> str:
+    """``grafana`` is None where the links of the notifications lead to the stack's own pages."""
+    stalls = now + datetime.timedelta(seconds=(_STALLS_AT - STALLED_AT) * STALLED_LIFE)
+    arrives = now + datetime.timedelta(minutes=WITHIN)
+    return _TEXT.format(
+        prometheus=url(addresses.prometheus),
+        exporter=url(addresses.exporter),
+        receiver=url(addresses.receiver),
+        alertmanager=url(addresses.alertmanager),
+        dashboards=grafana
+        or "grafana/dashboards/*.json, for a Grafana of yours: --grafana-url=URL leads the links there",
+        now=f"{now:%H:%M:%S}",
+        stalls=f"{stalls:%H:%M:%S}",
+        arrives=f"{arrives:%H:%M}",
+        switch=folder / "demo" / "nodes" / "worker-01.prod.off",
+        program=Path(sys.executable).with_name("kubelet-cert-exporter"),
+        config=folder / "demo" / "config.yaml",
+        folder=folder,
+    )

@@ -1,0 +1,212 @@
+"""The demonstration with Prometheus and Alertmanager: what it prints and serves, and how it begins and ends."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+from grafana.demo_stack import configuration, pages, programs, stack
+from grafana.demo_stack.configuration import Links
+from grafana.demo_stack.notification import Notification, rendered
+from grafana.demo_stack.pages import Page, page
+from grafana.demo_stack.part import Part, PartError
+from grafana.demo_stack.receiver import Receiver
+from tests.alertmanagers import free_port
+from tests.demo_stacks import demo
+
+PROMETHEUS = "http://127.0.0.1:19090"
+needs_programs = pytest.mark.skipif(
+    not shutil.which("prometheus") or not shutil.which("prometheus-alertmanager"),
+    reason="Debian's prometheus and prometheus-alertmanager are not installed",
+)
+
+
+def body(*alerts: dict[str, object]) -> dict[str, object]:
+    """A webhook's request, as far as it is read."""
+    return {"version": "4", "receiver": "kubelet-cert-tickets", "status": "firing", "alerts": list(alerts)}
+
+
+def one(node: str, status: str = "firing", **labels: str) -> dict[str, object]:
+    """One alert of such a request."""
+    common = {"alertname": "KubeletCertRotationStalled", "severity": "warning", "component": "kubelet-cert"}
+    return {
+        "status": status,
+        "labels": {**common, "cluster": "prod", "node": node, "cert": "client", **labels},
+        "annotations": {
+            "summary": "A certificate is not renewed.",
+            "description": f"{node}: nobody signs.\nRun: kubelet-cert-exporter explain {node}",
+            "runbook_url": "http://r/Stalled.md",
+            "dashboard_url": f"http://g/d/node?var-node={node}",
+        },
+    }
+
+
+def test_a_notification_reads_well() -> None:
+    """The group once, each alert with its description and link, the runbook once; what is over by its name alone."""
+    notification = Notification.of(body(one("worker-1"), one("worker-2"), one("worker-3", "resolved")))
+    assert rendered(notification, "21:00:00").splitlines() == [
+        "21:00:00  FIRING  warning  KubeletCertRotationStalled  cluster=prod  (kubelet-cert-tickets)",
+        "          A certificate is not renewed.",
+        "          * cert=client node=worker-1",
+        "          worker-1: nobody signs.",
+        "          Run: kubelet-cert-exporter explain worker-1",
+        "          dashboard  http://g/d/node?var-node=worker-1",
+        "          * cert=client node=worker-2",
+        "          worker-2: nobody signs.",
+        "          Run: kubelet-cert-exporter explain worker-2",
+        "          dashboard  http://g/d/node?var-node=worker-2",
+        "          runbook    http://r/Stalled.md",
+        "21:00:00  RESOLVED  warning  KubeletCertRotationStalled  cluster=prod  (kubelet-cert-tickets)",
+        "          A certificate is not renewed.",
+        "          * cert=client node=worker-3",
+        "          runbook    http://r/Stalled.md",
+    ]
+
+
+def test_a_label_cannot_command_the_terminal() -> None:
+    """Other people's escape sequences and line ends are shown, not obeyed."""
+    text = rendered(Notification.of(body(one("worker\x1b[2J-1", cluster="a\nb\u202e"))), "21:00:00")
+    assert all(line.isprintable() for line in text.splitlines())
+    assert "cluster=a\\x0ab\\x202e" in text
+
+
+def test_what_is_no_notification_is_refused(tmp_path: Path) -> None:
+    """400 with the reason for anything else; and what arrives is handed on."""
+    taken: list[Notification] = []
+    with Receiver(0, taken.append, lambda target: Page(200, target)) as receiver:
+        for text in ("", "[]", "{}", '{"receiver": "a", "alerts": [{}]}'):
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                urllib.request.urlopen(f"{receiver.url}/notify/a", text.encode())
+        with urllib.request.urlopen(f"{receiver.url}/notify/a", json.dumps(body(one("worker-1"))).encode()) as answer:
+            assert answer.status == 204
+    assert taken == [Notification.of(body(one("worker-1")))]
+
+
+def test_documents_are_served_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of docs with their links; no other file of the machine, by whatever path."""
+    documents = tmp_path / "docs"
+    (documents / "runbooks").mkdir(parents=True)
+    (documents / "runbooks" / "A.md").write_text("# A <b>\n\nSee [causes](../causes.md#x).\n")
+    (tmp_path / "secret.md").write_text("secret")
+    monkeypatch.setattr(pages, "_DOCS", documents)
+    found = page("/runbooks/A.md", PROMETHEUS)
+    assert found.status == 200
+    assert "A &lt;b&gt;" in found.text
+    assert '<a href="../causes.md#x">causes</a>' in found.text
+    assert "/runbooks/A.md" in page("/", PROMETHEUS).text
+    for target in ("/../secret.md", "/%2e%2e/secret.md", "//secret.md", "/runbooks", "/runbooks/B.md", "/favicon.ico"):
+        assert page(target, PROMETHEUS).status == 404, target
+
+
+@pytest.mark.parametrize("node", ["worker-1", '"><script>alert(1)</script>', 'a"b\\c\n{d}', "ä & b"])
+def test_a_dashboards_page_leads_to_prometheus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, node: str) -> None:
+    """It says where Grafana would be, and asks Prometheus about the very node, whatever its name."""
+    (tmp_path / "node.json").write_text('{"uid": "kubelet-cert-node"}')
+    monkeypatch.setattr(pages, "_ROOT", tmp_path)
+    monkeypatch.setattr(pages, "_DASHBOARDS", tmp_path)
+    target = f"/d/kubelet-cert-node?{urllib.parse.urlencode({'var-cluster': 'prod', 'var-node': node})}"
+    found = page(target, PROMETHEUS)
+    assert found.status == 200
+    assert "<script>" not in found.text
+    assert "node.json" in found.text
+    links = [html.unescape(link) for link in re.findall(r'href="([^"]+)"', found.text)]
+    queries = [urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)["g0.expr"][0] for link in links]
+    assert f'kubelet_cert_rotation_state{{cluster="prod",node={json.dumps(node)}}} == 1' in queries
+    assert page("/d/another", PROMETHEUS).status == 404
+
+
+def test_the_shipped_rules_and_routes_are_not_bent(tmp_path: Path) -> None:
+    """The copies differ from what is shipped in links and receivers alone."""
+    links = Links("http://127.0.0.1:1/runbooks", "http://127.0.0.1:1")
+    configuration.write_rules(tmp_path / "rules", links)
+    for file in (tmp_path / "rules").iterdir():
+        back = file.read_text().replace(links.runbooks, "https://runbooks.example.com")
+        back = back.replace(links.grafana, "https://grafana.example.com")
+        assert back == (configuration.ALERTMANAGER.parent.parent / "alerts" / file.name).read_text()
+    shipped = configuration.ALERTMANAGER.read_text()
+    bent = json.loads(configuration.alertmanager(shipped, "http://127.0.0.1:1"))
+    pager, tickets = bent["receivers"][1:3]
+    assert pager["webhook_configs"] == [{"url": "http://127.0.0.1:1/notify/kubelet-cert-pager"}]
+    pager["webhook_configs"][0]["url"] = "https://pager.example.com/kubelet-cert"
+    tickets["webhook_configs"][0]["url"] = "https://tickets.example.com/kubelet-cert"
+    assert bent == yaml.safe_load(shipped)
+
+
+def test_missing_programs_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without them it says what to install, and that Debian starts services nobody asked for."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(programs.MissingProgramError, match=r"prometheus and alertmanager.*\n.*apt-get install") as told:
+        programs.installed()
+    assert "systemctl disable --now prometheus prometheus-alertmanager" in str(told.value)
+
+
+def test_a_part_that_ends_is_named_with_its_last_words(tmp_path: Path) -> None:
+    """The others are ended with it."""
+    script = "import http.server as h; h.HTTPServer(('127.0.0.1', {}), h.SimpleHTTPRequestHandler).serve_forever()"
+    port = free_port()
+    stays = Part("one", [sys.executable, "-c", script.format(port)], f"http://127.0.0.1:{port}", tmp_path / "one.log")
+    ends = Part("two", [sys.executable, "-c", "exit('no more')"], "http://127.0.0.1:9", tmp_path / "two.log")
+    with (
+        pytest.raises(PartError, match=r"two ended with status 1.*\n  no more"),
+        stack.running([stays, ends], threading.Event()),
+    ):
+        pytest.fail("never ready")
+    with pytest.raises(PartError, match="one ended by signal 15"):
+        stays.check()
+
+
+@needs_programs
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_everything(number: signal.Signals) -> None:
+    """Ctrl-C and a closed terminal leave no process and no file."""
+    with demo() as found:
+        children = found.children()
+        assert len(children) == 3
+        (folder,) = re.findall(r"Logs and data: (\S+),", found.text)
+        assert Path(folder).is_dir()
+        assert found.end(number) == 0, found.text
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    assert not Path(folder).exists()
+
+
+@needs_programs
+def test_everything_ends_with_the_first_part_that_dies() -> None:
+    """Which, with its log's end; and the exit status tells."""
+    with demo() as found:
+        children = found.children()
+        prometheus = next(pid for pid in children if b"prometheus.yml" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        os.kill(prometheus, signal.SIGKILL)
+        assert found.end(None) == 1
+    assert "Prometheus ended by signal 9; the end of its log" in found.text
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
+@needs_programs
+def test_a_taken_port_is_told_before_anything_starts() -> None:
+    """Which, and by which flag another one is chosen."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "grafana.demo_stack", f"--prometheus-port={port}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port} is taken: choose another port for it by --prometheus-port" in done.stderr
