@@ -10,11 +10,16 @@ from grafana.builder.node_series import CLIENT, NODE, lifetime_used, of_certific
 from grafana.builder.panels import Json, instant, merged, panel, rows, stat, table
 
 AGO = "dateTimeFromNow"
+_LONG_BEFORE = -(10**10)
 SUSPECT_OFFSET = 60  # seconds; from here on the exporter holds a clock for wrong
 _DESCRIPTION = "One node: the state of its certificates, what is wrong with it and since when, and its rotations."
 _ON_OFF = words({"1": ("on", colors.GOOD), "0": ("off", colors.LATE)})
 _SEVERITIES = words(
     {"none": ("none", colors.GOOD), **{word: (word, color) for word, color in colors.SEVERITIES.items()}}
+)
+# As everywhere; the first colour is also that of no value at all.
+_LIFETIME = thresholds(
+    (None, colors.UNKNOWN), (_LONG_BEFORE, colors.GOOD), (0.7, colors.NORMAL), (0.9, colors.LATE), (1, colors.EXPIRED)
 )
 _SAFE = words({"1": ("safe", colors.GOOD), "0": ("NOT SAFE", colors.EXPIRED)})
 
@@ -69,7 +74,7 @@ def _used() -> Json:
         min=0,
         max=1,
         decimals=1,
-        thresholds=colors.LIFETIME,
+        thresholds=_LIFETIME,
         color={"mode": "thresholds"},
         noValue="not known",
     )
@@ -122,7 +127,7 @@ def _clock() -> Json:
     asked = instant(of_node("kubelet_cert_node_clock_offset_seconds"), "offset")
     suspect = thresholds(
         (None, colors.UNKNOWN),  # where there is no value
-        (-(10**10), colors.LATE),
+        (_LONG_BEFORE, colors.LATE),
         (-SUSPECT_OFFSET, colors.GOOD),
         (SUSPECT_OFFSET, colors.LATE),
     )

@@ -18,7 +18,6 @@ from grafana.builder.panels import Json, instant, merged, query, row, rows, tabl
 
 _AGO, _DATE = "dateTimeFromNow", "dateTimeAsIso"
 _WIDEST = 7.5  # pixels of a letter
-_EMPTY = {"type": "special", "options": {"match": "empty", "result": {"index": 0, "text": "not known"}}}
 _ABOUT_NODE = ("distribution", "transport", "address", "host_key_policy", "clock", "script_version")
 _ABOUT_CERTIFICATE = ("subject", "issuer", "serial")
 
@@ -111,7 +110,7 @@ def _about(title: str, told: str, expression: str, labels: tuple[str, ...]) -> J
     shown = field(
         "string",
         by_name("What", custom__width=_WIDEST * max(map(len, labels)) + 20),
-        by_name("Value", mappings=[_EMPTY]),
+        by_name("Value", noValue="not known"),
         custom=COLUMNS,
         thresholds=only("text"),
     )
