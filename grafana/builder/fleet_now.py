@@ -123,7 +123,7 @@ def _columns_of_need() -> list[Json]:
         by_name("Trouble", mappings=trouble.SCORE_WORDS, custom__cellOptions=CELL_COLORED, custom__width=130),
         by_name("Node", links=links.to_node(), custom__minWidth=115),
         by_name("Cluster", links=links.to_fleet(), custom__width=110),
-        by_name("Cause or reason", custom__minWidth=165),
+        by_name("Cause or reason", links=[*links.to_cause(), *links.to_reasons()], custom__minWidth=165),
         by_name("Severity", custom__width=75),
         by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=90, **colored),
         by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=85, **colored),

@@ -62,8 +62,8 @@ def forecast() -> Json:
     slot = f"floor(({_OPENS} > time() < time() + {_AHEAD} * $slot) / $slot) * $slot * 1000"
     return bar_chart(
         "Windows that open, per slot",
-        f"How many rotation windows open in each slot of time, in the first {_SLOTS} that have any. A tall bar is a herd: "
-        "nodes that joined together rotate together.",
+        f"How many rotation windows open in each slot of time, in the first {_SLOTS} that have any. A tall bar is a "
+        "herd: nodes that joined together rotate together.",
         [rows(f'count_values by (cluster) ("opens", {slot})')],
         field("short", by_name(_SLOT, unit="time:D MMM HH:mm"), color={"mode": "palette-classic"}, decimals=0, min=0),
         options={"xField": _SLOT},
