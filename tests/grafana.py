@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -17,6 +16,7 @@ _NAME = re.compile(
 )
 
 Values = Mapping[str, "Chosen"]
+Ask = Callable[[str], list[str]]  # what a variable's query offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Chosen:
             return self.all_value
         if not self.is_multiple:
             return self.values[0].replace("\\", "\\\\")
-        return self.as_regex(r"\\\\")
+        return self.as_regex(r"\\")
 
-    def as_regex(self, backslash: str = r"\\") -> str:
+    def as_regex(self, backslash: str = "\\") -> str:
         """One of the values; their own special signs are escaped."""
         each = [re.sub(r"[$^*{}\[\]'+?.()|\\]", lambda found: backslash + found[0], value) for value in self.values]
         return each[0] if len(each) == 1 else f"({'|'.join(each)})"
@@ -56,11 +56,7 @@ class Dashboard:
 
     content: dict[str, Any]
     scrape: float
-    span: float = field(init=False, default=0.0)
-
-    def __post_init__(self) -> None:
-        beginning = self.content["time"]["from"]
-        object.__setattr__(self, "span", seconds(beginning.removeprefix("now-")))
+    span: float
 
     @property
     def uid(self) -> str:
@@ -96,6 +92,11 @@ class Dashboard:
         return {**values, **macros(self.span, step, self.scrape)}
 
 
+def own_span(content: dict[str, Any]) -> float:
+    """Seconds of the range that a dashboard opens with."""
+    return seconds(content["time"]["from"].removeprefix("now-"))
+
+
 def panels(within: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Every panel that shows something, those of closed rows too."""
     for panel in within.get("panels", []):
@@ -128,17 +129,18 @@ def fill(text: str, values: Values) -> str:
     """Put the values in. Raises KeyError for a name that is no variable."""
 
     def value(found: re.Match[str]) -> str:
-        chosen = values[found["plain"] or found["old"] or found["name"]]
+        name = found["plain"] or found["old"] or found["name"]
+        if name.isdecimal():
+            return found[0]  # a group of label_replace
+        if name not in values:
+            raise KeyError(f"{name} is no variable: {text}")
+        chosen = values[name]
         form = found["old_format"] or found["format"]
-        written = {
-            None: lambda: str(chosen),
-            "raw": lambda: ",".join(chosen.values),
-            "csv": lambda: ",".join(chosen.values),
-            "pipe": lambda: "|".join(chosen.values),
-            "regex": chosen.as_regex,
-            "json": lambda: json.dumps(list(chosen.values)),
-        }
-        return written[form]()
+        if form is None:
+            return str(chosen)
+        if form == "regex":
+            return chosen.as_regex()
+        return {"raw": ",", "csv": ",", "pipe": "|"}[form].join(chosen.values)
 
     return _NAME.sub(value, text)
 
@@ -146,3 +148,37 @@ def fill(text: str, values: Values) -> str:
 def narrowed(chosen: Chosen, count: int) -> Chosen:
     """The same variable with its first values only, picked by hand."""
     return replace(chosen, values=chosen.values[:count], all_value=None)
+
+
+def variable_query(variable: dict[str, Any]) -> str:
+    """A variable's query, which Grafana writes in two ways."""
+    query = variable["query"]
+    return str(query["query"] if isinstance(query, dict) else query)
+
+
+def chosen(variable: dict[str, Any], values: Values, ask: Ask) -> Iterator[Chosen]:
+    """Everything that a variable may be set to: all at once where several can be picked, else one after the other."""
+    if variable["type"] == "datasource":
+        yield Chosen(("prometheus",))
+        return
+    if variable["type"] == "query":
+        options = ask(fill(variable_query(variable), values))
+    else:
+        options = [option.split(" : ")[-1].strip() for option in variable_query(variable).split(",")]
+    if variable.get("multi") or variable.get("includeAll"):
+        every = variable.get("allValue") or None
+        if options or every:
+            yield Chosen(tuple(options), is_multiple=True, all_value=every)
+        return
+    yield from (Chosen((option,)) for option in options)
+
+
+def settings(dashboard: Dashboard, ask: Ask, values: Values | None = None) -> Iterator[dict[str, Chosen]]:
+    """Every combination of what its variables may be set to."""
+    so_far = dict(values or {})
+    left = [variable for variable in dashboard.variables if variable["name"] not in so_far]
+    if not left:
+        yield so_far
+        return
+    for choice in chosen(left[0], so_far, ask):
+        yield from settings(dashboard, ask, {**so_far, left[0]["name"]: choice})

@@ -13,6 +13,9 @@ AGO = "dateTimeFromNow"
 SUSPECT_OFFSET = 60  # seconds; from here on the exporter holds a clock for wrong
 _DESCRIPTION = "One node: the state of its certificates, what is wrong with it and since when, and its rotations."
 _ON_OFF = words({"1": ("on", colors.GOOD), "0": ("off", colors.LATE)})
+_SEVERITIES = words(
+    {"none": ("none", colors.GOOD), **{word: (word, color) for word, color in colors.SEVERITIES.items()}}
+)
 _SAFE = words({"1": ("safe", colors.GOOD), "0": ("NOT SAFE", colors.EXPIRED)})
 
 
@@ -31,7 +34,7 @@ def build() -> Json:
         ],
         bands=[
             *_glance(),
-            (7, [wide(12, _findings()), wide(12, _alerts())]),
+            (7, [wide(10, _findings()), wide(14, _alerts())]),
             *node_history.bands(),
             *node_details.bands(),
         ],
@@ -41,7 +44,7 @@ def build() -> Json:
 
 def _glance() -> list[Band]:
     return [
-        (5, [wide(6, _state()), wide(6, _expires()), wide(5, _used()), wide(4, _restart()), wide(3, _rotation())]),
+        (5, [wide(6, _state()), wide(5, _expires()), wide(5, _used()), wide(4, _restart()), wide(4, _rotation())]),
         (3, [wide(6, _last_reading()), wide(6, _reason()), wide(5, _clock()), wide(7, _last_rotation())]),
     ]
 
@@ -139,21 +142,29 @@ def _findings() -> Json:
         "A cause leads to its description: how it comes, and what to type."
     )
     held = f"max by (severity, cause) (kubelet_cert_finding{{{NODE}}}) == 1"
-    first = f"min_over_time(timestamp(kubelet_cert_finding{{{NODE}}})[$__range:$__interval])"
-    asked = f"min by (severity, cause) ({first}) * 1000 and on (severity, cause) {held}"
+    seen = f"timestamp(kubelet_cert_finding{{{NODE}}})"
+    # The steps of a subquery are whole multiples of their length: what began after the last one shows in none.
+    first = f"min by (severity, cause) (min_over_time({seen}[$__range:$__interval]) or {seen})"
+    read = of_node("kubelet_cert_node_last_success_timestamp_seconds")
+    asked = f"({first} and on (severity, cause) {held} or on () {_nothing(read)}) * 1000"
     columns = (
-        by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__cellOptions=CELL_COLORED, custom__width=90),
+        by_name("Severity", mappings=_SEVERITIES, custom__cellOptions=CELL_COLORED, custom__width=90),
         by_name("Cause", links=links.to_cause()),
-        by_name("Seen since", unit=AGO, custom__width=150),
+        by_name("Seen since", unit=AGO, custom__width=125),
     )
     return table(
         "Findings",
         told,
         [rows(asked)],
-        field("none", *columns, thresholds=only("text"), custom=COLUMNS, noValue="no finding by its last reading"),
+        field("none", *columns, thresholds=only("text"), custom=COLUMNS, noValue="never read"),
         transformations=merged(renamed={"severity": "Severity", "cause": "Cause", "Value": "Seen since"}),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )
+
+
+def _nothing(read: str) -> str:
+    """A row that says so, where the node was read."""
+    return f'label_replace(max by (cause) ({read}), "severity", "none", "", "")'
 
 
 def _alerts() -> Json:
@@ -174,8 +185,8 @@ def _alerts() -> Json:
     columns = (
         by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__cellOptions=CELL_COLORED, custom__width=90),
         by_name("Alert", links=links.to_runbook()),
-        by_name("Certificate", custom__width=100),
-        by_name("Since", unit=AGO, custom__width=150),
+        by_name("Certificate", custom__width=85),
+        by_name("Since", unit=AGO, custom__width=120),
     )
     named = {"severity": "Severity", "alertname": "Alert", "cert": "Certificate", "Value": "Since"}
     return table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.builder.colors import STATE_NUMBERS
+from grafana.builder import colors, trouble
 
 NODE = 'cluster=~"$cluster",node="$node"'
 CLIENT = f'{NODE},cert="client"'
@@ -28,9 +28,13 @@ def lifetime_used(matchers: str = CERTIFICATES) -> str:
 
 
 def state_number(matchers: str = CERTIFICATES) -> str:
-    """The state that holds as a number (``STATE_NUMBERS``); where two exporters differ, the worse one."""
+    """The state that holds as a number (``STATE_NUMBERS``); where two exporters differ, the worse one.
+
+    Late, stalled and expired outlast the exporter, as their alerts do.
+    """
+    labels = ", ".join(_BY_CERTIFICATE)
     each = " or ".join(
-        f'kubelet_cert_rotation_state{{{matchers},state="{state}"}} * {number}'
-        for state, number in STATE_NUMBERS.items()
+        f"{number} * {trouble.held(state, f'{labels}, state', matchers)}"
+        for state, number in colors.STATE_NUMBERS.items()
     )
-    return f"max by ({', '.join(_BY_CERTIFICATE)}) ({each})"
+    return f"max by ({labels}) ({each})"
