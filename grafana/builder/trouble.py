@@ -54,10 +54,10 @@ SCORE = " or ".join(f"0 * ({nodes}) + {rank}" for rank, (_, _, nodes) in _RANKED
 SCORE_WORDS = words({str(rank): (told, color) for rank, (told, color, _) in _RANKED})
 
 
-def worst_state(labels: str) -> str:
+def worst_state(labels: str, matchers: str = CHOSEN) -> str:
     """The worst state of the certificates under these labels, as its number in ``colors.STATE_NUMBERS``."""
     numbers = " or ".join(
-        f"{number} * max by (cluster, node, cert, state) ({states(state)} == 1)"
+        f"{number} * max by (cluster, node, cert, state) ({states(state, matchers)} == 1)"
         for state, number in colors.STATE_NUMBERS.items()
     )
     return f"max by ({labels}) ({numbers})"
