@@ -46,9 +46,9 @@ def test_every_cause_has_its_section() -> None:
 
 
 def test_a_section_says_all_that_it_should() -> None:
-    """What is seen, what happens next, what to do, and where that is known from."""
+    """What is seen, what happens next, what to do, what alert speaks of it, and where that is known from."""
     for section in SECTIONS.values():
-        assert re.findall(r"^- ([A-Z][a-z]+): \S", section, re.MULTILINE) == ["Seen", "Next", "Do", "Source"]
+        assert re.findall(r"^- ([A-Z][a-z]+): \S", section, re.MULTILINE) == ["Seen", "Next", "Do", "Runbook", "Source"]
 
 
 def test_severities_are_those_of_the_table() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.builder import colors, trouble
+from grafana.builder import trouble
 
 NODE = 'cluster=~"$cluster",node="$node"'
 CLIENT = f'{NODE},cert="client"'
@@ -32,9 +32,4 @@ def state_number(matchers: str = CERTIFICATES) -> str:
 
     Late, stalled and expired outlast the exporter, as their alerts do.
     """
-    labels = ", ".join(_BY_CERTIFICATE)
-    each = " or ".join(
-        f"{number} * {trouble.held(state, f'{labels}, state', matchers)}"
-        for state, number in colors.STATE_NUMBERS.items()
-    )
-    return f"max by ({labels}) ({each})"
+    return trouble.worst_state(", ".join(_BY_CERTIFICATE), matchers)

@@ -1,0 +1,236 @@
+"""Changes one threshold or clause of the alert rules at a time and looks whether the rules' tests notice.
+
+``make test-long`` runs it, ``python -m tests.rule_mutants WORD…`` a part of it. The tests run once, to leave what they
+give to promtool; a mutant then meets these files alone. One that none of them notices survives: it needs a reason in
+``KNOWN``, or a better test. Rules that only dashboards read are no business of these tests, see ``SPARED``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.promtool import FILES, KEPT, RULES, verdict
+
+ROOT = Path(__file__).parent.parent
+TESTS = tuple(f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter"))
+# rule, what is changed in it, and why no test can tell
+KNOWN: dict[tuple[str, str], str] = {}
+SPARED: tuple[str, ...] = ()
+_SET_OPERATOR = re.compile(r"\b(and|or|unless)\b(?:\s+(?:on|ignoring)\s*\([^)]*\))?")
+_COMPARISON = re.compile(r"(?<![=~!<>])(==|!=|<=|>=|<|>)(?!=)")
+_NUMBER = re.compile(r"(?<![\w.\"|\[])(\d+(?:\.\d+)?)(?![\w.\"|])")
+_SPAN = re.compile(r"(?<=\[)(\d+)([smhd])(?=[\]:])|(?<=offset )(\d+)([smhd])")
+_FLIPPED = {"==": ("!=",), "!=": ("==",), "<": (">", "<="), ">": ("<", ">="), "<=": (">=", "<"), ">=": ("<=", ">")}
+_SWAPPED = {"max": "min", "min": "max", "max_over_time": "min_over_time", "min_over_time": "max_over_time"}
+_FUNCTION = re.compile(rf"\b({'|'.join(_SWAPPED)})\b(?=\s*(?:by|\())")
+_LAST = re.compile(r"last_over_time\(\s*([^()\[\]]*)\[\d+[smhd]\]\s*\)")
+_MATCHERS = re.compile(r"\{([^{}]*)\}")
+_GROUPING = re.compile(r"\b(by|on|ignoring)\s*\(([^()]*)\)")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule by its place, what is changed in it, and the rule as it is then."""
+
+    file: str
+    group: int
+    rule: int
+    name: str
+    change: str
+    changed: dict[str, Any]
+
+
+def mutants() -> Iterator[Mutant]:
+    """Every change of every rule."""
+    for file in FILES:
+        for group_number, group in enumerate(yaml.safe_load((RULES / file).read_text())["groups"]):
+            for number, rule in enumerate(group["rules"]):
+                name = rule.get("alert") or rule["record"]
+                if name in SPARED:
+                    continue
+                seen = {rule["expr"]}
+                for change, expr in _of_expression(rule["expr"]):
+                    if expr not in seen:
+                        seen.add(expr)
+                        yield Mutant(file, group_number, number, name, change, rule | {"expr": expr})
+                for change, fields in _of_patience(rule):
+                    yield Mutant(file, group_number, number, name, change, fields)
+
+
+def _of_patience(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    if "alert" not in rule:
+        return
+    patience = rule.get("for", "0m")
+    number, unit = int(patience[:-1]), patience[-1]
+    yield f"for {patience} -> longer", rule | {"for": f"{number * 5 // 4 + 2}{unit}"}
+    if number:
+        yield f"for {patience} -> none", {key: value for key, value in rule.items() if key != "for"}
+        yield f"for {patience} -> shorter", rule | {"for": f"{number * 3 // 4}{unit}"}
+
+
+def _of_expression(expr: str) -> Iterator[tuple[str, str]]:
+    yield from _numbers(expr)
+    yield from _words(expr)
+    yield from _clauses(expr)
+    yield from _labels(expr)
+
+
+def _numbers(expr: str) -> Iterator[tuple[str, str]]:
+    for found in _NUMBER.finditer(expr):
+        value = float(found[1])
+        for other in (1.0,) if value == 0 else (0.0, 2.0) if value == 1 else (value * 0.8, value * 1.25):
+            yield _at(expr, found.span(1), f"{other:g}")
+    for found in _SPAN.finditer(expr):
+        number, unit = found[1] or found[3], found[2] or found[4]
+        span = found.span()
+        for seconds in (_seconds(number, unit) // 2, _seconds(number, unit) * 2):
+            yield _at(expr, span, f"{seconds}s")
+
+
+def _seconds(number: str, unit: str) -> int:
+    return int(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
+
+
+def _words(expr: str) -> Iterator[tuple[str, str]]:
+    for found in _COMPARISON.finditer(expr):
+        if not _is_in_braces(expr, found.start()):
+            for other in _FLIPPED[found[1]]:
+                yield _at(expr, found.span(1), other)
+    for found in _FUNCTION.finditer(expr):
+        yield _at(expr, found.span(1), _SWAPPED[found[1]])
+    for found in _LAST.finditer(expr):
+        yield _at(expr, found.span(), found[1])
+
+
+def _clauses(expr: str) -> Iterator[tuple[str, str]]:
+    for found in _SET_OPERATOR.finditer(expr):
+        if _is_in_braces(expr, found.start()):
+            continue
+        word = found[1]
+        end = _operand_ends(expr, found.end(), ("or",) if word == "or" else ("and", "or", "unless"))
+        yield _at(expr, (found.start(), end), "")
+        if word == "or":
+            yield _at(expr, (_operand_begins(expr, found.start()), found.end()), "")
+        else:
+            yield _at(expr, found.span(1), "unless" if word == "and" else "and")
+
+
+def _labels(expr: str) -> Iterator[tuple[str, str]]:
+    for found in _MATCHERS.finditer(expr):
+        matchers = re.findall(r'\w+\s*(?:=~|!~|!=|=)\s*"[^"]*"', found[1])
+        for number, matcher in enumerate(matchers):
+            others = matchers[:number] + matchers[number + 1 :]
+            if others or re.search(r"[\w:]$", expr[: found.start()]):
+                yield _at(expr, found.span(1), ",".join(others))
+            label, value = matcher.split('"', 1)[0], matcher.split('"')[1]
+            words = value.split("|") if "(" not in value else [value]
+            for one in words if len(words) > 1 else []:
+                fewer = f'{label}"{"|".join(word for word in words if word != one)}"'
+                yield _at(expr, found.span(1), ",".join([*matchers[:number], fewer, *matchers[number + 1 :]]))
+    for found in _GROUPING.finditer(expr):
+        names = [name.strip() for name in found[2].split(",") if name.strip()]
+        for name in names if len(names) > 1 else []:
+            yield _at(expr, found.span(2), ", ".join(it for it in names if it != name))
+
+
+def _at(expr: str, span: tuple[int, int], new: str) -> tuple[str, str]:
+    """What is changed, told so that it is the same from run to run, and the whole."""
+    old = " ".join(expr[slice(*span)].split())
+    before = " ".join(expr[: span[0]].split())[-24:]
+    return f"…{before} ⟨{old}⟩ -> ⟨{new}⟩", expr[: span[0]] + new + expr[span[1] :]
+
+
+def _is_in_braces(expr: str, at: int) -> bool:
+    before = expr[:at]
+    return before.count("{") > before.count("}") or before.count('"') % 2 == 1
+
+
+def _operand_ends(expr: str, at: int, words: tuple[str, ...]) -> int:
+    depth = 0
+    while at < len(expr):
+        depth += (expr[at] in "({[") - (expr[at] in ")}]")
+        if depth < 0 or (depth == 0 and re.match(rf"\b(?:{'|'.join(words)})\b", expr[at:]) and expr[at - 1].isspace()):
+            return at
+        at += 1
+    return at
+
+
+def _operand_begins(expr: str, at: int) -> int:
+    depth, begin = 0, 0
+    for position in range(at):
+        if expr[position] in "({[":
+            depth += 1
+        elif expr[position] in ")}]":
+            depth -= 1
+    level = 0
+    for position in range(at - 1, -1, -1):
+        level += (expr[position] in ")}]") - (expr[position] in "({[")
+        if level < 0:
+            return position + 1
+        if level == 0 and re.match(r"\bor\b", expr[position:]) and expr[position - 1].isspace():
+            return position + 2
+    return begin
+
+
+class Hunt:
+    """The kept test files, those that noticed something last first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {file: file.read_text() for file in folder.glob("*.json")}
+        self._order = sorted(self._files, key=lambda file: len(self._files[file]))
+
+    def notices(self, mutant: Mutant) -> bool:
+        with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+            rules = Path(folder)
+            for file in FILES:
+                document = yaml.safe_load((RULES / file).read_text())
+                if file == mutant.file:
+                    document["groups"][mutant.group]["rules"][mutant.rule] = mutant.changed
+                (rules / file).write_text(json.dumps(document))
+            first = [file for file in self._order if f'\\"{mutant.name}\\"' in self._files[file]]
+            for file in [*first, *(file for file in self._order if file not in first)]:
+                if verdict(self._files[file], rules) is not None:
+                    self._order.remove(file)
+                    self._order.insert(0, file)
+                    return True
+        return False
+
+
+def main() -> int:
+    """The number of mutants that survived without a reason."""
+    chosen = [one for one in mutants() if not sys.argv[1:] or any(word in one.name for word in sys.argv[1:])]
+    survivors = []
+    with tempfile.TemporaryDirectory() as folder:
+        kept = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", *TESTS],
+            cwd=ROOT,
+            env={**os.environ, KEPT: folder},
+            check=False,
+        )
+        if kept.returncode:
+            raise SystemExit("the tests fail without any mutant")
+        hunt = Hunt(Path(folder))
+        with ThreadPoolExecutor(2) as pool:
+            for mutant, noticed in zip(chosen, pool.map(hunt.notices, chosen), strict=True):
+                reason = KNOWN.get((mutant.name, mutant.change))
+                if not noticed:
+                    print(f"{'known   ' if reason else 'SURVIVED'}  {mutant.name}: {mutant.change}", flush=True)
+                    survivors += [] if reason else [mutant]
+    print(f"{len(chosen) - len(survivors)} passed, {len(survivors)} failed")
+    return min(len(survivors), 100)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The alerts about the exporter itself: whoever watches must be seen to watch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from exporter.config.settings import HostKeyPolicy
+from exporter.errors import Reason
+from exporter.model.node import SshAccess
+from exporter.model.report import SourceStatus, SshStatus
+from exporter.rounds.brake import Brake
+from exporter.serve.doorkeeper import DoorStatus
+from tests.exporters import Exporter, World
+from tests.lives import DAY, HOUR, MINUTE, Life
+from tests.promtool import PROMTOOL, check, fires, world
+
+pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
+
+# Minutes of patience, but for STUCK and PAUSE, which are seconds.
+DOWN, ABSENT, OVERDUE, UNCHECKED, RELOAD, SOURCE = 10, 15, 45, 60, 5, 15
+STUCK = 2 * HOUR + 15 * MINUTE
+PAUSE = 15 * MINUTE
+
+
+def healthy(nodes: int = 3, share: float = 0.2) -> tuple[World, Exporter]:
+    """Some nodes far from their window, and one exporter."""
+    story = world()
+    story.add(*(Life.aged(f"w{one}", share + one / 1000, story.now, DAY) for one in range(1, nodes + 1)))
+    return story, story.watch()
+
+
+def test_down() -> None:
+    """Told after some minutes; no other alert comes of it, for hours."""
+    story, exporter = healthy()
+    story.run(10)
+    exporter.is_up = False
+    story.run(150)
+    exporter.restart(story.now)
+    story.run(30)
+    check(story, fires("KubeletCertExporterDown", 10 + DOWN, 159))
+
+
+def test_absent() -> None:
+    """No target at all: a job by the wrong name, a deployment that is gone."""
+    story, exporter = healthy()
+    story.run(10)
+    exporter.is_known = False
+    story.run(60)
+    check(story, fires("KubeletCertExporterAbsent", 10 + ABSENT, 69))
+
+
+def test_one_of_two_is_down() -> None:
+    """The other one sees: nothing else is told."""
+    story, _ = healthy()
+    other = story.watch(3000, "two:10024")
+    story.run(10)
+    other.is_up = False
+    story.run(60)
+    check(story, fires("KubeletCertExporterDown", 10 + DOWN, 69, instance="two:10024"))
+
+
+def test_down_for_a_moment() -> None:
+    """A restart is no alarm."""
+    story, exporter = healthy()
+    story.run(10)
+    exporter.is_up = False
+    story.run(DOWN - 1)
+    exporter.restart(story.now)
+    story.run(20)
+    check(story)
+
+
+def test_stuck() -> None:
+    """It answers, and visits nobody."""
+    story, exporter = healthy()
+    story.run(10)
+    exporter.is_stuck = True
+    story.run(300)
+    last = max(report.last_visit or 0 for report in exporter.state.snapshot(story.now).reports)
+    check(story, fires("KubeletCertExporterStuck", story.at(last + STUCK), story.minute - 1))
+
+
+def test_visits_that_are_always_overdue() -> None:
+    """Its queue never empties."""
+    story, exporter = healthy()
+    story.run(10)
+    exporter.waiting = 4
+    story.run(70)
+    exporter.waiting = 0
+    story.run(10)
+    check(story, fires("KubeletCertVisitsOverdue", 10 + OVERDUE, 79))
+
+
+def test_a_queue_that_empties_now_and_then() -> None:
+    """A herd of visits is no alarm."""
+    story, exporter = healthy()
+    for _ in range(6):
+        exporter.waiting = 40
+        story.run(15)
+        exporter.waiting = 0
+        story.run(1)
+    check(story)
+
+
+def test_logins_are_paused() -> None:
+    """Too many were refused: told at once, and over with the pause."""
+    story, exporter = healthy()
+    story.run(10)
+    exporter.state._brake = Brake(paused_until=story.now + PAUSE)
+    story.run(60)
+    check(story, fires("KubeletCertLoginsPaused", 10, 24 + 15))
+
+
+def test_host_keys_that_nobody_checks() -> None:
+    """For as long as it is so."""
+    story, _ = healthy()
+    life = Life.aged("w9", 0.3, story.now, DAY)
+    life.node = replace(life.node, access=SshAccess("w9.example", policy=HostKeyPolicy.INSECURE))
+    story.run(10)
+    story.add(life)
+    story.run(90)
+    check(story, fires("KubeletCertHostKeysUnchecked", 10 + UNCHECKED, 99))
+
+
+def test_a_configuration_that_was_refused() -> None:
+    """Told after some minutes, until one is taken."""
+    story, exporter = healthy()
+    story.run(10)
+    exporter.reload_fails(story.now)
+    story.run(40)
+    exporter.state.reloaded(story.now, successful=True)
+    story.run(10)
+    check(story, fires("KubeletCertConfigReloadFailed", 10 + RELOAD, 49))
+
+
+def test_an_inventory_file_that_does_not_count() -> None:
+    """By its name."""
+    story, exporter = healthy()
+    exporter.sources(SourceStatus("/etc/nodes/a.json", up=True), SourceStatus("/etc/nodes/b.json", up=True))
+    story.run(10)
+    exporter.sources(SourceStatus("/etc/nodes/a.json", up=True), SourceStatus("/etc/nodes/b.json", up=False))
+    story.run(40)
+    check(story, fires("KubeletCertInventorySourceDown", 10 + SOURCE, 49, source="/etc/nodes/b.json"))
+
+
+def test_a_web_configuration_that_is_not_used() -> None:
+    """A renewed certificate that the exporter cannot read: the old one is served on."""
+    story, exporter = healthy()
+    exporter.door = DoorStatus(successful=True, loaded=story.now)
+    story.run(10)
+    exporter.door = DoorStatus(successful=False, loaded=story.now)
+    story.run(40)
+    check(story, fires("KubeletCertWebConfigReloadFailed", 10 + RELOAD, 49))

@@ -1,0 +1,624 @@
+"""The alerts about rotation: a certificate's own state, from an hour to a year, and nothing for a healthy one."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from exporter.config.settings import Rotation
+from exporter.errors import Reason
+from exporter.model.facts import DirectoryCondition, NodeFacts, StoreFacts
+from tests.exporters import Exporter, World
+from tests.kubelets import CURRENT, PKI, absent, key, kubeconfig, pem
+from tests.lives import DAY, HOUR, MINUTE, ROOT, YEAR, Life
+from tests.promtool import PROMTOOL, check, fires, world
+from tests.trees import unarmour
+
+pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
+
+NO_WAY_BACK = "bootstrap-file-missing"  # what an expired node has besides
+DOWN = 10  # minutes for which an exporter must be down
+REMEMBERED = 10  # minutes for which a series counts that is gone
+LIVES = {"hour": HOUR, "day": DAY, "45 days": 45 * DAY, "year": YEAR}
+every_life = pytest.mark.parametrize("ttl", LIVES.values(), ids=LIVES)
+
+
+def stalled(ttl: float, share: float, lead: int, story: World | None = None, **how: object) -> tuple[World, Life]:
+    """A world in which nobody signs for w1; after ``lead`` minutes that share of its life is over."""
+    story = story or world()
+    life = Life.aged("w1", share, story.now + lead * MINUTE, ttl, **how).stalls()
+    story.add(life)
+    return story, life
+
+
+def watched(story: World, life: Life) -> Exporter:
+    """An exporter that has known the node for two hours, or since its birth."""
+    return story.watch(min(7200.0, story.now - life.client.signed[0][0]))
+
+
+# Healthy.
+
+
+@every_life
+@pytest.mark.parametrize("u", [0.7, 0.8, 0.895])
+def test_a_healthy_kubelet_fires_nothing(ttl: float, u: float) -> None:
+    """From before its window until its new certificate is old news; whole where life is short."""
+    story = world()
+    share, minutes = (0.1, 240) if ttl == HOUR else (u, 100)
+    life = Life.aged("w1", share, story.now + (0 if ttl == HOUR else 15) * MINUTE, ttl, u=u, serving=ttl)
+    story.add(life)
+    watched(story, life)
+    story.run(minutes)
+    assert _readings(story)
+    assert life.client.count > 1
+    check(story)
+
+
+@pytest.mark.parametrize("share", [0.69, 0.75, 0.85])
+@pytest.mark.parametrize("ttl", [45 * DAY, YEAR], ids=["45 days", "year"])
+def test_hours_in_the_window_fire_nothing(ttl: float, share: float) -> None:
+    """To be in the window is normal, for however long."""
+    story = world()
+    life = Life.aged("w1", share, story.now + HOUR, ttl, u=0.899)
+    story.add(life)
+    watched(story, life)
+    story.run(150)
+    assert life.client.count == 1
+    check(story)
+
+
+def test_a_healthy_fleet_fires_nothing() -> None:
+    """Ten nodes with certificates of one to ten hours, two replicas, and one visit in twenty that fails."""
+    story, dice = world(), random.Random(11)
+    for number in range(1, 11):
+        ttl = number * HOUR
+        life = Life(f"w{number:02}", story.now - 40 * MINUTE, ttl, serving=ttl if number % 4 == 0 else None)
+        life.fails = lambda _: dice.random() < 0.05
+        story.add(life)
+    story.watch(30 * MINUTE)
+    story.watch(29 * MINUTE, "two:10024")
+    story.run(300)
+    check(story)
+
+
+# Late, stalled, expiring, expired.
+
+
+@every_life
+def test_late_then_stalled(ttl: float) -> None:
+    """At the visits right after the window's end and after grace; no patience beyond that."""
+    story, life = stalled(ttl, 0.9, 10)
+    watched(story, life)
+    story.run(16 if ttl == HOUR else 60)
+    late, stuck = story.spell("late"), story.spell("stalled")
+    assert late[0] - story.at(life.client.share(0.9)) in (0, 1)
+    assert stuck == (late[1] + 1, story.minute - 1)
+    assert stuck[1] - stuck[0] > 2
+    twentieth = story.at(life.client.share(0.95))
+    expiring = [fires("KubeletCertExpiring", twentieth, stuck[1])] if twentieth < story.minute else []
+    check(story, fires("KubeletCertRotationLate", *late), fires("KubeletCertRotationStalled", *stuck), *expiring)
+
+
+@every_life
+def test_expiring_in_the_last_twentieth(ttl: float) -> None:
+    """From the very minute at which 95 % of its life are over."""
+    story, life = stalled(ttl, 0.95, 1 if ttl == HOUR else 10)
+    watched(story, life)
+    story.run(5 if ttl == HOUR else 30)
+    late, twentieth = story.at(life.client.share(0.9)), story.at(life.client.share(0.95))
+    assert story.spell("stalled") == (0, story.minute - 1)
+    assert late < 0 < twentieth < story.minute - 1
+    last = story.minute - 1
+    check(story, fires("KubeletCertRotationStalled", 0, last), fires("KubeletCertExpiring", twentieth, last))
+
+
+@every_life
+def test_expired(ttl: float) -> None:
+    """One alert takes over from the other at the reading that saw the end; it stays."""
+    story, life = stalled(ttl, 1.0, 2 if ttl == HOUR else 10)
+    watched(story, life)
+    story.run(45)
+    ended, last = story.spell("expired")
+    assert ended - story.at(life.client.dates[1]) in (0, 1)
+    assert last == story.minute - 1
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, ended - 1),
+        fires("KubeletCertExpiring", 0, ended - 1),
+        fires("KubeletCertExpired", ended, last),
+        fires("KubeletCertFinding", ended, last, cause=NO_WAY_BACK),
+    )
+
+
+def test_a_whole_life_of_a_day() -> None:
+    """Fresh, in the window, late, stalled, expiring, expired, without a gap between them."""
+    story, life = stalled(DAY, 0.86, 0)
+    watched(story, life)
+    story.run_until(story.at(life.client.share(1.02)))
+    late, stuck, ended = (story.spell(state) for state in ("late", "stalled", "expired"))
+    assert (late[1] + 1, stuck[1] + 1) == (stuck[0], ended[0])
+    check(
+        story,
+        fires("KubeletCertRotationLate", *late),
+        fires("KubeletCertRotationStalled", *stuck),
+        fires("KubeletCertExpiring", story.at(life.client.share(0.95)), stuck[1]),
+        fires("KubeletCertExpired", *ended),
+        fires("KubeletCertFinding", *ended, cause=NO_WAY_BACK),
+    )
+
+
+@pytest.mark.parametrize("share", [0.93, 0.97])
+def test_a_rotation_ends_the_alarm(share: float) -> None:
+    """At the visit that sees the new certificate."""
+    story, life = stalled(DAY, share, 0)
+    watched(story, life)
+    story.run(10)
+    life.is_heard(story.now)
+    story.run(40)
+    first, last = story.spell("stalled")
+    assert last < 10 + 11
+    also = [fires("KubeletCertExpiring", first, last)] if share > 0.95 else []
+    check(story, fires("KubeletCertRotationStalled", first, last), *also)
+
+
+def test_a_rotation_at_the_very_end_of_the_window_is_late_at_most() -> None:
+    """The kubelet asks for it in time, and is answered after: told as information, and no more."""
+    story = world()
+    life = Life.aged("w1", 0.9, story.now + 10 * MINUTE, DAY, u=0.9)
+    life.client.due = life.client.share(0.9) + 3 * MINUTE
+    story.add(life)
+    watched(story, life)
+    story.run(60)
+    late = story.spell("late")
+    assert late[1] - late[0] < 15
+    check(story, fires("KubeletCertRotationLate", *late))
+
+
+def test_a_serving_certificate_that_is_not_renewed() -> None:
+    """Its own identity; the client certificate beside it is well. The cause is told as any other."""
+    story = world()
+    life = Life.aged("w1", 0.89, story.now, 2 * DAY, serving=2 * DAY, u=0.895)
+    assert life.serving
+    life.stalls(life.serving)
+    story.add(life)
+    watched(story, life)
+    story.run_until(story.at(life.serving.share(1.0)) + 20)
+    late, stuck, ended = (story.spell(state, cert="serving") for state in ("late", "stalled", "expired"))
+    check(
+        story,
+        fires("KubeletCertRotationLate", *late, cert="serving"),
+        fires("KubeletCertRotationStalled", *stuck, cert="serving"),
+        fires("KubeletCertExpiring", story.at(life.serving.share(0.95)), stuck[1], cert="serving"),
+        fires("KubeletCertExpired", *ended, cert="serving"),
+        fires("KubeletCertFinding", stuck[0], stuck[1] + REMEMBERED, cause="serving-not-renewed"),
+    )
+
+
+# What the exporter and Prometheus go through meanwhile.
+
+
+def test_two_replicas_are_one_alarm() -> None:
+    """Whatever they visit when, and though one of them is restarted."""
+    story, life = stalled(DAY, 0.923, 0)
+    watched(story, life)
+    other = story.watch(3000, "two:10024")
+    story.run(10)
+    other.restart(story.now)
+    story.run(20)
+    check(story, fires("KubeletCertRotationStalled", 0, story.minute - 1))
+
+
+def test_one_replica_of_two_sees_enough() -> None:
+    """The other has never got there, and says "unknown": that blinds nobody and ends nothing."""
+    story, life = stalled(DAY, 0.87, 0)
+    watched(story, life)
+    other = story.watch(60, "two:10024")
+    other.is_cut_off.add("w1")
+    other.restart(story.now)
+    story.run(110)
+    assert story.spell("unknown", instance="two:10024")[0] == 0
+    late, stuck = story.spell("late"), story.spell("stalled")
+    assert stuck[0] > 60
+    check(story, fires("KubeletCertRotationLate", *late), fires("KubeletCertRotationStalled", *stuck))
+
+
+def test_a_replica_that_was_renewed_ends_the_alarm_of_one_that_is_blind() -> None:
+    """One replica sees the node's new certificate; the other lost its way while it was stalled, and keeps its word."""
+    story, life = stalled(DAY, 0.923, 0)
+    watched(story, life)
+    other = story.watch(3000, "two:10024")
+    story.run(10)
+    other.is_cut_off.add("w1")
+    story.run(10)
+    life.is_heard(story.now)
+    story.run(40)
+    last = story.spell("stalled")[1]
+    assert story.spell("stalled", instance="two:10024")[1] == story.minute - 1
+    check(story, fires("KubeletCertRotationStalled", 0, last))
+
+
+def test_an_exporter_that_starts_again_changes_nothing() -> None:
+    """Neither for who is stalled nor for who is well."""
+    story, life = stalled(DAY, 0.923, 0)
+    story.add(Life.aged("w2", 0.8, story.now, DAY, u=0.899))
+    exporter = watched(story, life)
+    story.run(5)
+    exporter.restart(story.now)
+    story.run(10)
+    check(story, fires("KubeletCertRotationStalled", 0, story.minute - 1))
+
+
+@pytest.mark.parametrize("gap", [4, 9])
+def test_a_gap_of_scrapes_while_it_fires(gap: int) -> None:
+    """Prometheus' own pause, or an answer that does not come, ends no alarm."""
+    story, life = stalled(DAY, 0.923, 0)
+    watched(story, life)
+    story.run(10)
+    story.is_watched = False
+    story.run(gap)
+    story.is_watched = True
+    story.run(10)
+    check(story, fires("KubeletCertRotationStalled", 0, story.minute - 1))
+
+
+def test_scrapes_that_fail_while_it_fires() -> None:
+    """For three minutes: nobody is told that the exporter is down, and the alarm stays."""
+    story, life = stalled(DAY, 0.923, 0)
+    exporter = watched(story, life)
+    story.run(10)
+    exporter.is_up = False
+    story.run(3)
+    exporter.is_up = True
+    story.run(10)
+    check(story, fires("KubeletCertRotationStalled", 0, story.minute - 1))
+
+
+def test_one_visit_in_five_that_fails() -> None:
+    """Blinds nobody."""
+    story = world()
+    life = Life("w1", story.now - 40 * MINUTE, HOUR)
+    life.fails = lambda now: int(now / 60) % 5 == 0
+    story.add(life)
+    story.watch(30 * MINUTE)
+    story.run(300)
+    check(story)
+
+
+# Nodes that are off.
+
+
+def test_a_node_that_is_off_before_its_window() -> None:
+    """Silent until its window opens; then nobody knows, and a quarter of an hour later that is told."""
+    story = world()
+    life = Life.aged("w1", 0.66, story.now, DAY)
+    story.add(life)
+    watched(story, life)
+    story.run(5)
+    life.goes(story.now)
+    story.run_until(story.at(life.client.share(0.72)))
+    unknown = story.spell("unknown")
+    assert unknown[0] - story.at(life.client.share(0.7)) in (0, 1)
+    check(story, fires("KubeletCertBlind", unknown[0] + 15, story.minute - 1))
+
+
+def test_a_node_that_goes_off_in_its_window() -> None:
+    """Its last reading holds for a while, then blindness is told."""
+    story = world()
+    life = Life.aged("w1", 0.8, story.now, DAY, u=0.899)
+    story.add(life)
+    watched(story, life)
+    story.run(5)
+    life.goes(story.now)
+    story.run(90)
+    unknown = story.spell("unknown")
+    check(story, fires("KubeletCertBlind", unknown[0] + 15, story.minute - 1))
+
+
+def test_a_node_that_is_off_past_its_end() -> None:
+    """Still blindness: nobody saw it late, stalled or expired."""
+    story = world()
+    life = Life.aged("w1", 0.97, story.now, DAY, u=0.899)
+    half = life.client.share(0.5)
+    life.fails = lambda now: now > half
+    story.add(life)
+    story.watch(14 * HOUR)
+    story.run(90)
+    assert story.spell("unknown") == (0, story.minute - 1)
+    check(story, fires("KubeletCertBlind", 15, story.minute - 1))
+
+
+def test_a_node_that_comes_back_late() -> None:
+    """It rotates as it starts; what was told as blindness ends with the first visit."""
+    story = world()
+    life = Life.aged("w1", 0.92, story.now, DAY, u=0.75)
+    life.client.due = float("inf")
+    life.fails = lambda now: now > life.client.share(0.5)
+    story.add(life)
+    story.watch(12 * HOUR)
+    story.run(40)
+    life.started = None
+    life.comes_back(story.now)
+    life.fails = lambda _: False
+    story.run(60)
+    blind = story.spell("unknown")
+    check(story, fires("KubeletCertBlind", 15, blind[1]))
+
+
+def test_a_stalled_node_that_dies_stays_stalled() -> None:
+    """Its alarm never ends because it died: not by time, not by the exporter's death, not by a start without memory."""
+    story, life = stalled(DAY, 0.923, 0)
+    exporter = watched(story, life)
+    story.run(10)
+    life.goes(story.now)
+    story.run(20)
+    exporter.is_up = False
+    story.run(4)
+    exporter.restart(story.now)
+    story.run(60)
+    twentieth, last = story.at(life.client.share(0.95)), story.minute - 1
+    assert 34 < twentieth < last - 5
+    check(story, fires("KubeletCertRotationStalled", 0, last), fires("KubeletCertExpiring", twentieth, last))
+
+
+def test_an_alarm_survives_its_exporters_death() -> None:
+    """Down for an hour: the exporter's own alert comes, no other ends or begins."""
+    story, life = stalled(DAY, 0.895, 0)
+    story.add(Life.aged("w2", 0.71, story.now, DAY, u=0.899))
+    exporter = watched(story, life)
+    story.run(15)
+    exporter.is_up = False
+    story.run(45)
+    exporter.restart(story.now)
+    story.run(15)
+    late, stuck = story.spell("late")[0], story.spell("stalled")[0]
+    assert late < 15
+    assert stuck > 59
+    check(
+        story,
+        fires("KubeletCertRotationLate", late, stuck - 1),
+        fires("KubeletCertRotationStalled", stuck, story.minute - 1),
+        fires("KubeletCertExporterDown", 15 + DOWN, 59),
+    )
+
+
+def test_an_alarm_survives_a_target_that_is_gone() -> None:
+    """The exporter's pod is rescheduled: for ten minutes nobody has it as a target, then it starts with no memory."""
+    story, life = stalled(DAY, 0.923, 0)
+    exporter = watched(story, life)
+    story.run(15)
+    exporter.is_known = False
+    life.goes(story.now)
+    story.run(9)
+    exporter.restart(story.now)
+    story.run(30)
+    last = story.minute - 1
+    twentieth = story.at(life.client.share(0.95))
+    also = [fires("KubeletCertExpiring", twentieth, last)] if twentieth <= last else []
+    check(story, fires("KubeletCertRotationStalled", 0, last), *also)
+
+
+def test_what_is_remembered_ends_with_the_first_word() -> None:
+    """The node was mended while the exporter was away: the first visit after its start ends the alarm."""
+    story, life = stalled(DAY, 0.923, 0)
+    exporter = watched(story, life)
+    story.run(10)
+    exporter.is_up = False
+    story.run(4)
+    exporter.restart(story.now)
+    again = story.now + 15 * MINUTE
+    life.fails = lambda now: now < again
+    story.run(5)
+    life.is_heard(story.now)
+    story.run(40)
+    fresh = story.spell("fresh")[0]
+    check(story, fires("KubeletCertRotationStalled", 0, fresh - 1))
+
+
+def test_a_node_that_leaves_the_inventory() -> None:
+    """Its alarm ends within twelve minutes."""
+    story, life = stalled(DAY, 0.923, 0)
+    story.add(*(Life.aged(f"w{one}", 0.3, story.now, DAY) for one in range(2, 7)))
+    watched(story, life)
+    story.run(20)
+    story.remove("w1")
+    story.run(30)
+    check(story, fires("KubeletCertRotationStalled", 0, 19 + REMEMBERED))
+
+
+def test_a_dead_node_that_leaves_after_the_exporter_forgot_it() -> None:
+    """The same where only the recorded series remember it."""
+    story, life = stalled(DAY, 0.923, 0)
+    story.add(*(Life.aged(f"w{one}", 0.3, story.now, DAY) for one in range(2, 7)))
+    exporter = watched(story, life)
+    story.run(10)
+    life.goes(story.now)
+    exporter.restart(story.now)
+    story.run(25)
+    story.remove("w1")
+    story.run(30)
+    last = 34 + REMEMBERED
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, last),
+        fires("KubeletCertExpiring", story.at(life.client.share(0.95)), last),
+    )
+
+
+# What the kubelet does not rotate.
+
+
+def unmanaged(story: World, share: float, ttl: float = DAY) -> Life:
+    life = Life.aged("w1", share, story.now, ttl)
+    life.rotates = False
+    story.add(life)
+    return life
+
+
+def test_rotation_switched_off() -> None:
+    """Due from the first reading in the last three tenths of its life; expiring and expired like any other."""
+    story = world()
+    life = unmanaged(story, 0.6)
+    watched(story, life)
+    story.run_until(story.at(life.client.dates[1]) + 30)
+    read = [minute for minute in _readings(story) if minute >= story.at(life.client.share(0.7))][0]
+    twentieth, ended = story.at(life.client.share(0.95)), story.spell("expired")
+    within = [minute for minute in _readings(story) if minute >= twentieth][0]
+    assert read - story.at(life.client.share(0.7)) <= 60
+    assert within < ended[0]
+    check(
+        story,
+        fires("KubeletCertManualRotationDue", read, within - 1),
+        fires("KubeletCertExpiring", within, ended[0] - 1),
+        fires("KubeletCertExpired", *ended),
+        fires("KubeletCertFinding", *ended, cause=NO_WAY_BACK),
+    )
+
+
+def _readings(story: World) -> list[int]:
+    """The minutes at which a new reading of w1 shows."""
+    series, values = next(
+        (series, values)
+        for series, values in story.series.all()
+        if series.startswith("kubelet_cert_node_last_success_timestamp_seconds{") and 'node="w1"' in series
+    )
+    assert series
+    return [minute for minute in range(1, len(values)) if values[minute] != values[minute - 1]]
+
+
+def test_what_somebody_else_renews_in_time() -> None:
+    """A certificate that is not the kubelet's to rotate, and young: nothing, for hours."""
+    story = world()
+    life = unmanaged(story, 0.2)
+    life.rotates = True
+    life.is_read_by(Rotation.MANUAL)
+    life.client.due = float("inf")
+    story.settle()
+    watched(story, life)
+    story.run(240)
+    check(story)
+
+
+def k3s(facts: NodeFacts) -> NodeFacts:
+    """The same certificate as an agent of k3s has it."""
+    folder, der = "/var/lib/rancher/k3s/agent", facts.client.certificates
+    certificate, its_key = pem(f"{folder}/client-kubelet.crt", *der), key(f"{folder}/client-kubelet.key")
+    assert facts.process
+    return replace(
+        facts,
+        store=StoreFacts(PKI, DirectoryCondition.MISSING),
+        client=absent(CURRENT),
+        serving=None,
+        process=replace(facts.process, name="k3s-agent", flags=()),
+        kubeconfig=kubeconfig(f"{folder}/kubelet.kubeconfig", certificate, key=its_key),
+        bootstrap=None,
+        config=None,
+        files=(certificate, its_key),
+    )
+
+
+def test_k3s_renews_its_own() -> None:
+    """Unmanaged: nothing until nine tenths, where the cause is told; expiring in the last twentieth, then expired."""
+    story = world()
+    life = Life.aged("w1", 0.8, story.now, 2 * DAY)
+    life.client.due, life.twist, life.started = float("inf"), k3s, life.client.signed[0][0] + 10 * MINUTE
+    story.add(life)
+    watched(story, life)
+    story.run_until(story.at(life.client.dates[1]) + 20)
+    twentieth, ended = story.at(life.client.share(0.95)), story.spell("expired")
+    within = [minute for minute in _readings(story) if minute >= twentieth][0]
+    due = [minute for minute in _readings(story) if minute >= story.at(life.client.share(0.9))][0]
+    check(
+        story,
+        fires("KubeletCertFinding", due, ended[1], cause="owner-renewal-due"),
+        fires("KubeletCertExpiring", within, ended[0] - 1),
+        fires("KubeletCertExpired", *ended),
+    )
+
+
+def test_an_unmanaged_certificate_that_nobody_sees() -> None:
+    """Silent while it is young enough; in its last twentieth blindness is told."""
+    story = world()
+    life = unmanaged(story, 0.94)
+    life.fails = lambda now: now > life.client.share(0.5)
+    story.watch(14 * HOUR)
+    story.run(60)
+    check(story, fires("KubeletCertBlind", story.at(life.client.share(0.95)) + 15, story.minute - 1))
+
+
+def test_a_self_signed_serving_certificate_that_ended() -> None:
+    """No state set, no page: its dates, and a reading after its end."""
+    story = world()
+    ended = story.now + 30 * MINUTE
+    own = unarmour(ROOT.issue("w1@1", story.now - 5 * DAY, ended, serving=True).certificate)
+    life = Life.aged("w1", 0.3, story.now, YEAR)
+    life.twist = lambda facts: replace(facts, serving=pem(f"{PKI}/kubelet.crt", own))
+    story.add(life)
+    watched(story, life)
+    story.run(150)
+    read = [minute for minute in _readings(story) if minute >= 30][0]
+    check(
+        story,
+        fires("KubeletCertUnrotatedExpired", read, story.minute - 1, cert="serving"),
+    )
+
+
+# Certificates that nobody has, or too early.
+
+
+def test_a_certificate_that_is_not_valid_yet() -> None:
+    """For a few minutes that is a signer's clock; then it is told, and ends when it is valid."""
+    story = world()
+    life = Life("w1", story.now - HOUR, DAY)
+    life.client.signed = [(story.now + 65 * MINUTE, unarmour(life.root.client("w1", story.now + 65 * MINUTE, DAY).certificate))]
+    life.facts = lambda now, seen=life._seen: seen(now)  # type: ignore[method-assign] # its certificate is from later
+    story.add(life)
+    story.watch(60)
+    story.run(100)
+    early = story.spell("not_yet_valid")
+    assert early == (0, 59)
+    check(
+        story,
+        fires("KubeletCertNotYetValid", 5, early[1]),
+        fires("KubeletCertRestartUnsafe", 5, [minute for minute in _readings(story) if minute >= 60][0] - 1),
+    )
+
+
+def test_a_node_that_was_never_read() -> None:
+    """Told after an hour; not for one that is only new."""
+    story = world()
+    life = Life.aged("w1", 0.3, story.now, DAY)
+    life.refuses = Reason.AUTH_CLOSED
+    story.add(life)
+    story.watch(0)
+    story.run(100)
+    check(story, fires("KubeletCertNeverRead", 60, story.minute - 1))
+
+
+def test_without_a_cluster_label() -> None:
+    """The same alerts, with no label that is not there."""
+    story = world(labels=())
+    story, life = stalled(DAY, 0.96, 0, story, cluster=None)
+    watched(story, life)
+    story.run(10)
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, 9, cluster=""),
+        fires("KubeletCertExpiring", 0, 9, cluster=""),
+    )
+
+
+def test_dates_that_are_no_numbers() -> None:
+    """NaN in a date accuses nobody."""
+    story = world()
+    life = Life.aged("w1", 0.3, story.now, DAY)
+    story.add(life)
+    watched(story, life)
+    for _ in range(60):
+        for date in ("before", "after"):
+            for cert in ("client", "serving", "ca"):
+                name = f'kubelet_cert_not_{date}_timestamp_seconds{{cluster="prod",node="w9",cert="{cert}"}}'
+                story.series.add({"job": "kubelet-cert-exporter", "instance": "one:10024"}, f"{name} NaN")
+        story.run(1)
+    check(story)
