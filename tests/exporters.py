@@ -68,9 +68,7 @@ class Exporter:
         self._worker = Worker(self.state, lambda: self.now, threading.Event())
         self._due: list[tuple[float, str]] = []
         self._health = CollectorRegistry()  # without this process' own families
-        self._health.register(
-            HealthCollector(lambda: self.state.snapshot(self.now, self.waiting, self.ssh).counters)
-        )
+        self._health.register(HealthCollector(lambda: self.state.snapshot(self.now, self.waiting, self.ssh).counters))
         self._health.register(DoorCollector(lambda: self.door))
         self.state.reloaded(now, successful=True)
         self.settle(now)

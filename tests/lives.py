@@ -97,8 +97,7 @@ class Chain:
         """The store's listing: the link, and what it led to lately."""
         link = StoreEntry(f"{self.prefix}-current.pem", FileKind.LINK, 0o777, 0, 0, 60, int(self.in_use[0]))
         dated = [
-            StoreEntry(self.file(moment), FileKind.REGULAR, 0o600, 0, 0, 1100, int(moment))
-            for moment, _ in self.signed
+            StoreEntry(self.file(moment), FileKind.REGULAR, 0o600, 0, 0, 1100, int(moment)) for moment, _ in self.signed
         ]
         return [link, *dated]
 
@@ -213,9 +212,7 @@ class Life:
             client=current,
             serving=serving,
             clock=NodeClock(now + self.clock, now - 0.05, now + 0.05),
-            host=Host(
-                self.name, "ubuntu", f"{self.name}-machine", f"{self.name}-boot", uptime=9e6, awake=9e6, zone=0
-            ),
+            host=Host(self.name, "ubuntu", f"{self.name}-machine", f"{self.name}-boot", uptime=9e6, awake=9e6, zone=0),
             process=self._process(),
             kubeconfig=kubeconfig(certificate=current, authority=pem("#1", authority)),
             config=(ConfigFile(document(CONFIG), settings),),
@@ -243,5 +240,3 @@ class Life:
         if self.started is None:
             return Process(Sight.ABSENT)
         return Process(Sight.SEEN, "kubelet", 1, self.started + self.clock, 0, tuple(FLAGS.items()))
-
-

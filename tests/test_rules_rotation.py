@@ -571,7 +571,9 @@ def test_a_certificate_that_is_not_valid_yet() -> None:
     """For a few minutes that is a signer's clock; then it is told, and ends when it is valid."""
     story = world()
     life = Life("w1", story.now - HOUR, DAY)
-    life.client.signed = [(story.now + 65 * MINUTE, unarmour(life.root.client("w1", story.now + 65 * MINUTE, DAY).certificate))]
+    life.client.signed = [
+        (story.now + 65 * MINUTE, unarmour(life.root.client("w1", story.now + 65 * MINUTE, DAY).certificate))
+    ]
     life.facts = lambda now, seen=life._seen: seen(now)  # type: ignore[method-assign] # its certificate is from later
     story.add(life)
     story.watch(60)

@@ -199,6 +199,7 @@ def _unreadable() -> Json:
     columns = (
         by_name("Node", links=links.to_node()),
         by_name("Cluster", links=links.to_fleet(), custom__width=85),
+        by_name("Reason", links=links.to_reasons()),
         by_name("Last read", unit="s", decimals=0, mappings=words({str(_NEVER): ("never", "")}), custom__width=85),
     )
     named = {"node": "Node", "cluster": "Cluster", "reason": "Reason", "Value": "Last read"}

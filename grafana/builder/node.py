@@ -116,7 +116,8 @@ def _reason() -> Json:
     fails = f"{of_node('kubelet_cert_node_failure', NODE, 'reason')} * 0"
     reads = f'label_replace({of_node("kubelet_cert_node_up")} == 1, "reason", "succeeded", "", "")'
     asked = instant(f"{reads} or on (cluster, node) {fails}", "{{reason}}")
-    shown = field("none", thresholds=thresholds((None, colors.LATE), (1, colors.GOOD)), noValue="none yet")
+    told_by = thresholds((None, colors.LATE), (1, colors.GOOD))
+    shown = field("none", thresholds=told_by, links=links.to_reasons(), noValue="none yet")
     return stat("Last visit", told, [asked], shown, textMode="name")
 
 
