@@ -15,6 +15,9 @@ CREDENTIAL_ENDS = thresholds(
 )
 
 
+_INSTANCE = by_name("Instance", custom__width=120)
+
+
 def exporters() -> Json:
     """A row an exporter."""
     health = "kubelet_cert_exporter_"
@@ -54,6 +57,11 @@ def exporters() -> Json:
     )
 
 
+def _path(name: str) -> Json:
+    """A column that may be wider than there is room for: its cells can be opened."""
+    return by_name(name, custom__inspect=True)
+
+
 def _coloured(name: str, mappings: list[Json], width: int) -> Json:
     """A column of words on their colour; without a value it has none."""
     return by_name(
@@ -72,7 +80,14 @@ def sources() -> Json:
         "Inventory files",
         "file_sd files, and patterns that match none. A file with a mistake keeps its last good nodes.",
         [asked],
-        field("short", _coloured("State", states, 150), custom=COLUMNS, noValue="no file_sd is used"),
+        field(
+            "short",
+            _coloured("State", states, 140),
+            _INSTANCE,
+            _path("Source"),
+            custom=COLUMNS,
+            noValue="no file_sd is used",
+        ),
         transformations=merged(renamed={"source": "Source", "instance": "Instance", "Value": "State"}, hidden=("job",)),
     )
 
@@ -86,7 +101,7 @@ def credentials() -> Json:
         "SSH certificates",
         "OpenSSH user certificates that the exporters log in with. Below nought they have ended, and nothing is read.",
         [asked],
-        field("short", ends, custom=COLUMNS, noValue="no certificate that ends is used"),
+        field("short", ends, _INSTANCE, _path("File"), custom=COLUMNS, noValue="no certificate that ends is used"),
         transformations=merged(renamed={"file": "File", "instance": "Instance", "Value": "Ends in"}, hidden=("job",)),
     )
 

@@ -62,11 +62,6 @@ def to_series_cause() -> list[Json]:
     return [_link("What it is and what to do", f"{RUNBOOKS}/../causes.md#${{__field.labels.cause}}")]
 
 
-def to_reasons() -> list[Json]:
-    """For a reason why a node cannot be read: the page has a table of all."""
-    return [_link("What the reasons mean", f"{RUNBOOKS}/../reasons.md")]
-
-
 def _cell(column: str) -> str:
     """Encoded whatever the label holds; the name is bracketed because it may have blanks."""
     return f'${{__data.fields["{column}"]:percentencode}}'
