@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from grafana.builder import colors, links
 from grafana.builder.exporter_series import of_exporter
-from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, thresholds, words
+from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, words
 from grafana.builder.panels import Json, merged, rows, table
 
 _AGO = "dateTimeFromNow"
-_LONG_AGO = -(10**10)
-# The first is the colour where there is no value at all.
-CREDENTIAL_ENDS = thresholds(
-    (None, colors.UNKNOWN), (_LONG_AGO, colors.EXPIRED), (0, colors.LATE), (86400, colors.CALM)
-)
-
-
+CREDENTIAL_ENDS = colors.graded(colors.EXPIRED, (0, colors.LATE), (86400, colors.CALM))
 _INSTANCE = by_name("Instance", custom__width=120)
 
 

@@ -9,6 +9,7 @@ from grafana.builder.node_series import (
     CERTIFICATES,
     CLIENT,
     NODE,
+    date,
     lifetime_used,
     of_certificates,
     of_node,
@@ -37,13 +38,13 @@ def _certificates() -> Json:
         "serves with; serving_live: seen in a handshake; kubeconfig: what kubelet.conf holds; ca: the client's issuer."
     )
     asked = [
-        rows(f"{of_certificates('kubelet_cert_not_after_timestamp_seconds')} * 1000"),
+        rows(f"{date('not_after')} * 1000"),
         rows(state_number()),
         rows(lifetime_used()),
-        rows(f"{of_certificates('kubelet_cert_not_before_timestamp_seconds')} * 1000"),
+        rows(f"{date('not_before')} * 1000"),
         rows(f"{of_certificates('kubelet_cert_rotation_window_start_timestamp_seconds')} * 1000"),
         rows(f"{of_certificates('kubelet_cert_rotation_window_end_timestamp_seconds')} * 1000"),
-        rows(f"{of_certificates('kubelet_cert_not_after_timestamp_seconds')} * 1000"),
+        rows(f"{date('not_after')} * 1000"),
     ]
     named = {
         "cert": "Certificate",
