@@ -19,7 +19,7 @@ from grafana.demo_stack.addresses import Addresses, url
 from grafana.demo_stack.configuration import Links
 from grafana.demo_stack.part import PartError
 from grafana.demo_stack.programs import MissingProgramError, installed
-from grafana.pictures.drawing import DrawingError, Tool
+from grafana.pictures.drawing import DrawingError, Tool, View
 from grafana.pictures.ports import free_ports
 
 IMAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "images"
@@ -76,13 +76,8 @@ def _run(given: argparse.Namespace, folder: Path, stopping: threading.Event, is_
         given.output.mkdir(parents=True, exist_ok=True)
         for name in catalogue.DASHBOARDS:
             picture = given.output / f"{name}.png"
-            tool.draw(
-                catalogue.FOLDER / f"{name}.json",
-                picture,
-                prometheus=url(addresses.prometheus),
-                minutes=given.minutes,
-                chosen=CHOSEN.get(name, {}),
-            )
+            view = View(url(addresses.prometheus), given.minutes, CHOSEN.get(name, {}))
+            tool.draw(catalogue.FOLDER / f"{name}.json", picture, view, folder)
             print(f"{picture}: {picture.stat().st_size // 1000} kB", flush=True)
 
 
