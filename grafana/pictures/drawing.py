@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from grafana.demo_stack.stack import SCRAPE_INTERVAL
+from grafana.pictures.emptiness import without_empty
 
 _LONGEST = 300  # seconds
 _COLORS = 256
@@ -54,7 +55,7 @@ class Tool:
         """
         report, copy = scratch / "report.json", scratch / board.name
         self._run(board, scratch / "first.png", view, "--report", str(report))
-        copy.write_text(json.dumps(_without_empty(json.loads(board.read_text()), json.loads(report.read_text()))))
+        copy.write_text(json.dumps(without_empty(json.loads(board.read_text()), json.loads(report.read_text()))))
         self._run(copy, picture, view)
         _reduce(picture)
 
@@ -68,19 +69,6 @@ class Tool:
         )
         if not picture.is_file():
             raise DrawingError(f"{board.name} was not drawn: {ended.stdout}{ended.stderr}")
-
-
-def _without_empty(board: dict[str, object], report: dict[str, object]) -> dict[str, object]:
-    """The dashboard without the queries that had no answer."""
-    panels = report["panels"]
-    if not isinstance(panels, list) or not isinstance(board["panels"], list):
-        raise DrawingError("the tool's report has no panels")
-    empty = {(panel["id"], query["refId"]) for panel in panels for query in panel["queries"] if not query["series"]}
-    for panel in board["panels"]:
-        panel["targets"] = [
-            target for target in panel.get("targets", []) if (panel["id"], target["refId"]) not in empty
-        ]
-    return board
 
 
 def _reduce(picture: Path) -> None:
