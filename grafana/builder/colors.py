@@ -19,7 +19,7 @@ UNMANAGED = "#98a0ad"
 UNKNOWN = "#6e7686"
 CRITICAL = "semi-dark-red"
 UNSAFE = "red"
-WARNING = "semi-dark-yellow"
+WARNING = "#b07d00"  # a yellow that white letters can stand on, in both themes
 CALM = "semi-dark-green"  # a number that should be nought, and is
 
 STATES = {

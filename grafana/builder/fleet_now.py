@@ -120,11 +120,11 @@ def _columns_of_need() -> list[Json]:
     left = thresholds((None, colors.EXPIRED), (0, "text"))
     restart = words({"1": ("safe", colors.GOOD), "0": ("unsafe", colors.UNSAFE)})
     return [
-        by_name("Trouble", mappings=trouble.SCORE_WORDS, custom__cellOptions=CELL_COLORED, custom__width=130),
+        by_name("Trouble", mappings=trouble.SCORE_WORDS, custom__cellOptions=CELL_COLORED, custom__width=140),
         by_name("Node", links=links.to_node(), custom__minWidth=115),
-        by_name("Cluster", links=links.to_fleet(), custom__width=110),
+        by_name("Cluster", links=links.to_fleet(), custom__width=100),
         by_name("Cause or reason", links=[*links.to_cause(), *links.to_reasons()], custom__minWidth=165),
-        by_name("Severity", custom__width=75),
+        by_name("Severity", custom__width=70),
         by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=90, **colored),
         by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=85, **colored),
         by_name("Restart", mappings=restart, custom__width=70, **colored),
@@ -182,9 +182,10 @@ def alerts() -> Json:
         field(
             "short",
             by_name("Severity", mappings=told, custom__cellOptions=CELL_COLORED, custom__width=80),
-            by_name("Alert", links=links.to_runbook(), custom__minWidth=190),
+            by_name("Alert", links=links.to_runbook(), custom__minWidth=180),
             by_name("Node", links=links.to_node(), custom__minWidth=115),
-            by_name("Cluster", links=links.to_fleet()),
+            by_name("Cluster", links=links.to_fleet(), custom__width=90),
+            by_name("Certificate or cause", custom__minWidth=150),
             thresholds=only("text"),
             custom=COLUMNS,
             noValue="no alert fires, or no rules are loaded",
