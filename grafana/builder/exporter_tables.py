@@ -109,8 +109,8 @@ def alerts() -> Json:
     columns = (
         by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__cellOptions=CELL_COLORED, custom__width=85),
         by_name("Alert", links=links.to_runbook()),
-        by_name("About", custom__width=130),
-        by_name("Since", unit=_AGO, custom__width=115),
+        by_name("About", custom__width=100),
+        by_name("Since", unit=_AGO, custom__width=112),
     )
     named = {"severity": "Severity", "alertname": "Alert", "about": "About", "Value": "Since"}
     return table(
