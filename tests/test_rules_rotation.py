@@ -690,15 +690,7 @@ def test_a_certificate_that_only_kubelet_conf_holds() -> None:
 def test_a_certificate_that_is_not_valid_yet() -> None:
     """For a few minutes that is a signer's clock; then it is told, and ends when it is valid."""
     story = world()
-<<<<<<< HEAD
     life = Life("w1", story.now - HOUR, DAY, ahead=2 * HOUR + 5 * MINUTE)
-=======
-    life = Life("w1", story.now - HOUR, DAY)
-    life.client.signed = [
-        (story.now + 65 * MINUTE, unarmour(life.root.client("w1", story.now + 65 * MINUTE, DAY).certificate))
-    ]
-    life.facts = lambda now, seen=life._seen: seen(now)  # type: ignore[method-assign] # its certificate is from later
->>>>>>> node-board
     story.add(life)
     story.watch(60)
     story.run(100)
