@@ -51,6 +51,7 @@ class Exporter:
 
     def __post_init__(self) -> None:
         self.job = JOB
+        self.extra: dict[str, str] = {}  # labels that service discovery adds
         self.is_up = True  # answers Prometheus
         self.is_known = True  # Prometheus has it as a target
         self.is_stuck = False  # answers, and visits nobody
@@ -68,9 +69,7 @@ class Exporter:
         self._worker = Worker(self.state, lambda: self.now, threading.Event())
         self._due: list[tuple[float, str]] = []
         self._health = CollectorRegistry()  # without this process' own families
-        self._health.register(
-            HealthCollector(lambda: self.state.snapshot(self.now, self.waiting, self.ssh).counters)
-        )
+        self._health.register(HealthCollector(lambda: self.state.snapshot(self.now, self.waiting, self.ssh).counters))
         self._health.register(DoorCollector(lambda: self.door))
         self.state.reloaded(now, successful=True)
         self.settle(now)
@@ -158,9 +157,12 @@ class World:
         for exporter in self.exporters:
             exporter.settle(self.now)
 
-    def watch(self, lead: float = 7200.0, instance: str = "one:10024", pace: Pace | None = None) -> Exporter:
-        """An exporter that has worked for so long when it is first scraped."""
-        exporter = Exporter(self.lives, self.labels, instance, pace or Pace(), self.now - lead)
+    def watch(
+        self, lead: float = 7200.0, instance: str = "one:10024", pace: Pace | None = None, own: Iterable[Life] = ()
+    ) -> Exporter:
+        """An exporter that has worked for so long when it is first scraped; of the world's lives, or of its own."""
+        lives = {life.name: life for life in own} or self.lives
+        exporter = Exporter(lives, self.labels, instance, pace or Pace(), self.now - lead)
         exporter.work(self.now)
         self.exporters.append(exporter)
         return exporter
@@ -193,7 +195,7 @@ class World:
         raise AssertionError(f"no {cert} of {node}")
 
     def _scrape(self, exporter: Exporter) -> None:
-        target = {"instance": exporter.instance, "job": exporter.job}
+        target = {"instance": exporter.instance, "job": exporter.job, **exporter.extra}
         text = exporter.answer() if exporter.is_known and exporter.is_up else ""
         if exporter.is_known:
             self.series.add(target, f"up {int(exporter.is_up)}\n{text}")

@@ -21,14 +21,11 @@ from exporter.model.host import Host, Process, Sight
 from exporter.model.kubelet_files import ConfigFile, KubeletSettings
 from exporter.model.node import Node, SshAccess
 from tests.kubelets import (
-    BOOTSTRAP_CONF,
     CA,
     CONFIG,
-    CURRENT,
     FLAGS,
     HEALTHY,
     PKI,
-    SERVER_CURRENT,
     document,
     key,
     kubeconfig,
@@ -46,11 +43,15 @@ Twist = Callable[[NodeFacts], NodeFacts]
 
 
 class Chain:
-    """One certificate and its successors, as the kubelet's store keeps them; ``u`` fixes where in the window it asks."""
+    """One certificate and its successors, as the kubelet's store keeps them.
+
+    ``u`` fixes at which share of a life the next is asked for; ``ahead`` is how far the signer's clock is ahead.
+    """
 
     def __init__(self, name: str, ttl: float, prefix: str, root: Authority, dice: random.Random) -> None:
         self.name, self.ttl, self.prefix, self.root = name, ttl, prefix, root
         self.u: float | None = None
+        self.ahead = 0.0
         self.is_answered = True  # whether anybody signs its requests
         self.signed: list[tuple[float, bytes]] = []  # when, and the DER; the last is in use
         self.count = 0
@@ -64,7 +65,7 @@ class Chain:
     @property
     def dates(self) -> tuple[float, float]:
         """notBefore and notAfter of the certificate in use."""
-        not_before, not_after = self.root.dates(self.in_use[0], self.ttl)
+        not_before, not_after = self.root.dates(self.in_use[0] + self.ahead, self.ttl)
         return int(not_before), int(not_after)
 
     def share(self, share: float) -> float:
@@ -75,7 +76,7 @@ class Chain:
     def sign(self, now: float) -> None:
         """A new certificate, and the draw of the next deadline."""
         serving = self.prefix == "kubelet-server"
-        dates = self.root.dates(now, self.ttl)
+        dates = self.root.dates(now + self.ahead, self.ttl)
         issued = self.root.issue(f"system:node:{self.name}", *dates, serving=serving)
         self.signed = [*self.signed, (now, unarmour(issued.certificate))][-KEPT:]
         self.count += 1
@@ -97,8 +98,7 @@ class Chain:
         """The store's listing: the link, and what it led to lately."""
         link = StoreEntry(f"{self.prefix}-current.pem", FileKind.LINK, 0o777, 0, 0, 60, int(self.in_use[0]))
         dated = [
-            StoreEntry(self.file(moment), FileKind.REGULAR, 0o600, 0, 0, 1100, int(moment))
-            for moment, _ in self.signed
+            StoreEntry(self.file(moment), FileKind.REGULAR, 0o600, 0, 0, 1100, int(moment)) for moment, _ in self.signed
         ]
         return [link, *dated]
 
@@ -111,7 +111,7 @@ class Chain:
 
 
 class Life:
-    """One node from the moment ``born``, when its first certificate was signed. Call :meth:`advance` before a change."""
+    """One node from the moment ``born``, when its first certificate was signed."""
 
     def __init__(
         self,
@@ -123,13 +123,14 @@ class Life:
         root: Authority = ROOT,
         serving: float | None = None,
         u: float | None = None,
+        ahead: float = 0.0,
     ) -> None:
         dice = random.Random(name)
         labels = () if cluster is None else (("cluster", cluster),)
         self.node = Node(name, SshAccess(f"{name}.example", name=name), Paths(), labels=labels)
         self.client = Chain(name, ttl, "kubelet-client", root, dice)
         self.serving = Chain(name, serving, "kubelet-server", root, dice) if serving else None
-        self.client.u = u
+        self.client.u, self.client.ahead = u, ahead
         self.root = root
         self.rotates = True  # as its configuration has it
         self.started: float | None = born - DAY  # the kubelet; None: it does not run
@@ -213,9 +214,7 @@ class Life:
             client=current,
             serving=serving,
             clock=NodeClock(now + self.clock, now - 0.05, now + 0.05),
-            host=Host(
-                self.name, "ubuntu", f"{self.name}-machine", f"{self.name}-boot", uptime=9e6, awake=9e6, zone=0
-            ),
+            host=Host(self.name, "ubuntu", f"{self.name}-machine", f"{self.name}-boot", uptime=9e6, awake=9e6, zone=0),
             process=self._process(),
             kubeconfig=kubeconfig(certificate=current, authority=pem("#1", authority)),
             config=(ConfigFile(document(CONFIG), settings),),
@@ -243,5 +242,3 @@ class Life:
         if self.started is None:
             return Process(Sight.ABSENT)
         return Process(Sight.SEEN, "kubelet", 1, self.started + self.clock, 0, tuple(FLAGS.items()))
-
-

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +111,11 @@ def check(story: World, *episodes: Episode) -> None:
     run(written(story.series.lines(), list(_moments(episodes, last))))
 
 
+def recorded(story: World, minute: int, query: str, answer: Mapping[tuple[tuple[str, str], ...], float]) -> None:
+    """At that minute a query has this answer, by labels."""
+    run(written(story.series.lines(), [_asked(query, minute, answer)]))
+
+
 def written(lines: list[dict[str, str]], queries: list[dict[str, object]], every: int = 1) -> str:
     """The text of a test file; rules are evaluated ``every`` so many minutes."""
     groups = [group["name"] for file in FILES for group in yaml.safe_load((RULES / file).read_text())["groups"]]
@@ -174,7 +179,7 @@ def _moments(episodes: Iterable[Episode], last: int) -> Iterator[dict[str, objec
 
 
 def _asked(
-    query: str, minute: int, answer: dict[tuple[tuple[str, str], ...], int], name: str = ""
+    query: str, minute: int, answer: Mapping[tuple[tuple[str, str], ...], float], name: str = ""
 ) -> dict[str, object]:
     samples = [{"labels": f"{name}{_selector(labels)}", "value": value} for labels, value in answer.items()]
     return {"expr": query, "eval_time": f"{minute}m", "exp_samples": samples}

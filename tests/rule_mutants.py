@@ -24,7 +24,7 @@ import yaml
 from tests.promtool import FILES, KEPT, RULES, verdict
 
 ROOT = Path(__file__).parent.parent
-TESTS = tuple(f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter"))
+TESTS = tuple(f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording"))
 # rule, what is changed in it, and why no test can tell
 KNOWN: dict[tuple[str, str], str] = {}
 SPARED: tuple[str, ...] = ()
@@ -199,11 +199,10 @@ class Hunt:
                 if file == mutant.file:
                     document["groups"][mutant.group]["rules"][mutant.rule] = mutant.changed
                 (rules / file).write_text(json.dumps(document))
-            first = [file for file in self._order if f'\\"{mutant.name}\\"' in self._files[file]]
-            for file in [*first, *(file for file in self._order if file not in first)]:
-                if verdict(self._files[file], rules) is not None:
-                    self._order.remove(file)
-                    self._order.insert(0, file)
+            first = [test for test in self._order if f'\\"{mutant.name}\\"' in self._files[test]]
+            for test in [*first, *(it for it in self._order if it not in first)]:
+                if verdict(self._files[test], rules) is not None:
+                    self._order = [test, *(it for it in self._order if it != test)]
                     return True
         return False
 

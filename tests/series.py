@@ -9,7 +9,7 @@ _MOVED = "_timestamp_seconds"
 
 
 class Series:
-    """One sample a series and step. ``start`` is what promtool's 0 stands for; only metrics that are ``named`` count."""
+    """One sample a series and step. ``start`` is what promtool's 0 stands for; only ``named`` metrics count."""
 
     def __init__(self, start: float, named: Iterable[str] | None = None) -> None:
         self._start = start

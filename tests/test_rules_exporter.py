@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.config.settings import HostKeyPolicy
-from exporter.errors import Reason
+from exporter.config.settings import HostKeyPolicy, Pace
 from exporter.model.node import SshAccess
 from exporter.model.report import SourceStatus, SshStatus
 from exporter.rounds.brake import Brake
@@ -22,6 +21,7 @@ pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is
 DOWN, ABSENT, OVERDUE, UNCHECKED, RELOAD, SOURCE = 10, 15, 45, 60, 5, 15
 STUCK = 2 * HOUR + 15 * MINUTE
 PAUSE = 15 * MINUTE
+FILE = "/etc/keys/id-cert.pub"
 
 
 def healthy(nodes: int = 3, share: float = 0.2) -> tuple[World, Exporter]:
@@ -70,6 +70,18 @@ def test_down_for_a_moment() -> None:
     exporter.restart(story.now)
     story.run(20)
     check(story)
+
+
+def test_down_again_and_again() -> None:
+    """It dies minutes after each start, for an hour: that is down, too."""
+    story, exporter = healthy()
+    story.run(5)
+    for _ in range(12):
+        exporter.is_up = False
+        story.run(4)
+        exporter.restart(story.now)
+        story.run(1)
+    check(story, fires("KubeletCertExporterDown", 5 + DOWN, 64))
 
 
 def test_stuck() -> None:
@@ -153,3 +165,61 @@ def test_a_web_configuration_that_is_not_used() -> None:
     exporter.door = DoorStatus(successful=False, loaded=story.now)
     story.run(40)
     check(story, fires("KubeletCertWebConfigReloadFailed", 10 + RELOAD, 49))
+
+
+def test_a_login_certificate_at_its_end() -> None:
+    """In the last tenth of what it had left when it was new, as far as Prometheus has seen that; a new one ends it."""
+    story, exporter = healthy()
+    ends = story.now + HOUR + 30
+    exporter.ssh = SshStatus(credentials=((FILE, ends), ("/etc/keys/other-cert.pub", ends + DAY)))
+    story.run(58)
+    exporter.ssh = SshStatus(credentials=((FILE, ends + HOUR), ("/etc/keys/other-cert.pub", ends + DAY)))
+    story.run(30)
+    check(story, fires("KubeletCertSshCredentialExpiring", 55, 57, file=FILE))
+
+
+def test_a_job_by_another_name_of_ours() -> None:
+    """A name that begins like ours is ours; any other is not."""
+    story, exporter = healthy()
+    exporter.job = "kubelet-cert-exporter-edge"
+    story.run(5)
+    exporter.is_up = False
+    story.run(20)
+    check(story, fires("KubeletCertExporterDown", 5 + DOWN, 24, job="kubelet-cert-exporter-edge"))
+
+
+def test_another_job_that_is_down() -> None:
+    """None of our business."""
+    story, _ = healthy()
+    for _ in range(30):
+        story.series.add({"instance": "node:9100", "job": "node"}, "up 0")
+        story.run(1)
+    check(story)
+
+
+def test_an_exporter_that_has_just_started() -> None:
+    """Nodes that were not looked at yet: nothing, for as long as a first round may take."""
+    story = world()
+    story.add(*(Life.aged(f"w{one}", 0.75, story.now, DAY, u=0.899) for one in range(40)))
+    story.watch(0, pace=Pace(logins_per_second=0.02))
+    story.run(50)
+    check(story)
+
+
+def test_an_exporter_that_never_ends_a_visit() -> None:
+    """It has nodes, and has not read one since its start."""
+    story = world()
+    story.add(Life.aged("w1", 0.3, story.now, DAY))
+    exporter = story.watch(0)
+    exporter.restart(story.now)
+    exporter.is_stuck = True
+    story.run(40)
+    check(story, fires("KubeletCertExporterStuck", 15, 39))
+
+
+def test_an_exporter_without_nodes() -> None:
+    """It has nothing to visit, and is not stuck."""
+    story = world()
+    story.watch(0)
+    story.run(200)
+    check(story)

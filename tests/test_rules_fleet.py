@@ -9,7 +9,9 @@ import pytest
 
 from exporter.demo.signer import Authority
 from exporter.errors import Reason
+from exporter.model.facts import NodeFacts
 from tests.exporters import World
+from tests.kubelets import CA, document
 from tests.lives import DAY, HOUR, MINUTE, YEAR, Life
 from tests.promtool import PROMTOOL, check, fires, world
 from tests.trees import NOW
@@ -69,6 +71,66 @@ def test_a_signer_that_answers_again() -> None:
     )
 
 
+@pytest.mark.parametrize(("stuck", "well", "together"), [(3, 2, True), (2, 3, False), (3, 27, True), (3, 28, False)])
+def test_exporters_of_a_node_each_stall_together(stuck: int, well: int, together: bool) -> None:
+    """A DaemonSet's pods do not see each other's nodes: the rule counts what none of them can."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, stuck, share=0.923)]
+    for number, life in enumerate([*sick, *lives(story, well, name="v")]):
+        story.watch(instance=f"{number}:10024", own=[life])
+    story.run(6)
+    own = [fires("KubeletCertRotationStalled", 0, 5, node=life.name) for life in sick]
+    check(story, *own, *([fires("KubeletCertFleetRotationStalled", 0, 5)] if together else []))
+
+
+def test_late_nodes_count_toward_the_share_alone() -> None:
+    """Two that are past grace are too few, however many are late beside them."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, 2, share=0.923)]
+    late = [life.stalls() for life in lives(story, 3, share=0.904, name="l")]
+    for number, life in enumerate([*sick, *late]):
+        story.watch(instance=f"{number}:10024", own=[life])
+    story.run(6)
+    own = [fires("KubeletCertRotationStalled", 0, 5, node=life.name) for life in sick]
+    check(story, *own, *(fires("KubeletCertRotationLate", 0, 5, node=life.name) for life in late))
+
+
+def test_a_pod_that_goes_with_its_node() -> None:
+    """In a DaemonSet a node that is removed takes its exporter along, and its alarm ends; one that is down does not."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, 2, share=0.923)]
+    pods = [story.watch(instance=f"{life.name}:10024", own=[life]) for life in sick]
+    for life in lives(story, 6, name="v"):
+        story.watch(instance=f"{life.name}:10024", own=[life])
+    story.run(5)
+    pods[0].is_known = False
+    pods[1].is_up = False
+    story.run(30)
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, 4 + REMEMBERED, node="w1"),
+        fires("KubeletCertRotationStalled", 0, 34, node="w2"),
+        fires("KubeletCertExporterDown", 15, 34, instance="w2:10024"),
+    )
+
+
+def test_the_fleets_alarm_survives_the_exporter() -> None:
+    """Else it would end when the exporter dies, and those of all its nodes would come instead."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, 4, share=0.923)]
+    story.add(*sick)
+    exporter = story.watch()
+    story.run(5)
+    exporter.is_up = False
+    story.run(25)
+    check(
+        story,
+        fires("KubeletCertFleetRotationStalled", 0, 29),
+        fires("KubeletCertExporterDown", 15, 29),
+        *(fires("KubeletCertRotationStalled", 0, 29, node=life.name) for life in sick),
+    )
+
+
 # The CA.
 
 
@@ -103,26 +165,58 @@ def test_a_ca_at_its_end() -> None:
 
 
 def test_a_ca_that_cuts_its_leaves_short() -> None:
-    """They shrink with it, and the measure does not: the alarm stays through all of it."""
-    story = with_ca(4 * HOUR, 5 * HOUR, born=HOUR / 2)
-    story.run(14)
-    check(story)
+    """They shrink with it, and the measure does not: the alarm stays through their rotations."""
+    story = with_ca(2 * DAY, 3 * DAY, born=1.5 * DAY)
+    for life in story.lives.values():
+        life.client.due = story.now + 90 * MINUTE
+    story.run(240)
+    assert all(life.client.count == 2 for life in story.lives.values())
+    capped = min(_new(story, name) for name in story.lives)
+    second = sorted(_new(story, name) for name in story.lives)[1]
+    assert 80 < capped < second < 200
+    check(
+        story,
+        fires("KubeletCertCAExpiring", 60, 239),
+        fires("KubeletCertFinding", capped, 239, cause="ca-caps-leaf"),
+        fires("KubeletCertFleetFinding", second, 239, cause="fleet-ca-caps"),
+    )
+
+
+CA_OF_OPENSHIFT = "/etc/kubernetes/kubelet-ca.crt"
+
+
+def openshift(facts: NodeFacts) -> NodeFacts:
+    """The same node as OpenShift has it."""
+    path = "/var/lib/kubelet/kubeconfig"
+    assert facts.process
+    assert facts.kubeconfig
+    assert facts.config
+    config = facts.config[0]
+    return replace(
+        facts,
+        process=replace(facts.process, flags=(("kubeconfig", path), ("config", config.document.path))),
+        kubeconfig=replace(facts.kubeconfig, document=document(path)),
+        bootstrap=None,
+        config=(replace(config, settings=replace(config.settings, client_ca_file=CA_OF_OPENSHIFT)),),
+        files=tuple(replace(file, path=CA_OF_OPENSHIFT) if file.path == CA else file for file in facts.files),
+    )
 
 
 def test_openshifts_signers_live_for_weeks() -> None:
     """Its operator replaces them."""
-    story = with_ca(7 * DAY)
+    story = with_ca(7.5 * DAY, born=23 * DAY)
     for life in story.lives.values():
-        life.twist = lambda facts: replace(facts, host=replace(facts.host, system="rhcos") if facts.host else None)
+        life.twist = openshift
     story.exporters[0].restart(story.now - HOUR)
     story.exporters[0].work(story.now)
     story.run(100)
+    assert any('distribution="openshift"' in series for series, _ in story.series.all())
     check(story)
 
 
 def test_a_new_ca_ends_the_alarm() -> None:
-    """The newest CA counts, from the first node on that has it; ten days are a short life, and no reason for an alarm."""
-    story = with_ca(20 * DAY)
+    """The newest CA counts, from the first node on that has it."""
+    story = with_ca(20 * DAY, born=11 * DAY)
     story.run(80)
     fresh = Authority("kubernetes", story.now + 10 * YEAR, not_before=NOW - DAY)
     life = story.lives["w1"]

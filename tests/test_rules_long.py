@@ -20,7 +20,6 @@ LIVES, TOGETHER = 1000, 20
 WHOLE = DAY
 
 
-
 class Drawn(NamedTuple):
     """What a life is made from, before it is lived."""
 
@@ -59,7 +58,9 @@ def _world(group: list[Drawn], share: float | None, lead: float) -> World:
     return story
 
 
-@pytest.mark.parametrize("group", [it for it in GROUPS if it[-1].ttl <= WHOLE], ids=lambda it: f"to {it[-1].ttl / HOUR:.1f} h")
+@pytest.mark.parametrize(
+    "group", [it for it in GROUPS if it[-1].ttl <= WHOLE], ids=lambda it: f"to {it[-1].ttl / HOUR:.1f} h"
+)
 def test_short_lives_whole(group: list[Drawn]) -> None:
     """From soon after birth to well after the first rotation, every minute of it."""
     story = _world(group, 0.15, 0)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.config.settings import Rotation
+from exporter.config.settings import Pace, Rotation
 from exporter.errors import Reason
 from exporter.model.facts import DirectoryCondition, NodeFacts, StoreFacts
 from tests.exporters import Exporter, World
-from tests.kubelets import CURRENT, PKI, absent, key, kubeconfig, pem
+from tests.kubelets import CURRENT, PKI, absent, key, kubeconfig, pair, pem
 from tests.lives import DAY, HOUR, MINUTE, ROOT, YEAR, Life
 from tests.promtool import PROMTOOL, check, fires, world
 from tests.trees import unarmour
@@ -38,6 +38,21 @@ def watched(story: World, life: Life) -> Exporter:
     return story.watch(min(7200.0, story.now - life.client.signed[0][0]))
 
 
+def readings(story: World) -> list[int]:
+    """The minutes at which a new reading of w1 shows."""
+    values = next(
+        values
+        for series, values in story.series.all()
+        if series.startswith("kubelet_cert_node_last_success_timestamp_seconds{") and 'node="w1"' in series
+    )
+    return [minute for minute in range(1, len(values)) if values[minute] != values[minute - 1]]
+
+
+def read_after(story: World, minute: int) -> int:
+    """The first of them at that minute or later."""
+    return next(it for it in readings(story) if it >= minute)
+
+
 # Healthy.
 
 
@@ -51,7 +66,7 @@ def test_a_healthy_kubelet_fires_nothing(ttl: float, u: float) -> None:
     story.add(life)
     watched(story, life)
     story.run(minutes)
-    assert _readings(story)
+    assert readings(story)
     assert life.client.count > 1
     check(story)
 
@@ -80,6 +95,16 @@ def test_a_healthy_fleet_fires_nothing() -> None:
     story.watch(30 * MINUTE)
     story.watch(29 * MINUTE, "two:10024")
     story.run(300)
+    check(story)
+
+
+def test_lives_of_ten_minutes_fire_nothing() -> None:
+    """The least that a signer gives, at the demonstration's pace."""
+    story = world()
+    story.add(*(Life(f"w{one}", story.now - 30 - 17 * one, 5 * MINUTE) for one in range(4)))
+    story.watch(20, pace=Pace(interval=15, min_interval=5))
+    story.run(30)
+    assert all(life.client.count > 3 for life in story.lives.values())
     check(story)
 
 
@@ -356,7 +381,7 @@ def test_a_stalled_node_that_dies_stays_stalled() -> None:
     exporter.is_up = False
     story.run(4)
     exporter.restart(story.now)
-    story.run(60)
+    story.run(85)
     twentieth, last = story.at(life.client.share(0.95)), story.minute - 1
     assert 34 < twentieth < last - 5
     check(story, fires("KubeletCertRotationStalled", 0, last), fires("KubeletCertExpiring", twentieth, last))
@@ -399,6 +424,50 @@ def test_an_alarm_survives_a_target_that_is_gone() -> None:
     check(story, fires("KubeletCertRotationStalled", 0, last), *also)
 
 
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_pod_with_another_name(comes_back: bool) -> None:
+    """The new pod's series have other labels and no memory; the node is dead, or was mended in between."""
+    story, life = stalled(DAY, 0.923, 0)
+    exporter = watched(story, life)
+    exporter.extra = {"namespace": "monitoring", "pod": "exporter-1"}
+    story.run(10)
+    exporter.is_known = False
+    life.goes(story.now)
+    story.run(2)
+    if comes_back:
+        life.comes_back(story.now)
+        life.is_heard(story.now - 10)
+    pod = story.watch(0, "three:10024")
+    pod.extra = {"namespace": "monitoring", "pod": "exporter-2"}
+    story.run(25)
+    end = story.spell("fresh", instance="three:10024")[0] - 1 if comes_back else story.minute - 1
+    assert comes_back is (end < 20)
+    late = [fires("KubeletCertRotationLate", *story.spell("late", instance="three:10024"))] if comes_back else []
+    check(story, fires("KubeletCertRotationStalled", 0, end), *late)  # late: it has only just started
+
+
+def test_one_name_in_two_clusters() -> None:
+    """What is wrong in one says nothing of the other, whoever of them is off, stalled, ended or well."""
+    story = world()
+    sick = [Life.aged("w1", 0.923, story.now, DAY, cluster="red").stalls()]
+    sick += [Life.aged("w2", 0.7 - 10 / 1440, story.now, DAY, cluster="red")]
+    well = [Life.aged(life.name, 0.3, story.now, DAY, cluster="blue") for life in sick]
+    one = story.watch(own=sick)
+    story.watch(own=well, instance="two:10024")
+    story.run(5)
+    for life in sick:
+        life.goes(story.now)
+    story.run(5)
+    one.restart(story.now)
+    story.run(25)
+    visited = 11  # after the exporter's start
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, story.minute - 1, cluster="red"),
+        fires("KubeletCertBlind", visited + 15, story.minute - 1, cluster="red", node="w2"),
+    )
+
+
 def test_what_is_remembered_ends_with_the_first_word() -> None:
     """The node was mended while the exporter was away: the first visit after its start ends the alarm."""
     story, life = stalled(DAY, 0.923, 0)
@@ -425,6 +494,50 @@ def test_a_node_that_leaves_the_inventory() -> None:
     story.remove("w1")
     story.run(30)
     check(story, fires("KubeletCertRotationStalled", 0, 19 + REMEMBERED))
+
+
+def test_a_node_that_left_while_the_exporter_was_down() -> None:
+    """Its alarm ends once the exporter is back, and no longer has it."""
+    story, life = stalled(DAY, 0.923, 0)
+    story.add(*(Life.aged(f"w{one}", 0.3, story.now, DAY) for one in range(2, 7)))
+    exporter = watched(story, life)
+    story.run(5)
+    exporter.is_up = False
+    story.run(15)
+    del story.lives["w1"]
+    exporter.restart(story.now)
+    story.run(20)
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, 19),
+        fires("KubeletCertExporterDown", 5 + DOWN, 19),
+    )
+
+
+def test_a_dead_nodes_serving_certificate() -> None:
+    """Remembered like the client's; the first reading of the node ends it where it has been renewed."""
+    story = world()
+    life = Life.aged("w1", 0.923, story.now, DAY, serving=DAY, u=0.8)
+    assert life.serving
+    life.stalls(life.serving)
+    story.add(life)
+    exporter = watched(story, life)
+    story.run(5)
+    life.goes(story.now)
+    story.run(5)
+    exporter.restart(story.now)
+    story.run(15)
+    life.comes_back(story.now)
+    life.is_heard(story.now - 30)
+    story.run(20)
+    late = story.spell("late", cert="serving")  # its kubelet has only just started
+    assert late[0] > 24
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, late[0] - 1, cert="serving"),
+        fires("KubeletCertRotationLate", *late, cert="serving"),
+        fires("KubeletCertFinding", 0, 9 + REMEMBERED, cause="serving-not-renewed"),
+    )
 
 
 def test_a_dead_node_that_leaves_after_the_exporter_forgot_it() -> None:
@@ -462,9 +575,9 @@ def test_rotation_switched_off() -> None:
     life = unmanaged(story, 0.6)
     watched(story, life)
     story.run_until(story.at(life.client.dates[1]) + 30)
-    read = [minute for minute in _readings(story) if minute >= story.at(life.client.share(0.7))][0]
+    read = read_after(story, story.at(life.client.share(0.7)))
     twentieth, ended = story.at(life.client.share(0.95)), story.spell("expired")
-    within = [minute for minute in _readings(story) if minute >= twentieth][0]
+    within = read_after(story, twentieth)
     assert read - story.at(life.client.share(0.7)) <= 60
     assert within < ended[0]
     check(
@@ -474,17 +587,6 @@ def test_rotation_switched_off() -> None:
         fires("KubeletCertExpired", *ended),
         fires("KubeletCertFinding", *ended, cause=NO_WAY_BACK),
     )
-
-
-def _readings(story: World) -> list[int]:
-    """The minutes at which a new reading of w1 shows."""
-    series, values = next(
-        (series, values)
-        for series, values in story.series.all()
-        if series.startswith("kubelet_cert_node_last_success_timestamp_seconds{") and 'node="w1"' in series
-    )
-    assert series
-    return [minute for minute in range(1, len(values)) if values[minute] != values[minute - 1]]
 
 
 def test_what_somebody_else_renews_in_time() -> None:
@@ -527,8 +629,8 @@ def test_k3s_renews_its_own() -> None:
     watched(story, life)
     story.run_until(story.at(life.client.dates[1]) + 20)
     twentieth, ended = story.at(life.client.share(0.95)), story.spell("expired")
-    within = [minute for minute in _readings(story) if minute >= twentieth][0]
-    due = [minute for minute in _readings(story) if minute >= story.at(life.client.share(0.9))][0]
+    within = read_after(story, twentieth)
+    due = read_after(story, story.at(life.client.share(0.9)))
     check(
         story,
         fires("KubeletCertFinding", due, ended[1], cause="owner-renewal-due"),
@@ -557,10 +659,28 @@ def test_a_self_signed_serving_certificate_that_ended() -> None:
     story.add(life)
     watched(story, life)
     story.run(150)
-    read = [minute for minute in _readings(story) if minute >= 30][0]
+    read = read_after(story, 30)
     check(
         story,
         fires("KubeletCertUnrotatedExpired", read, story.minute - 1, cert="serving"),
+    )
+
+
+def test_a_certificate_that_only_kubelet_conf_holds() -> None:
+    """It ended, and the kubelet never renews it; a restart would read it."""
+    story = world()
+    ended = unarmour(ROOT.issue("system:node:w1", story.now - DAY, story.now - HOUR).certificate)
+    life = Life.aged("w1", 0.3, story.now, DAY)
+    life.twist = lambda facts: replace(facts, kubeconfig=kubeconfig(certificate=pair("#2", ended)))
+    story.add(life)
+    watched(story, life)
+    story.run(20)
+    check(
+        story,
+        fires("KubeletCertUnrotatedExpired", 0, 19, cert="kubeconfig"),
+        fires("KubeletCertRestartUnsafe", 5, 19),
+        fires("KubeletCertFinding", 0, 19, cause="kubeconfig-embedded"),
+        fires("KubeletCertFinding", 0, 19, cause="bootstrap-file-missing"),
     )
 
 
@@ -570,18 +690,17 @@ def test_a_self_signed_serving_certificate_that_ended() -> None:
 def test_a_certificate_that_is_not_valid_yet() -> None:
     """For a few minutes that is a signer's clock; then it is told, and ends when it is valid."""
     story = world()
-    life = Life("w1", story.now - HOUR, DAY)
-    life.client.signed = [(story.now + 65 * MINUTE, unarmour(life.root.client("w1", story.now + 65 * MINUTE, DAY).certificate))]
-    life.facts = lambda now, seen=life._seen: seen(now)  # type: ignore[method-assign] # its certificate is from later
+    life = Life("w1", story.now - HOUR, DAY, ahead=2 * HOUR + 5 * MINUTE)
     story.add(life)
     story.watch(60)
     story.run(100)
     early = story.spell("not_yet_valid")
     assert early == (0, 59)
+    valid = read_after(story, 60)
     check(
         story,
         fires("KubeletCertNotYetValid", 5, early[1]),
-        fires("KubeletCertRestartUnsafe", 5, [minute for minute in _readings(story) if minute >= 60][0] - 1),
+        fires("KubeletCertRestartUnsafe", 5, valid - 1),
     )
 
 
