@@ -30,7 +30,9 @@ def position() -> Json:
         [buckets(f"sum by (le) (cluster_cert:kubelet_cert_lifetime_used:bucket{{{_CERTS}}})")],
         "percentunit",
         options={"rowsFrame": {"layout": "unknown"}},  # names in the middle of their stripes, not at their upper edges
-        transformations=[{"id": "organize", "options": {"renameByName": _stripes()}}],
+        transformations=[
+            {"id": "organize", "options": {"excludeByName": {}, "indexByName": {}, "renameByName": _stripes()}}
+        ],
     )
 
 
