@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo-stack test test-long fuzz check format clean
+.PHONY: run demo-stack pictures dashboards test test-long fuzz check format clean
 
 run: $(VENV)/run.installed
 	$(BIN)/kubelet-cert-exporter demo $(ARGS)
@@ -11,6 +11,14 @@ run: $(VENV)/run.installed
 # needs Debian's prometheus and prometheus-alertmanager beside what `make run` needs
 demo-stack: $(VENV)/run.installed
 	$(BIN)/python -m grafana.demo_stack $(ARGS)
+
+# needs node, and in RENDER the folder of a tool that draws dashboards; takes MINUTES
+pictures: $(VENV)/run.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[pictures]'
+	$(BIN)/python -m grafana.pictures $(if $(MINUTES),--minutes=$(MINUTES)) $(RENDER)
+
+dashboards: $(VENV)/run.installed
+	$(BIN)/python -m grafana.builder $(ARGS)
 
 test: check
 	$(BIN)/pytest -n 2 -m 'not long'

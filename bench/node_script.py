@@ -60,7 +60,7 @@ def worker(root: Path) -> NodeTree:
 def milliseconds(shell: str, text: str) -> float:
     """User and system time of one run and of its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(  # noqa: S603 - a shell of this machine, with our own script
+    subprocess.run(
         [SH[shell], "-s"], input=text.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

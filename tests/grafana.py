@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ _NAME = re.compile(
 )
 
 Values = Mapping[str, "Chosen"]
+Ask = Callable[[str], list[str]]  # what a variable's query offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Chosen:
             return self.all_value
         if not self.is_multiple:
             return self.values[0].replace("\\", "\\\\")
-        return self.as_regex(r"\\\\")
+        return self.as_regex(r"\\")
 
-    def as_regex(self, backslash: str = r"\\") -> str:
+    def as_regex(self, backslash: str = "\\") -> str:
         """One of the values; their own special signs are escaped."""
         each = [re.sub(r"[$^*{}\[\]'+?.()|\\]", lambda found: backslash + found[0], value) for value in self.values]
         return each[0] if len(each) == 1 else f"({'|'.join(each)})"
@@ -147,3 +148,37 @@ def fill(text: str, values: Values) -> str:
 def narrowed(chosen: Chosen, count: int) -> Chosen:
     """The same variable with its first values only, picked by hand."""
     return replace(chosen, values=chosen.values[:count], all_value=None)
+
+
+def variable_query(variable: dict[str, Any]) -> str:
+    """A variable's query, which Grafana writes in two ways."""
+    query = variable["query"]
+    return str(query["query"] if isinstance(query, dict) else query)
+
+
+def chosen(variable: dict[str, Any], values: Values, ask: Ask) -> Iterator[Chosen]:
+    """Everything that a variable may be set to: all at once where several can be picked, else one after the other."""
+    if variable["type"] == "datasource":
+        yield Chosen(("prometheus",))
+        return
+    if variable["type"] == "query":
+        options = ask(fill(variable_query(variable), values))
+    else:
+        options = [option.split(" : ")[-1].strip() for option in variable_query(variable).split(",")]
+    if variable.get("multi") or variable.get("includeAll"):
+        every = variable.get("allValue") or None
+        if options or every:
+            yield Chosen(tuple(options), is_multiple=True, all_value=every)
+        return
+    yield from (Chosen((option,)) for option in options)
+
+
+def settings(dashboard: Dashboard, ask: Ask, values: Values | None = None) -> Iterator[dict[str, Chosen]]:
+    """Every combination of what its variables may be set to."""
+    so_far = dict(values or {})
+    left = [variable for variable in dashboard.variables if variable["name"] not in so_far]
+    if not left:
+        yield so_far
+        return
+    for choice in chosen(left[0], so_far, ask):
+        yield from settings(dashboard, ask, {**so_far, left[0]["name"]: choice})

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.grafana import Chosen, Dashboard, Question, Values, fill, narrowed, own_span
+from tests.grafana import Dashboard, Question, narrowed, own_span, settings
 from tests.running import Running
 
 HOME = Path(__file__).parent.parent
@@ -96,45 +96,14 @@ class Prometheus:
         return found
 
 
-def variable_query(variable: dict[str, Any]) -> str:
-    """A variable's query, which Grafana writes in two ways."""
-    query = variable["query"]
-    return str(query["query"] if isinstance(query, dict) else query)
-
-
-def chosen(variable: dict[str, Any], values: Values, prometheus: Prometheus) -> Iterator[Chosen]:
-    """Everything that a variable may be set to: all at once where several can be picked, else one after the other."""
-    if variable["type"] == "datasource":
-        yield Chosen(("prometheus",))
-        return
-    if variable["type"] == "query":
-        options = prometheus.options(fill(variable_query(variable), values))
-    else:
-        options = [option.split(" : ")[-1].strip() for option in variable_query(variable).split(",")]
-    if variable.get("multi") or variable.get("includeAll"):
-        every = variable.get("allValue") or None
-        if options or every:
-            yield Chosen(tuple(options), is_multiple=True, all_value=every)
-        return
-    yield from (Chosen((option,)) for option in options)
-
-
-def settings(dashboard: Dashboard, prometheus: Prometheus, values: Values | None = None) -> Iterator[dict[str, Chosen]]:
-    """Every combination of what its variables may be set to."""
-    so_far = dict(values or {})
-    left = [variable for variable in dashboard.variables if variable["name"] not in so_far]
-    if not left:
-        yield so_far
-        return
-    for choice in chosen(left[0], so_far, prometheus):
-        yield from settings(dashboard, prometheus, {**so_far, left[0]["name"]: choice})
-
-
 def judged(dashboard: Dashboard, prometheus: Prometheus, now: float) -> tuple[list[str], set[tuple[str, str]]]:
-    """What went wrong with a dashboard's queries, and which had no data whatever its variables were set to."""
+    """What went wrong with a dashboard's queries, and which have no data whatever is chosen of its single variables.
+
+    Of variables that may have several values all are chosen, and then two, picked by hand.
+    """
     wrong: list[str] = []
-    answered: dict[tuple[str, str], bool] = {}
-    for values in settings(dashboard, prometheus):
+    answered: dict[tuple[tuple[str, str], bool], bool] = {}
+    for values in settings(dashboard, prometheus.options):
         by_hand = {name: narrowed(choice, 2) if choice.is_multiple else choice for name, choice in values.items()}
         for picked in (values, by_hand):
             for question in dashboard.questions(picked):
@@ -144,10 +113,11 @@ def judged(dashboard: Dashboard, prometheus: Prometheus, now: float) -> tuple[li
                 except ValueError as error:
                     wrong.append(f"{where}: {error}: {question.expression}")
                     has_data = True
-                answered[where] = answered.get(where, False) or has_data
+                case = (where, picked is by_hand)
+                answered[case] = answered.get(case, False) or has_data
     if not answered:
         wrong.append(f"{dashboard.uid}: a variable has nothing to choose from")
-    return wrong, {where for where, has_data in answered.items() if not has_data}
+    return wrong, {where for (where, _), has_data in answered.items() if not has_data}
 
 
 def second_replica(directory: Path) -> Path:

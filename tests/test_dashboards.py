@@ -56,14 +56,13 @@ BROKEN: dict[str, tuple[Callable[[Json], object], str]] = {
     "an id": (lambda b: b.update(id=3), "id is not None"),
     "no tag": (lambda b: b.update(tags=[]), "tags is not"),
     "one id twice": (lambda b: _panel(b, NEED).update(id=1), "id 1 stands for 2 panels"),
-    "one title twice": (lambda b: _panel(b, NEED).update(title=STATES), "2 panels are called"),
     "overlap": (lambda b: _panel(b, NEED)["gridPos"].update(y=3), "lies over"),
     "too wide": (lambda b: _panel(b, NEED)["gridPos"].update(w=25), "outside of the grid"),
     "a hole": (lambda b: _panel(b, NEED)["gridPos"].update(w=23), "has a hole at height"),
     "no title": (lambda b: _panel(b, NEED).update(title=""), "a panel without title: no title"),
     "no description": (lambda b: _panel(b, NEED).pop("description"), f"{NEED}: no description"),
     "no unit": (lambda b: _panel(b, NEED)["fieldConfig"]["defaults"].pop("unit"), f"{NEED}: no unit"),
-    "noValue": (lambda b: _panel(b, NEED)["fieldConfig"]["defaults"].update(noValue="-"), "fills every empty cell"),
+    "noValue": (lambda b: _panel(b, NEED)["fieldConfig"]["overrides"].pop(0), "fills every empty cell"),
     "no query": (lambda b: _panel(b, NEED).update(targets=[]), f"{NEED}: no query"),
     "one letter twice": (lambda b: _query(b, NEED).update(refId="B"), "2 queries are called B"),
     "another data source": (lambda b: _query(b, NEED).update(datasource={"uid": "x"}), "A does not ask the chosen"),
@@ -108,7 +107,7 @@ def test_the_linter_notices(name: str) -> None:
 def test_the_linter_notices_links(url: str, words: str) -> None:
     """Into nowhere, with a variable too many, without what should go along."""
     board = copy.deepcopy(BOARDS[FLEET])
-    _panel(board, NEED)["fieldConfig"]["overrides"][0]["properties"].append({"id": "links", "value": [{"url": url}]})
+    _panel(board, NEED)["fieldConfig"]["overrides"][1]["properties"].append({"id": "links", "value": [{"url": url}]})
     assert any(words in message for message in linter.lint(board, BOARDS))
 
 

@@ -57,7 +57,7 @@ def one(node: str, status: str = "firing", **labels: str) -> dict[str, object]:
 
 
 def test_a_notification_reads_well() -> None:
-    """The group once, each alert with its description and link, the runbook once; what is over by its name alone."""
+    """The group once, each alert with its description and link, the runbook once; no description of what is over."""
     notification = Notification.of(body(one("worker-1"), one("worker-2"), one("worker-3", "resolved")))
     assert rendered(notification, "21:00:00").splitlines() == [
         "21:00:00  FIRING  warning  KubeletCertRotationStalled  cluster=prod  (kubelet-cert-tickets)",
@@ -74,6 +74,7 @@ def test_a_notification_reads_well() -> None:
         "21:00:00  RESOLVED  warning  KubeletCertRotationStalled  cluster=prod  (kubelet-cert-tickets)",
         "          A certificate is not renewed.",
         "          * cert=client node=worker-3",
+        "          dashboard  http://g/d/node?var-node=worker-3",
         "          runbook    http://r/Stalled.md",
     ]
 

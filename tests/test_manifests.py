@@ -82,7 +82,8 @@ def test_every_manifest_is_in_its_kustomization() -> None:
         given = kustomization(folder.name)
         named = {*given["resources"], *(patch["path"] for patch in given.get("patches", ())), "kustomization.yaml"}
         assert {name for name in named if not name.startswith("../")} == {file.name for file in folder.iterdir()}
-    assert {folder.name for folder in SHAPES.iterdir()} == {*PLAIN, "daemonset-any-owner", "daemonset-kubeadm"}
+    others = {"daemonset-any-owner", "daemonset-kubeadm", "monitoring", "prometheus-access"}
+    assert {folder.name for folder in SHAPES.iterdir()} == {*PLAIN, *others}
 
 
 def test_no_secret_is_shipped() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from exporter.serve.families import FAMILIES, FLEET_FAMILIES
 
 ROOT = Path(__file__).parent.parent
 RULES = {path.stem: path.read_text() for path in sorted((ROOT / "grafana/alerts").glob("*.yaml"))}
-PAGES = {path.stem: path.read_text() for path in sorted((ROOT / "docs/runbooks").glob("*.md")) if path.stem != "README"}
+EVERY = {path.stem: path.read_text() for path in sorted((ROOT / "docs/runbooks").glob("*.md"))}
+PAGES = {name: page for name, page in EVERY.items() if name != "README"}
 CAUSES = (ROOT / "docs/causes.md").read_text()
 HEADINGS = [
     "Meaning",
@@ -32,13 +34,21 @@ COMMAND = re.compile(rf"(?:^|[|&;(`]\s*){PROGRAM} +((?:'[^']*'|[^|&;()`>#\n'])+)
 SECRET = re.compile(r"(cat|less|head|base64) \S*\.(key|pem)\b|config view --raw|openssl pkey(?! -pubout)|set -x")
 
 
-def alerts(text: str) -> dict[str, str]:
-    """The expressions of a rule file's alerts, by name."""
-    groups = yaml.safe_load(text)["groups"]
-    return {rule["alert"]: rule["expr"] for group in groups for rule in group["rules"] if "alert" in rule}
+@dataclass(frozen=True)
+class Alert:
+    """What a rule file says of one."""
+
+    severity: str
+    expression: str
 
 
-ALERTS = {name: expression for text in RULES.values() for name, expression in alerts(text).items()}
+def alerts(text: str) -> dict[str, Alert]:
+    """A rule file's alerts, by name."""
+    rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"] if "alert" in rule]
+    return {rule["alert"]: Alert(rule["labels"]["severity"], rule["expr"]) for rule in rules}
+
+
+ALERTS = {name: alert for text in RULES.values() for name, alert in alerts(text).items()}
 OF_THE_EXPORTER = alerts(RULES["exporter"]) if "exporter" in RULES else {}
 
 
@@ -82,6 +92,15 @@ def test_every_alert_has_a_page() -> None:
     assert sorted(PAGES) == sorted(ALERTS)
 
 
+def test_the_index_leads_to_each_page_once() -> None:
+    """docs/runbooks/README.md has a row for each alert, with its severity."""
+    rows = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \| (\w+) \|", EVERY["README"], re.MULTILINE)
+    assert [name for name, page, _ in rows if name != page] == []
+    assert sorted((name, severity) for name, _, severity in rows) == sorted(
+        (name, it.severity) for name, it in ALERTS.items()
+    )
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_all_pages_are_of_one_build(name: str) -> None:
     """The alert's name, one sentence, the headings in their order, and at the end what was not tried, and sources."""
@@ -117,7 +136,7 @@ def test_a_restart_is_no_reflex(name: str) -> None:
 def test_every_command_passes_the_linter(tmp_path: Path) -> None:
     """Each block says its language, and what is for a shell is clean for any POSIX one."""
     untold, files = [], []
-    for name, page in PAGES.items():
+    for name, page in EVERY.items():
         for number, (language, text) in enumerate(fences(page)):
             if not language:
                 untold.append(name)
@@ -133,7 +152,8 @@ def test_every_command_passes_the_linter(tmp_path: Path) -> None:
 
 def test_our_commands_exist() -> None:
     """With these flags: the argument parser takes each line."""
-    calls = [(name, call.strip()) for name, page in PAGES.items() for call in COMMAND.findall(page)]
+    joined = {name: page.replace("\\\n", " ") for name, page in EVERY.items()}
+    calls = [(name, call.strip()) for name, page in joined.items() for call in COMMAND.findall(page)]
     assert len(calls) > len(PAGES) / 2
     for name, call in calls:
         try:
@@ -142,11 +162,27 @@ def test_our_commands_exist() -> None:
             pytest.fail(f"{name}: {PROGRAM} {call}")
 
 
+def test_our_questions_are_promql(tmp_path: Path) -> None:
+    """Each line of such a block is one of its own; Prometheus' parser takes it."""
+    blocks = [text for page in EVERY.values() for language, text in fences(page) if language == "promql"]
+    rules = [{"record": "asked", "expr": line} for block in blocks for line in block.splitlines()]
+    assert rules
+    groups = [{"name": str(number), "rules": [rule]} for number, rule in enumerate(rules)]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}))
+    done = subprocess.run(
+        ["promtool", "check", "rules", "--lint=none", tmp_path / "rules.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_our_metrics_exist() -> None:
     """What a page asks Prometheus is in the table of families, or recorded by a rule."""
     known = {family.name for family in (*FAMILIES, *FLEET_FAMILIES)}
     health = set(re.findall(r"^### `([a-z_]+)`$", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE))
-    named = {(name, metric) for name, page in PAGES.items() for metric in re.findall(r"\bkubelet_cert_[a-z_]+", page)}
+    named = {(name, metric) for name, page in EVERY.items() for metric in re.findall(r"\bkubelet_cert_[a-z_]+", page)}
     assert [it for it in sorted(named) if it[1] not in known | health] == []
 
 
@@ -178,5 +214,5 @@ def test_every_cause_leads_to_its_page() -> None:
         assert [told for told, page in links if told != page or page not in PAGES] == []
         is_of_a_fleet = CAUSES.index(f"### {cause}\n") > CAUSES.index("## Over a fleet")
         metric = r"kubelet_cert_fleet_finding" if is_of_a_fleet else r"kubelet_cert_finding"
-        speaking = {name for name, expression in ALERTS.items() if speaks(expression, cause, metric)}
+        speaking = {name for name, alert in ALERTS.items() if speaks(alert.expression, cause, metric)}
         assert (cause, speaking - {page for _, page in links}) == (cause, set())

@@ -42,7 +42,7 @@ def build() -> Json:
         bands=[
             (3, _nodes()),
             (3, _set_up()),
-            (6, [wide(12, _clusters()), wide(12, exporter_tables.alerts())]),
+            (6, [wide(11, _clusters()), wide(13, exporter_tables.alerts())]),
             (8, [wide(12, _unreadable()), wide(12, exporter_load.failures())]),
             (7, [exporter_load.visits(), exporter_load.cost(), exporter_load.overdue()]),
             heading(row("Each exporter")),
@@ -66,7 +66,7 @@ def _nodes() -> list[Json]:
     standstill = thresholds((None, colors.CALM), (_STANDSTILL, colors.LATE))
     return [
         _number(
-            "Exporters down",
+            "Targets down",
             "Targets of this job that Prometheus cannot scrape.",
             f"count(up{{{EXPORTERS}}}) - sum(up{{{EXPORTERS}}})",
             colors.CRITICAL,
@@ -89,11 +89,12 @@ def _nodes() -> list[Json]:
             [instant(since)],
             field("s", decimals=0, thresholds=standstill, noValue="none yet"),
         ),
-        _number(
-            "Overdue visits",
-            "Visits that wait for a free worker now.",
-            f"max({of_exporter('kubelet_cert_exporter_overdue_visits')})",
-            colors.LATE,
+        stat(
+            "Overdue",
+            "Visits that wait for a free worker now. A few now and then are none to mind.",
+            [instant(f"max({of_exporter('kubelet_cert_exporter_overdue_visits')})")],
+            field("short", thresholds=only("text")),
+            colorMode="none",
         ),
     ]
 
@@ -112,7 +113,7 @@ def _set_up() -> list[Json]:
             field("none", mappings=words({"0": ("go on", colors.CALM), "1": ("PAUSED", colors.CRITICAL)})),
         ),
         _number(
-            "Host keys unchecked",
+            "Unverified",
             "Nodes that are logged in to without a look at their host key (`host_key_policy: insecure`).",
             f"max({of_exporter('kubelet_cert_exporter_unverified_nodes')})",
             colors.LATE,
@@ -124,15 +125,15 @@ def _set_up() -> list[Json]:
             field("none", mappings=words({"1": ("as on disk", colors.CALM), "0": ("RELOAD FAILED", colors.CRITICAL)})),
         ),
         _number(
-            "Inventory files off",
+            "Sources off",
             "file_sd files or patterns of which the last good nodes are used, or that match nothing.",
             f"sum(1 - {of_exporter('kubelet_cert_exporter_inventory_source_up', 'source')})",
             colors.LATE,
             noValue="no such files",
         ),
         stat(
-            "SSH certificate ends in",
-            "The first of the OpenSSH user certificates that the exporters log in with.",
+            "SSH cert",
+            "How long until the first of the OpenSSH user certificates ends that the exporters log in with.",
             [instant(ends)],
             field(
                 "s",
@@ -167,14 +168,14 @@ def _clusters() -> Json:
     columns = (
         by_name("Cluster", links=links.to_fleet()),
         by_name("Read", unit="percentunit", min=0, max=1, thresholds=_COVERED, custom__cellOptions=CELL_GAUGE),
-        by_name("Nodes", custom__width=90),
-        *(by_name(name, custom__width=110) for name in ("Not readable", "Never read")),
+        by_name("Nodes", custom__width=60),
+        *(by_name(name, custom__width=85) for name in ("Not read", "Never read")),
     )
     named = {
         "cluster": "Cluster",
         "Value #B": "Read",
         "Value #A": "Nodes",
-        "Value #C": "Not readable",
+        "Value #C": "Not read",
         "Value #D": "Never read",
     }
     shown = field("short", *columns, thresholds=only("text"), custom=COLUMNS)
@@ -197,8 +198,8 @@ def _unreadable() -> Json:
     aged = f"({FAILS}) * on (cluster, node) group_left () ({age}) or ({FAILS}) * {_NEVER}"
     columns = (
         by_name("Node", links=links.to_node()),
-        by_name("Cluster", links=links.to_fleet(), custom__width=110),
-        by_name("Last read", unit="s", decimals=0, mappings=words({str(_NEVER): ("never", "")}), custom__width=110),
+        by_name("Cluster", links=links.to_fleet(), custom__width=85),
+        by_name("Last read", unit="s", decimals=0, mappings=words({str(_NEVER): ("never", "")}), custom__width=85),
     )
     named = {"node": "Node", "cluster": "Cluster", "reason": "Reason", "Value": "Last read"}
     return table(

@@ -49,9 +49,7 @@ def cost() -> Json:
 def overdue() -> Json:
     told = "Visits that are due and wait for a free worker. Where this does not come down, `concurrency` is too low."
     asked = query(of_exporter("kubelet_cert_exporter_overdue_visits"), "{{instance}}")
-    return time_series(
-        "Overdue visits over time", told, [asked], field("short", min=0, decimals=0, custom=lines(axisSoftMax=5))
-    )
+    return time_series("Overdue visits", told, [asked], field("short", min=0, decimals=0, custom=lines(axisSoftMax=5)))
 
 
 def process() -> list[Json]:

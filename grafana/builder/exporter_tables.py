@@ -26,8 +26,7 @@ def exporters() -> Json:
         "Last visit": f"time() - {of_exporter(f'{health}last_visit_timestamp_seconds')}",
         "Logins": of_exporter(f"{health}logins_paused"),
         "Configuration": of_exporter(f"{health}config_last_reload_successful"),
-        "Read in": f"{of_exporter(f'{health}config_last_reload_success_timestamp_seconds')} * 1000",
-        "Web configuration": of_exporter(f"{health}web_config_last_reload_successful"),
+        "Web": of_exporter(f"{health}web_config_last_reload_successful"),
         "Keys taken": of_exporter(f"{health}accepted_host_keys"),
     }
     loaded = words({"1": ("as on disk", colors.CALM), "0": ("reload failed", colors.CRITICAL), "null": ("-", "")})
@@ -37,21 +36,21 @@ def exporters() -> Json:
             "Logins", words({"0": ("go on", colors.CALM), "1": ("paused", colors.CRITICAL), "null": ("-", "")}), 75
         ),
         _coloured("Configuration", loaded, 110),
-        _coloured("Web configuration", loaded, 135),
-        *(by_name(name, unit=_AGO, custom__width=130) for name in ("Started", "Read in")),
+        _coloured("Web", loaded, 95),
+        by_name("Started", unit=_AGO, custom__width=125),
         by_name("Last visit", unit="s", decimals=0, custom__width=85),
         *(by_name(name, custom__width=80) for name in ("Version", "Nodes")),
         by_name("Keys taken", mappings=words({"null": ("-", "")}), custom__width=85),
     )
-    letters = dict(zip(asked, "ABCDEFGHIJ", strict=True))
-    named = {"instance": "Instance", "job": "Job"}
+    letters = dict(zip(asked, "ABCDEFGHI", strict=True))
+    named = {"instance": "Instance"}
     named |= {"version" if name == "Version" else f"Value #{letters[name]}": name for name in asked}
     return table(
         "Exporters",
-        "Each exporter that Prometheus scrapes. Keys taken: host keys accepted on first sight (`accept-new`).",
+        "Each exporter that Prometheus scrapes. Web: its web configuration. Keys taken: accepted on first sight.",
         [rows(expression) for expression in asked.values()],
         field("short", *columns, thresholds=only("text"), custom=COLUMNS),
-        transformations=merged(renamed=named, hidden=(f"Value #{letters['Version']}",)),
+        transformations=merged(renamed=named, hidden=("job", f"Value #{letters['Version']}")),
     )
 
 
@@ -93,31 +92,24 @@ def credentials() -> Json:
 
 
 def alerts() -> Json:
-    """Those of no single node."""
+    """Those of no single node, and not those about causes: these are the fleet's."""
     by = "alertname, severity, cluster, job, instance"
-    ours = 'component="kubelet-cert",node=""'
-    asked = (
-        f"max by ({by}) (ALERTS_FOR_STATE{{{ours}}}) * 1000 "
-        f'and on ({by}) max by ({by}) (ALERTS{{{ours},alertstate="firing"}})'
-    )
+    ours = 'component="kubelet-cert",node="",cause=""'
+    firing = f'max by ({by}) (ALERTS{{{ours},alertstate="firing"}})'
+    since = f"max by ({by}) (ALERTS_FOR_STATE{{{ours}}}) * 1000 and on ({by}) {firing}"
     columns = (
         by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__cellOptions=CELL_COLORED, custom__width=85),
         by_name("Alert", links=links.to_runbook()),
-        by_name("Cluster", links=links.to_fleet(), custom__width=90),
-        by_name("Since", unit=_AGO, custom__width=120),
+        by_name("About", custom__width=130),
+        by_name("Since", unit=_AGO, custom__width=115),
     )
-    named = {
-        "severity": "Severity",
-        "alertname": "Alert",
-        "cluster": "Cluster",
-        "instance": "Instance",
-        "Value": "Since",
-    }
+    named = {"severity": "Severity", "alertname": "Alert", "about": "About", "Value": "Since"}
     return table(
         "Firing alerts of no single node",
-        "Alerts about exporters and whole clusters that fire now; a name leads to its runbook.",
-        [rows(asked)],
+        "Alerts about exporters and whole clusters that fire now; a name leads to its runbook. "
+        "Empty also where the rules are not loaded.",
+        [rows(f'label_join({since}, "about", " ", "cluster", "instance")')],
         field("short", *columns, thresholds=only("text"), custom=COLUMNS),
-        transformations=merged(renamed=named, hidden=("job",)),
+        transformations=merged(renamed=named, hidden=("cluster", "job", "instance")),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )

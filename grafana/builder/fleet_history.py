@@ -83,6 +83,7 @@ def what_changed() -> Json:
             by_name("Cluster", links=links.to_fleet()),
             thresholds=only("text"),
             custom=COLUMNS,
+            noValue="nothing in this time",
         ),
         options={"sortBy": [{"displayName": "When", "desc": True}]},
         transformations=merged(

@@ -102,7 +102,7 @@ def nodes_in_need() -> Json:
             rows(f"topk({_MOST}, {trouble.SCORE})"),
             *map(rows, map(trouble.in_trouble, (trouble.worst_state("cluster, node", ".+"), left, _SAFETY, age))),
         ],
-        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS),
+        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="nothing to do"),
         options={"sortBy": [{"displayName": "Trouble", "desc": True}]},
         transformations=[
             *merged(renamed=renamed, hidden=("Value #A",), keep="Value #B"),
@@ -120,7 +120,7 @@ def _columns_of_need() -> list[Json]:
         by_name("Node", links=links.to_node(), custom__minWidth=115),
         by_name("Cluster", links=links.to_fleet(), custom__width=110),
         by_name("Cause or reason", custom__minWidth=165),
-        by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__width=75, **colored),
+        by_name("Severity", custom__width=75),
         by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=90, **colored),
         by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=85, **colored),
         by_name("Restart", mappings=restart, custom__width=70, **colored),
@@ -144,6 +144,7 @@ def nodes_with_finding() -> Json:
             by_query("B", color=fixed(colors.WARNING), unit="suffix: warning"),
             min=0,
             decimals=0,
+            links=links.to_series_cause(),
         ),
     )
 
@@ -168,19 +169,21 @@ def alerts() -> Json:
         f'{rank} * max by (alertname, cluster, node, cert, cause) (ALERTS{{{chosen},severity="{severity}"}})'
         for severity, rank in ranks.items()
     )
+    about = f'label_join({ranked}, "about", "", "cert", "cause")'
     told = words({str(rank): (severity, colors.SEVERITIES[severity]) for severity, rank in ranks.items()})
     return table(
         "Firing alerts",
         "Alerts of this exporter's rules that fire now, critical first. Empty also where the rules are not loaded.",
-        [rows(ranked)],
+        [rows(about)],
         field(
             "short",
             by_name("Severity", mappings=told, custom__cellOptions=CELL_COLORED, custom__width=80),
-            by_name("Alert", custom__minWidth=190),
+            by_name("Alert", links=links.to_runbook(), custom__minWidth=190),
             by_name("Node", links=links.to_node(), custom__minWidth=115),
             by_name("Cluster", links=links.to_fleet()),
             thresholds=only("text"),
             custom=COLUMNS,
+            noValue="no alert fires, or no rules are loaded",
         ),
         options={"sortBy": [{"displayName": "Severity", "desc": True}]},
         transformations=merged(
@@ -189,8 +192,8 @@ def alerts() -> Json:
                 "alertname": "Alert",
                 "node": "Node",
                 "cluster": "Cluster",
-                "cert": "Certificate",
-                "cause": "Cause",
-            }
+                "about": "Certificate or cause",
+            },
+            hidden=("cert", "cause"),
         ),
     )

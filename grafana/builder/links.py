@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from grafana.builder.panels import Json
+from grafana.builder.rules import RUNBOOKS
 
 TAG = "kubelet-cert"
 FLEET, NODE, EXPORTER = "kubelet-cert-fleet", "kubelet-cert-node", "kubelet-cert-exporter"
-RUNBOOKS = "https://runbooks.example.com"  # a placeholder; whoever builds names their own
 _KEPT = "var-datasource=${datasource}&${__url_time_range}"
 
 
@@ -50,6 +50,11 @@ def to_runbook() -> list[Json]:
 def to_cause() -> list[Json]:
     """For a cell with a cause: its paragraph in the page that stands beside the folder of the runbooks."""
     return [_link("What it is and what to do", f"{RUNBOOKS}/../causes.md#${{__value.raw}}")]
+
+
+def to_series_cause() -> list[Json]:
+    """For a series with the label ``cause``."""
+    return [_link("What it is and what to do", f"{RUNBOOKS}/../causes.md#${{__field.labels.cause}}")]
 
 
 def _cell(column: str) -> str:

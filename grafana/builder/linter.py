@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from grafana.builder.dashboard import SCHEMA
 from grafana.builder.layout import WIDTH
-from grafana.builder.links import RUNBOOKS, TAG
-from grafana.builder.panels import DATASOURCE, Json
+from grafana.builder.links import TAG
+from grafana.builder.panels import DATASOURCE, EMPTY_CELLS, Json
 from grafana.builder.promql import enclosing_aggregation, selectors, spans
 
 _KNOWN = {
@@ -26,7 +26,6 @@ _KNOWN = {
 }
 _VARIABLE = re.compile(r"\$(?:\{)?([A-Za-z_]\w*)")
 _AT_THE_END = ("stat", "gauge", "bargauge", "barchart")
-_ANY = (".+", ".*")
 
 
 def lint(board: Json, others: Mapping[str, Json]) -> list[str]:
@@ -63,8 +62,6 @@ def _head(board: Json) -> Iterator[str]:
     yield from (f"{key} is not {value!r}" for key, value in wanted.items() if board.get(key, "") != value)
     numbers = Counter(panel["id"] for panel in board["panels"])
     yield from (f"id {number} stands for {times} panels" for number, times in numbers.items() if times > 1)
-    titles = Counter(panel["title"] for panel in board["panels"])
-    yield from (f"{times} panels are called {title}" for title, times in titles.items() if times > 1)
 
 
 def _grid(board: Json) -> Iterator[str]:
@@ -94,10 +91,16 @@ def _variables(board: Json) -> Iterator[str]:
             yield f"variable {each['name']} does not ask the chosen data source"
         if each.get("refresh") != 2:  # with the time range
             yield f"variable {each['name']} does not refresh with the time range"
-        # "all jobs" are those of exporters: `up` has others, too
-        pattern = each.get("allValue") in _ANY or (each["name"] == "job" and not each.get("allValue"))
-        if each.get("multi") and not (each.get("includeAll") and pattern):
+        if each.get("includeAll") and not _is_loose(each):
             yield f"variable {each['name']} has no pattern for all of its values"
+
+
+def _is_loose(variable: Json) -> bool:
+    """Whether "all" is a pattern, and not each value by name: that is a query as long as the fleet is large.
+
+    Only what has few values may name them.
+    """
+    return bool(variable.get("allValue")) or variable["name"] == "job"
 
 
 def _used(board: Json) -> Iterator[str]:
@@ -111,9 +114,9 @@ def _links(board: Json, others: Mapping[str, Json]) -> Iterator[str]:
     if [(link["type"], link["tags"]) for link in board["links"]] != [("dashboards", [TAG])]:
         yield "the menu of dashboards is missing"
     for url in _urls(board["panels"]):
-        if url.startswith(f"{RUNBOOKS}/"):
-            continue
         parts = urlsplit(url)
+        if parts.netloc:
+            continue
         uid = parts.path.removeprefix("/d/")
         if uid not in others:
             yield f"a link leads to {uid}, which is no dashboard"
@@ -139,7 +142,7 @@ def _panel(panel: Json) -> Iterator[str]:
             yield f"no {key}"
     if not panel["fieldConfig"]["defaults"].get("unit"):
         yield "no unit"
-    if panel["type"] == "table" and "noValue" in panel["fieldConfig"]["defaults"]:
+    if panel["type"] == "table" and EMPTY_CELLS not in panel["fieldConfig"]["overrides"]:
         yield "noValue of a table fills every empty cell"
     if not panel["targets"]:
         yield "no query"
@@ -158,5 +161,6 @@ def _expression(expr: str) -> Iterator[str]:
         if span != "$__rate_interval" and (function in ("rate", "irate") or not span.startswith("$__range")):
             yield f"has {function}() over {span}"
     for name, start in selectors(expr):
-        if enclosing_aggregation(expr, start) not in ("max", "min"):
+        aggregation, labels = enclosing_aggregation(expr, start)
+        if aggregation not in ("max", "min") and "instance" not in labels:
             yield f"counts {name} once for each exporter that has it"

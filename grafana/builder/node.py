@@ -34,7 +34,7 @@ def build() -> Json:
         ],
         bands=[
             *_glance(),
-            (7, [wide(12, _findings()), wide(12, _alerts())]),
+            (7, [wide(10, _findings()), wide(14, _alerts())]),
             *node_history.bands(),
             *node_details.bands(),
         ],
@@ -44,7 +44,7 @@ def build() -> Json:
 
 def _glance() -> list[Band]:
     return [
-        (5, [wide(6, _state()), wide(6, _expires()), wide(5, _used()), wide(4, _restart()), wide(3, _rotation())]),
+        (5, [wide(6, _state()), wide(5, _expires()), wide(5, _used()), wide(4, _restart()), wide(4, _rotation())]),
         (3, [wide(6, _last_reading()), wide(6, _reason()), wide(5, _clock()), wide(7, _last_rotation())]),
     ]
 
@@ -150,7 +150,7 @@ def _findings() -> Json:
     columns = (
         by_name("Severity", mappings=_SEVERITIES, custom__cellOptions=CELL_COLORED, custom__width=90),
         by_name("Cause", links=links.to_cause()),
-        by_name("Seen since", unit=AGO, custom__width=150),
+        by_name("Seen since", unit=AGO, custom__width=125),
     )
     return table(
         "Findings",
@@ -185,8 +185,8 @@ def _alerts() -> Json:
     columns = (
         by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__cellOptions=CELL_COLORED, custom__width=90),
         by_name("Alert", links=links.to_runbook()),
-        by_name("Certificate", custom__width=100),
-        by_name("Since", unit=AGO, custom__width=150),
+        by_name("Certificate", custom__width=85),
+        by_name("Since", unit=AGO, custom__width=120),
     )
     named = {"severity": "Severity", "alertname": "Alert", "cert": "Certificate", "Value": "Since"}
     return table(

@@ -17,7 +17,7 @@ from grafana.builder.node_series import (
 from grafana.builder.panels import Json, instant, merged, query, row, rows, table
 
 _AGO, _DATE = "dateTimeFromNow", "dateTimeAsIso"
-_DISTANCES = {"Window opens": 125, "Window closes": 125, "Expires": 115}
+_WIDEST = 7.5  # pixels of a letter
 _EMPTY = {"type": "special", "options": {"match": "empty", "result": {"index": 0, "text": "not known"}}}
 _ABOUT_NODE = ("distribution", "transport", "address", "host_key_policy", "clock", "script_version")
 _ABOUT_CERTIFICATE = ("subject", "issuer", "serial")
@@ -56,15 +56,15 @@ def _certificates() -> Json:
         "Value #F": "Window closes",
         "Value #A": "Valid until",
     }
-    dates = [by_name(name, unit=_DATE, custom__width=145) for name in ("Valid from", "Valid until")]
-    distances = [by_name(name, unit=_AGO, custom__width=width) for name, width in _DISTANCES.items()]
+    dates = [by_name(name, unit=_DATE, custom__width=155) for name in ("Valid from", "Valid until")]
+    distances = [by_name(name, unit=_AGO, custom__width=118) for name in ("Window opens", "Window closes", "Expires")]
     columns = (
         by_name(
             "State",
             mappings=[*colors.STATE_NUMBER_WORDS, *words({"null": ("-", "")})],
             thresholds=only("transparent"),
             custom__cellOptions=CELL_COLORED,
-            custom__width=90,
+            custom__width=85,
         ),
         by_name(
             "Lifetime used",
@@ -110,7 +110,7 @@ def _about(title: str, told: str, expression: str, labels: tuple[str, ...]) -> J
     ]
     shown = field(
         "string",
-        by_name("What", custom__width=130),
+        by_name("What", custom__width=_WIDEST * max(map(len, labels)) + 20),
         by_name("Value", mappings=[_EMPTY]),
         custom=COLUMNS,
         thresholds=only("text"),
@@ -148,12 +148,13 @@ def _history() -> Json:
             },
         },
     }
-    dates = [by_name(name, unit=_DATE, custom__width=160) for name in ("Valid from", "First seen", "Last seen")]
+    dates = [by_name(name, unit=_DATE, custom__width=155) for name in ("Valid from", "First seen", "Last seen")]
+    issuer = by_name("Issuer", custom__width=140)
     return table(
         "Certificates seen in this range",
         told,
         [asked],
-        field("string", *dates, thresholds=only("text"), custom=COLUMNS),
+        field("string", *dates, issuer, thresholds=only("text"), custom=COLUMNS),
         transformations=[grouped, named],
         options={"sortBy": [{"displayName": "Valid from", "desc": True}]},
     )

@@ -14,6 +14,8 @@ Json = dict[str, Any]  # what json.dumps takes: the value of a key depends on th
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _LEGEND_BELOW = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
+# Without it a table's noValue would stand in each of its empty cells too.
+EMPTY_CELLS = {"matcher": {"id": "byRegexp", "options": "/.*/"}, "properties": [{"id": "noValue", "value": ""}]}
 _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
@@ -93,7 +95,8 @@ def bar_gauge(title: str, description: str, queries: Sequence[Json], field: Json
 
 
 def table(title: str, description: str, queries: Sequence[Json], field: Json, **more: Any) -> Json:
-    """``more``: ``transformations``, and ``options`` such as ``sortBy``."""
+    """``more``: ``transformations``, and ``options`` such as ``sortBy``. ``noValue`` is said of an empty table only."""
+    field = {**field, "overrides": [EMPTY_CELLS, *field["overrides"]]}
     chosen = {"cellHeight": "sm", "showHeader": True, **more.pop("options", {})}
     return panel("table", title, description, queries, fieldConfig=field, options=chosen, **more)
 

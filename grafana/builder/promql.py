@@ -9,7 +9,7 @@ _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 # What every exporter says of a node or a cluster; what it says of itself, and recorded series, have one voice.
 _OF_A_NODE = re.compile(r"(?<![\w:])kubelet_cert_(?!exporter_)\w+(?![\w:])|\{__name__(?==)")
 _AGGREGATION = re.compile(r"\b(sum|avg|count|min|max|group|quantile|stddev|topk|bottomk|count_values)\b[^()]*$")
-_GROUPED = re.compile(r"\b(?:by|without)\s*\([^()]*\)\s*$")
+_GROUPED = re.compile(r"\bby\s*\(([^()]*)\)\s*$")
 _OVER_TIME = re.compile(r"\b(rate|irate|increase|delta|idelta|deriv|changes|resets)\s*\(")
 
 
@@ -24,19 +24,20 @@ def selectors(expr: str) -> Iterator[tuple[str, int]]:
         yield found[0], found.start()
 
 
-def enclosing_aggregation(expr: str, start: int) -> str:
-    """The innermost aggregation around that place; none: an empty word."""
+def enclosing_aggregation(expr: str, start: int) -> tuple[str, str]:
+    """The innermost aggregation around that place, and the labels it keeps; none: empty words."""
     before = blanked(expr)[:start]
     depth = 0
     for place in range(len(before) - 1, -1, -1):
         depth += {")": 1, "(": -1}.get(before[place], 0)
         if depth < 0:
             depth = 0
-            head = _GROUPED.sub("", before[:place])
-            found = _AGGREGATION.search(head)
-            if found and not head[found.end(1) :].strip():
-                return found[1]
-    return ""
+            head = before[:place]
+            grouped = _GROUPED.search(head)
+            found = _AGGREGATION.search(head[: grouped.start()] if grouped else head)
+            if found and not found[0][len(found[1]) :].strip():
+                return found[1], grouped[1] if grouped else ""
+    return "", ""
 
 
 def spans(expr: str) -> Iterator[tuple[str, str]]:

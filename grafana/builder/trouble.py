@@ -40,7 +40,7 @@ UNSAFE = f"min {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}}) == 0"
 
 # The worst first: words, colour, and the nodes it holds for.
 _KINDS = (
-    ("certificate expired", colors.EXPIRED, _in_state("expired")),
+    ("certificate expired", "dark-red", _in_state("expired")),
     ("not valid yet", colors.ODD, _in_state("not_yet_valid")),
     ("rotation stalled", colors.STALLED, _in_state("stalled")),
     ("do not restart", colors.UNSAFE, UNSAFE),

@@ -11,6 +11,7 @@ from grafana.demo_stack.addresses import Addresses, url
 
 WITHIN = 15  # minutes
 _STALLS_AT = 0.925  # 90 % of the life, and a quarter of what is left as grace
+_LAST_TWENTIETH_AT = 0.95
 _TEXT = """\
 The demonstration fleet with Prometheus and Alertmanager around it. As shipped: the alert rules with their intervals,
 Alertmanager's routes, waiting times and inhibitions. Only for this: metrics are scraped every few seconds, and what
@@ -22,10 +23,13 @@ Open   Prometheus    {prometheus}/alerts
        dashboards    {dashboards}
        Alertmanager  amtool alert query --alertmanager.url={alertmanager}
 
-{now}  Started. Nodes that are ill from the start bring their notifications within some five minutes: groups wait for
-          company, half a minute on the way to the pager, two minutes on the way to a ticket.
+{now}  Started. Nodes that are ill from the start bring their notifications within some ten minutes: groups wait for
+          company, half a minute on the way to the pager, two minutes on the way to a ticket, and a few alerts have
+          five minutes of patience before.
 {stalls}  worker-08.prod stalls: nobody signs its requests, and its certificate of four hours is past its rotation
           window by more than the grace. The notification, KubeletCertRotationStalled, arrives by {arrives}.
+{expiring}  Its last twentieth begins: KubeletCertExpiring goes to the pager, and mutes the other. KubeletCertExpired
+          follows after {expired}.
 
 What a notification tells first, for one of these nodes:
   {program} explain --config.file={config} worker-08.prod
@@ -39,7 +43,10 @@ Logs and data: {folder}, gone when this ends. Ctrl-C ends everything.
 
 def introduction(addresses: Addresses, folder: Path, grafana: str | None, now: datetime.datetime) -> str:
     """``grafana`` is None where the links of the notifications lead to the stack's own pages."""
-    stalls = now + datetime.timedelta(seconds=(_STALLS_AT - STALLED_AT) * STALLED_LIFE)
+
+    def when(used: float) -> datetime.datetime:
+        return now + datetime.timedelta(seconds=(used - STALLED_AT) * STALLED_LIFE)
+
     arrives = now + datetime.timedelta(minutes=WITHIN)
     return _TEXT.format(
         prometheus=url(addresses.prometheus),
@@ -49,7 +56,9 @@ def introduction(addresses: Addresses, folder: Path, grafana: str | None, now: d
         dashboards=grafana
         or "grafana/dashboards/*.json, for a Grafana of yours: --grafana-url=URL leads the links there",
         now=f"{now:%H:%M:%S}",
-        stalls=f"{stalls:%H:%M:%S}",
+        stalls=f"{when(_STALLS_AT):%H:%M:%S}",
+        expiring=f"{when(_LAST_TWENTIETH_AT):%H:%M:%S}",
+        expired=f"{when(1.0):%H:%M}",
         arrives=f"{arrives:%H:%M}",
         switch=folder / "demo" / "nodes" / "worker-01.prod.off",
         program=Path(sys.executable).with_name("kubelet-cert-exporter"),

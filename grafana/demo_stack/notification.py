@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,11 @@ class Alert:
     def subject(self) -> str:
         """What tells it from the others of its group: ``node=… cert=…``."""
         return " ".join(f"{name}={value}" for name, value in sorted(self.labels.items()) if name not in _SAID_ONCE)
+
+    @property
+    def dashboard(self) -> str:
+        """Where to look."""
+        return self.annotations.get("dashboard_url", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +50,31 @@ class Notification:
 
 
 def rendered(notification: Notification, clock: str, width: int = 120) -> str:
-    """Lines for a terminal: the group once, then each alert with its description and links."""
+    """Lines for a terminal: what fires, then what is over."""
     lines: list[str] = []
     for is_firing in (True, False):
-        alerts = [alert for alert in notification.alerts if alert.is_firing is is_firing]
-        if not alerts:
-            continue
-        common = alerts[0].labels
-        lines += [
-            f"{clock}  {_headline(common, is_firing=is_firing)}  ({notification.receiver})",
-            *_wrapped(alerts[0].annotations.get("summary", ""), width),
-        ]
-        for alert in alerts:
-            lines += _one(alert, width)
-        lines.append(f"{_INDENT}runbook    {alerts[0].annotations.get('runbook_url', 'none')}")
+        if alerts := [alert for alert in notification.alerts if alert.is_firing is is_firing]:
+            lines.append(f"{clock}  {_headline(alerts[0].labels, is_firing=is_firing)}  ({notification.receiver})")
+            lines += _group(alerts, width)
     return "\n".join(_harmless(line) for line in [*lines, ""])
+
+
+def _group(alerts: Sequence[Alert], width: int) -> list[str]:
+    """What is the same for all is said once."""
+    dashboards = {alert.dashboard for alert in alerts}
+    lines = _wrapped(alerts[0].annotations.get("summary", ""), width)
+    for alert in alerts:
+        lines += [f"{_INDENT}* {alert.subject}"] if alert.subject else []
+        if alert.is_firing:  # the description of one that is over is of the time when it fired
+            lines += _wrapped(alert.annotations.get("description", ""), width)
+            lines += [f"{_INDENT}dashboard  {alert.dashboard}"] if len(dashboards) > 1 else []
+    lines += [f"{_INDENT}dashboard  {dashboard}" for dashboard in dashboards if len(dashboards) == 1]
+    return [*lines, f"{_INDENT}runbook    {alerts[0].annotations.get('runbook_url', 'none')}"]
 
 
 def _headline(labels: Mapping[str, str], *, is_firing: bool) -> str:
     words = "FIRING" if is_firing else "RESOLVED", labels.get("severity", ""), labels["alertname"]
     return "  ".join((*words, f"cluster={labels['cluster']}" if "cluster" in labels else "no cluster"))
-
-
-def _one(alert: Alert, width: int) -> list[str]:
-    """A resolved alert is told by its subject alone: its description is of the time when it fired."""
-    lines = [f"{_INDENT}* {alert.subject}"] if alert.subject else []
-    if not alert.is_firing:
-        return lines
-    return [
-        *lines,
-        *_wrapped(alert.annotations.get("description", ""), width),
-        f"{_INDENT}dashboard  {alert.annotations.get('dashboard_url', 'none')}",
-    ]
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -1,0 +1,99 @@
+"""What each alert says: its whole annotations, and the same with labels that want to break out of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from tests.annotations import Story, Words
+from tests.promtool import ALERTS, FILES, HERE, PROMTOOL, RULES, verdict
+from tests.sayings import stories
+
+pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
+
+BREAKING = (
+    """"'\\ \n\t{}{{ .Labels }}{{ query "up" }}{{ end }}`$(id)` <b>&var-node=x#%zz%n%!q ü 節 \N{ZERO WIDTH SPACE}"""
+)
+WORDS = {
+    "plain": Words(),
+    "no cluster": Words(cluster=""),
+    "hostile": Words(
+        cluster=f"cluster {BREAKING}",
+        node=f"node {BREAKING}",
+        job="kubelet-cert-exporter " + BREAKING.replace("\n", ""),  # a matcher's dot is no line's end
+        instance=f"instance {BREAKING}",
+        file=f"file {BREAKING}",
+        source=f"source {BREAKING}",
+    ),
+    "long": Words("c" * 200, "é" * 200, instance="i" * 200, file="/" * 200, source="*" * 200),
+}
+
+
+def heard(*told: Story, alone: bool = False) -> str | None:
+    """What promtool has to say against them; ``alone``: no other alert may fire in the story."""
+    groups = [group["name"] for file in FILES for group in yaml.safe_load((RULES / file).read_text())["groups"]]
+    test = {
+        "rule_files": [f"{HERE}/{file}" for file in FILES],
+        "evaluation_interval": "1m",
+        "group_eval_order": groups,
+        "tests": [story.test() | ({"promql_expr_test": [number_of(story)]} if alone else {}) for story in told],
+    }
+    return verdict(json.dumps(test, ensure_ascii=False), RULES)
+
+
+def number_of(story: Story) -> dict[str, object]:
+    """That one alert fires at the end of a story."""
+    query = 'count(ALERTS{alertstate="firing"})'
+    return {"expr": query, "eval_time": f"{story.minutes}m", "exp_samples": [{"labels": "{}", "value": 1}]}
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_every_alert_says_all_that_it_should(words: Words) -> None:
+    """Every annotation, word for word, with whatever its labels hold."""
+    told = stories(words)
+    assert sorted(story.alert for story in told) == sorted(ALERTS)
+    assert heard(*told) is None
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_a_link_gives_back_what_it_was_given(words: Words) -> None:
+    """The links that were compared, as whoever follows them reads them: the variables, and nothing else."""
+    for story in stories(words):
+        link = urlsplit(story.link)
+        assert (link.scheme, link.netloc, link.fragment) == ("https", "grafana.example.com", "")
+        given = parse_qs(link.query, keep_blank_values=True, strict_parsing=bool(link.query))
+        assert all(values == [getattr(words, name.removeprefix("var-"))] for name, values in given.items())
+
+
+def test_alerts_that_are_grouped_have_one_summary() -> None:
+    """A sentence without a label in it, and no two alerts have the same."""
+    told = [story.summary for story in stories(Words())]
+    assert all(re.fullmatch(r"[A-Z][^.{]*\.", summary) for summary in told)
+    assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize("dates", [True, False], ids=["not a number", "absent"])
+def test_what_is_not_known_is_left_out(*, dates: bool) -> None:
+    """A verdict without dates still alerts, and says what there is to say; nothing else fires for them."""
+    story = Story("KubeletCertRotationStalled", Words(), 30, {"cert": "client"}, dashboard="node").state("stalled")
+    for date in ("not_before", "not_after", "rotation_window_start", "node_last_success") if dates else ():
+        name = f"kubelet_cert_{date}_timestamp_seconds"
+        story.has(name, values="NaN " * 31, cluster="prod", node="w1", cert="client")
+    story.has("up").says(
+        "A kubelet does not rotate its certificate.",
+        "The client certificate of w1 was not rotated in its window,",
+        "nor in the grace after it.",
+        "No cause was found on the node.",
+        "First: `kubelet-cert-exporter explain w1`",
+    )
+    assert heard(story, alone=True) is None
+
+
+def test_nothing_at_all_is_one_alert() -> None:
+    """A Prometheus that knows nothing of us has one thing to say, and no template stumbles."""
+    story = next(it for it in stories(Words()) if it.alert == "KubeletCertExporterAbsent")
+    assert heard(story, alone=True) is None
