@@ -79,9 +79,10 @@ def test_down_again_and_again() -> None:
     for _ in range(12):
         exporter.is_up = False
         story.run(4)
-        exporter.restart(story.now)
+        exporter.restart(story.now - 20)
         story.run(1)
-    check(story, fires("KubeletCertExporterDown", 5 + DOWN, 64))
+    second_time = 10  # it has gone, come, and gone again
+    check(story, fires("KubeletCertExporterDown", second_time + DOWN, 64))
 
 
 def test_stuck() -> None:
