@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from tests.promtool import FILES, KEPT, RULES, verdict
+from tests.promtool import FILES, KEPT, PROMTOOL, RULES, verdict
 
 ROOT = Path(__file__).parent.parent
 TESTS = tuple(f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording"))
@@ -182,6 +182,91 @@ def _operand_begins(expr: str, at: int) -> int:
         if level == 0 and re.match(r"\bor\b", expr[position:]) and expr[position - 1].isspace():
             return position + 2
     return begin
+
+
+class Together:
+    """All mutants of the alerts at once, beside the alerts as they are: who fires otherwise than its original is noticed.
+
+    The recorded series are the same for all, so one run of promtool a test file tells of hundreds.
+    """
+
+    def __init__(self, folder: Path, chosen: list[Mutant]) -> None:
+        self._tests = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
+        self._alerts = {number: one for number, one in enumerate(chosen, 1)}
+        self._recording = yaml.safe_load((RULES / FILES[0]).read_text())
+        self._originals = [
+            rule | {"alert": f"{rule['alert']}__0"}
+            for file in FILES[1:]
+            for group in yaml.safe_load((RULES / file).read_text())["groups"]
+            for rule in group["rules"]
+        ]
+
+    def survivors(self) -> list[Mutant]:
+        """Those that no test file tells from their originals."""
+        left = self._told_wrong(set(self._alerts), self._tests[0], ("check", "rules"))
+        for test in self._tests:
+            left -= self._noticed_by(test, left)
+        return [self._alerts[number] for number in sorted(left)]
+
+    def _told_wrong(self, left: set[int], test: dict[str, Any], command: tuple[str, ...]) -> set[int]:
+        """Without those that are no rules at all."""
+        while bad := set(map(int, re.findall(r'"\w+__(\d+)"', self._said(left, test, command)))) & left:
+            left = left - bad
+        return left
+
+    def _noticed_by(self, test: dict[str, Any], left: set[int]) -> set[int]:
+        """Those that fire otherwise, or cannot be evaluated."""
+        failing: set[int] = set()
+        while True:
+            said = self._said(left - failing, test, ("test", "rules"))
+            errors = {int(number) for number in re.findall(r"rule: \w+__(\d+), time", said)} - failing
+            if not errors:
+                break
+            failing |= errors
+        seen: dict[tuple[str, int], set[tuple[int, str, str]]] = {}
+        for query, block in enumerate(said.split("    expr: ")[1:]):
+            for labels, value in re.findall(r"(\{.*?[^\\]\}) ([^,\s]+)", block.split("got:", 1)[1].replace("\n", " ")):
+                found = re.search(r'alertname="(\w+)__(\d+)"', labels)
+                if found:
+                    others = labels.replace(found[0], "")
+                    seen.setdefault((found[1], int(found[2])), set()).add((query, others, value))
+        return failing | {
+            number
+            for number in left - failing
+            if seen.get((self._alerts[number].name, number)) != seen.get((self._alerts[number].name, 0))
+        }
+
+    def _said(self, left: set[int], test: dict[str, Any], command: tuple[str, ...]) -> str:
+        rules = [
+            *self._originals,
+            *(self._alerts[number].changed | {"alert": f"{self._alerts[number].name}__{number}"} for number in left),
+        ]
+        bare = [{key: value for key, value in rule.items() if key != "annotations"} for rule in rules]
+        story = test["tests"][0]
+        last = max(int(query["eval_time"][:-1]) for query in story["promql_expr_test"])
+        firing = 'ALERTS{alertstate="firing"}'
+        queries = [f"count_over_time({firing}[{last + 1}m])", f"sum_over_time(timestamp({firing})[{last + 1}m:1m])"]
+        asked = [{"expr": query, "eval_time": f"{last}m", "exp_samples": []} for query in queries]
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+            here = Path(folder)
+            recording = {"groups": self._recording["groups"]}
+            (here / "recording.yaml").write_text(json.dumps(recording))
+            (here / "alerts.yaml").write_text(json.dumps({"groups": [{"name": "mutants", "rules": bare}]}))
+            (here / "test.json").write_text(
+                json.dumps(
+                    test
+                    | {
+                        "rule_files": ["recording.yaml", "alerts.yaml"],
+                        "group_eval_order": [*(group["name"] for group in recording["groups"]), "mutants"],
+                        "tests": [story | {"promql_expr_test": asked}],
+                    }
+                )
+            )
+            file = "test.json" if command[0] == "test" else "alerts.yaml"
+            done = subprocess.run(
+                [str(PROMTOOL), *command, file], cwd=here, capture_output=True, text=True, check=False
+            )
+        return done.stdout + done.stderr
 
 
 class Hunt:

@@ -61,7 +61,7 @@ def read_after(story: World, minute: int) -> int:
 def test_a_healthy_kubelet_fires_nothing(ttl: float, u: float) -> None:
     """From before its window until its new certificate is old news; whole where life is short."""
     story = world()
-    share, minutes = (0.1, 240) if ttl == HOUR else (u, 100)
+    share, minutes = (0.1, 90) if ttl == HOUR else (u, 100)
     life = Life.aged("w1", share, story.now + (0 if ttl == HOUR else 15) * MINUTE, ttl, u=u, serving=ttl)
     story.add(life)
     watched(story, life)
@@ -85,16 +85,16 @@ def test_hours_in_the_window_fire_nothing(ttl: float, share: float) -> None:
 
 
 def test_a_healthy_fleet_fires_nothing() -> None:
-    """Ten nodes with certificates of one to ten hours, two replicas, and one visit in twenty that fails."""
+    """Nodes with certificates of one to six hours, two replicas, and one visit in twenty that fails."""
     story, dice = world(), random.Random(11)
-    for number in range(1, 11):
+    for number in range(1, 7):
         ttl = number * HOUR
         life = Life(f"w{number:02}", story.now - 40 * MINUTE, ttl, serving=ttl if number % 4 == 0 else None)
         life.fails = lambda _: dice.random() < 0.05
         story.add(life)
     story.watch(30 * MINUTE)
     story.watch(29 * MINUTE, "two:10024")
-    story.run(300)
+    story.run(180)
     check(story)
 
 
@@ -307,7 +307,7 @@ def test_one_visit_in_five_that_fails() -> None:
     life.fails = lambda now: int(now / 60) % 5 == 0
     story.add(life)
     story.watch(30 * MINUTE)
-    story.run(300)
+    story.run(130)
     check(story)
 
 
@@ -572,7 +572,7 @@ def unmanaged(story: World, share: float, ttl: float = DAY) -> Life:
 def test_rotation_switched_off() -> None:
     """Due from the first reading in the last three tenths of its life; expiring and expired like any other."""
     story = world()
-    life = unmanaged(story, 0.6)
+    life = unmanaged(story, 0.69)
     watched(story, life)
     story.run_until(story.at(life.client.dates[1]) + 30)
     read = read_after(story, story.at(life.client.share(0.7)))
@@ -598,7 +598,7 @@ def test_what_somebody_else_renews_in_time() -> None:
     life.client.due = float("inf")
     story.settle()
     watched(story, life)
-    story.run(240)
+    story.run(120)
     check(story)
 
 
@@ -623,7 +623,7 @@ def k3s(facts: NodeFacts) -> NodeFacts:
 def test_k3s_renews_its_own() -> None:
     """Unmanaged: nothing until nine tenths, where the cause is told; expiring in the last twentieth, then expired."""
     story = world()
-    life = Life.aged("w1", 0.8, story.now, 2 * DAY)
+    life = Life.aged("w1", 0.88, story.now, 2 * DAY)
     life.client.due, life.twist, life.started = float("inf"), k3s, life.client.signed[0][0] + 10 * MINUTE
     story.add(life)
     watched(story, life)
