@@ -184,6 +184,11 @@ def _operand_begins(expr: str, at: int) -> int:
     return begin
 
 
+def _bare(rule: dict[str, Any]) -> dict[str, Any]:
+    """Without annotations, whose queries cost more than the rule."""
+    return {key: value for key, value in rule.items() if key != "annotations"}
+
+
 class Together:
     """All mutants of the alerts at once, beside the alerts as they are: who fires otherwise than its original is noticed.
 
@@ -241,7 +246,6 @@ class Together:
             *self._originals,
             *(self._alerts[number].changed | {"alert": f"{self._alerts[number].name}__{number}"} for number in left),
         ]
-        bare = [{key: value for key, value in rule.items() if key != "annotations"} for rule in rules]
         story = test["tests"][0]
         last = max(int(query["eval_time"][:-1]) for query in story["promql_expr_test"])
         firing = 'ALERTS{alertstate="firing"}'
@@ -251,7 +255,9 @@ class Together:
             here = Path(folder)
             recording = {"groups": self._recording["groups"]}
             (here / "recording.yaml").write_text(json.dumps(recording))
-            (here / "alerts.yaml").write_text(json.dumps({"groups": [{"name": "mutants", "rules": bare}]}))
+            (here / "alerts.yaml").write_text(
+                json.dumps({"groups": [{"name": "mutants", "rules": [_bare(rule) for rule in rules]}]})
+            )
             (here / "test.json").write_text(
                 json.dumps(
                     test
@@ -283,6 +289,8 @@ class Hunt:
                 document = yaml.safe_load((RULES / file).read_text())
                 if file == mutant.file:
                     document["groups"][mutant.group]["rules"][mutant.rule] = mutant.changed
+                for group in document["groups"]:
+                    group["rules"] = [_bare(rule) for rule in group["rules"]]
                 (rules / file).write_text(json.dumps(document))
             first = [test for test in self._order if f'\\"{mutant.name}\\"' in self._files[test]]
             for test in [*first, *(it for it in self._order if it not in first)]:
