@@ -317,7 +317,7 @@ def test_a_cluster_that_vanishes() -> None:
 
 
 def test_a_cluster_that_goes_with_its_exporter() -> None:
-    """Its target is gone while another cluster's is there: nobody looks at it any more. One that is down is told as such."""
+    """Its target is gone while another cluster's is there: nobody looks at it. One that is down is told as such."""
     story = world()
     red, blue = lives(story, 3, cluster="red"), lives(story, 3, cluster="blue", name="b")
     green = lives(story, 3, cluster="green", name="g")

@@ -426,7 +426,7 @@ def test_an_alarm_survives_a_target_that_is_gone() -> None:
 
 
 def test_an_exporter_that_is_gone_for_good() -> None:
-    """Nobody has it as a target any more: what it knew is remembered for a day, as the cluster may have gone with it."""
+    """Nobody has it as a target: what it knew is remembered for a day, as the cluster may have gone with it."""
     story, life = stalled(2 * DAY, 0.93, 0)
     exporter = watched(story, life)
     story.run(8)
@@ -693,7 +693,7 @@ def test_who_renews_in_another_way_is_not_told_to_do_it_by_hand(program: str, au
 
 
 def test_dates_that_begin_with_a_ca() -> None:
-    """k3s dates its leaves from its CA: of ten years the last twentieth is half a year, and no reason to wake anybody."""
+    """k3s dates its leaves from its CA: of ten years the last twentieth is half a year, too early to wake anybody."""
     story = world()
     root = Authority("k3s-client-ca", story.now + 0.3 * YEAR, not_before=NOW - 10 * YEAR)
     life = Life("w1", story.now - 9.7 * YEAR, 11 * YEAR, root=root)
