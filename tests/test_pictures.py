@@ -12,9 +12,10 @@ from grafana.pictures.ports import free_ports
 
 
 def test_only_queries_without_an_answer_are_left_out() -> None:
-    """Of two panels one query each is empty; the rest stays as it is, and so does what was given."""
+    """Of two panels one query each is empty. A column has the name of its query only beside others."""
     row: Json = {"id": 1, "type": "row"}
-    first: Json = {"id": 2, "targets": [{"refId": "A"}, {"refId": "B"}]}
+    named = [{"id": "organize", "options": {"renameByName": {"Value #B": "Files"}}}]
+    first: Json = {"id": 2, "targets": [{"refId": "A"}, {"refId": "B"}], "transformations": named}
     second: Json = {"id": 3, "targets": [{"refId": "A"}]}
     board: Json = {"uid": "x", "panels": [row, first, second]}
     given = copy.deepcopy(board)
@@ -24,7 +25,8 @@ def test_only_queries_without_an_answer_are_left_out() -> None:
             {"id": 3, "queries": [{"refId": "A", "series": 0}]},
         ]
     }
-    kept = [row, {"id": 2, "targets": [{"refId": "B"}]}, {"id": 3, "targets": []}]
+    left = [{"id": "organize", "options": {"renameByName": {"Value": "Files"}}}]
+    kept = [row, {"id": 2, "targets": [{"refId": "B"}], "transformations": left}, {"id": 3, "targets": []}]
     assert without_empty(board, report) == {"uid": "x", "panels": kept}
     assert board == given
 

@@ -16,6 +16,7 @@ from grafana.pictures.emptiness import without_empty
 
 _LONGEST = 300  # seconds
 _COLORS = 256
+_ROUNDS = 5  # that move the palette: else large surfaces have the hue of rare neighbours
 
 
 class DrawingError(Exception):
@@ -74,5 +75,5 @@ class Tool:
 def _reduce(picture: Path) -> None:
     """To a palette of all its colours, the rare ones too: a third of the size, and nothing that is read suffers."""
     with Image.open(picture) as drawn:
-        reduced = drawn.convert("RGB").quantize(_COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        reduced = drawn.convert("RGB").quantize(_COLORS, Image.Quantize.MAXCOVERAGE, _ROUNDS, dither=Image.Dither.NONE)
     reduced.save(picture, optimize=True)

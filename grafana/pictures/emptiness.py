@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from grafana.builder.panels import Json
 
 
@@ -14,5 +16,12 @@ def without_empty(board: Json, report: Json) -> Json:
 
 
 def _asking(panel: Json, empty: set[tuple[int, str]]) -> Json:
-    kept = [target for target in panel.get("targets", []) if (panel["id"], target["refId"]) not in empty]
-    return {**panel, "targets": kept} if "targets" in panel else panel
+    """The only query that is left gives a column without its letter."""
+    targets = panel.get("targets", [])
+    kept = [target for target in targets if (panel["id"], target["refId"]) not in empty]
+    if len(kept) == len(targets):
+        return panel
+    if len(kept) == 1:
+        told = json.dumps(panel.get("transformations", []))
+        panel = {**panel, "transformations": json.loads(told.replace(f"Value #{kept[0]['refId']}", "Value"))}
+    return {**panel, "targets": kept}
