@@ -29,7 +29,6 @@ _SAFETY = f"min {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}})"
 def numbers() -> list[Json]:
     """Nought is told where there are nodes, and not where there is no data."""
     nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
-    certificates = f"count(max {_BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}))"
     told = (
         ("need a hand", f"count({trouble.SCORE}) or 0 * {nodes}", colors.CRITICAL),
         ("expired", _in_state("expired"), colors.EXPIRED),
@@ -57,20 +56,22 @@ def numbers() -> list[Json]:
             textMode="value_and_name",
         ),
         wide(5, fleet_findings()),
-        wide(
-            3,
-            stat(
-                "Fleet",
-                "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
-                [instant(nodes, "nodes"), instant(certificates, "certificates")],
-                field("short", thresholds=only("text")),
-                colorMode="none",
-                orientation="horizontal",
-                text={"titleSize": 12, "valueSize": 24},
-                textMode="value_and_name",
-            ),
-        ),
+        wide(3, _size(nodes)),
     ]
+
+
+def _size(nodes: str) -> Json:
+    certificates = f"count(max {_BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}))"
+    return stat(
+        "Fleet",
+        "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
+        [instant(nodes, "nodes"), instant(certificates, "certificates")],
+        field("short", thresholds=only("text")),
+        colorMode="none",
+        orientation="horizontal",
+        text={"titleSize": 12, "valueSize": 24},
+        textMode="value_and_name",
+    )
 
 
 def _in_state(state: str) -> str:
