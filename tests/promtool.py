@@ -103,12 +103,12 @@ def world(**options: object) -> World:
     return World(named(), **options)  # type: ignore[arg-type] # World's own
 
 
-def check(story: World, *episodes: Episode) -> None:
-    """Nothing but these alerts fires, at any minute of a story."""
-    last = story.minute - 1
+def check(story: World, *episodes: Episode, every: int = 1) -> None:
+    """Nothing but these alerts fires, at any minute of a story; or at each of so many, where it is a long one."""
+    last = (story.minute - 1) // every * every
     late = [episode for episode in episodes if not 0 <= episode.first <= episode.last <= last]
     assert not late, f"beyond the story, which ends at {last}: {late}"
-    run(written(story.series.lines(), list(_moments(episodes, last))))
+    run(written(story.series.lines(), list(_moments(episodes, last, every)), every))
 
 
 def recorded(story: World, minute: int, query: str, answer: Mapping[tuple[tuple[str, str], ...], float]) -> None:
@@ -165,14 +165,14 @@ def _in_short(said: str) -> str:
     return "\n".join(lines) or said
 
 
-def _moments(episodes: Iterable[Episode], last: int) -> Iterator[dict[str, object]]:
+def _moments(episodes: Iterable[Episode], last: int, every: int) -> Iterator[dict[str, object]]:
     """What fires at every edge of an episode, and for how long each in all."""
     episodes = list(episodes)
     total: Counter[tuple[tuple[str, str], ...]] = Counter()
     for episode in episodes:
-        total[episode.labels] += episode.last - episode.first + 1
+        total[episode.labels] += (episode.last - episode.first) // every + 1
     yield _asked(f'count_over_time(ALERTS{{alertstate="firing"}}[{last + 1}m])', last, total)
-    edges = {edge for it in episodes for edge in (it.first - 1, it.first, it.last, it.last + 1)}
+    edges = {edge for it in episodes for edge in (it.first - every, it.first, it.last, it.last + every)}
     for minute in sorted({last} | {edge for edge in edges if 0 <= edge <= last}):
         firing = {episode.labels: 1 for episode in episodes if minute in episode}
         yield _asked('ALERTS{alertstate="firing"}', minute, firing, "ALERTS")

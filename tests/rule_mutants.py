@@ -37,6 +37,7 @@ _SWAPPED = {"max": "min", "min": "max", "max_over_time": "min_over_time", "min_o
 _FUNCTION = re.compile(rf"\b({'|'.join(_SWAPPED)})\b(?=\s*(?:by|\())")
 _LAST = re.compile(r"last_over_time\(\s*([^()\[\]]*)\[\d+[smhd]\]\s*\)")
 _MATCHERS = re.compile(r"\{([^{}]*)\}")
+_SAMPLE = re.compile(r"(\{.*?[^\\]\}) ([^,\s]+)")
 _GROUPING = re.compile(r"\b(by|on|ignoring)\s*\(([^()]*)\)")
 
 
@@ -184,15 +185,21 @@ def _operand_begins(expr: str, at: int) -> int:
     return begin
 
 
+def _bare(rule: dict[str, Any]) -> dict[str, Any]:
+    """Without annotations, whose queries cost more than the rule."""
+    return {key: value for key, value in rule.items() if key != "annotations"}
+
+
 class Together:
-    """All mutants of the alerts at once, beside the alerts as they are: who fires otherwise than its original is noticed.
+    """All mutants of the alerts at once, beside the alerts as they are: noticed is who fires otherwise than these.
 
     The recorded series are the same for all, so one run of promtool a test file tells of hundreds.
     """
 
     def __init__(self, folder: Path, chosen: list[Mutant]) -> None:
-        self._tests = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
-        self._alerts = {number: one for number, one in enumerate(chosen, 1)}
+        texts = sorted((file.read_text() for file in folder.glob("*.json")), key=len)  # most die in the short ones
+        self._tests = [json.loads(text) for text in texts]
+        self._alerts = dict(enumerate(chosen, 1))
         self._recording = yaml.safe_load((RULES / FILES[0]).read_text())
         self._originals = [
             rule | {"alert": f"{rule['alert']}__0"}
@@ -225,7 +232,7 @@ class Together:
             failing |= errors
         seen: dict[tuple[str, int], set[tuple[int, str, str]]] = {}
         for query, block in enumerate(said.split("    expr: ")[1:]):
-            for labels, value in re.findall(r"(\{.*?[^\\]\}) ([^,\s]+)", block.split("got:", 1)[1].replace("\n", " ")):
+            for labels, value in _SAMPLE.findall(block.split("got:", 1)[1].replace("\n", " ")):
                 found = re.search(r'alertname="(\w+)__(\d+)"', labels)
                 if found:
                     others = labels.replace(found[0], "")
@@ -241,7 +248,6 @@ class Together:
             *self._originals,
             *(self._alerts[number].changed | {"alert": f"{self._alerts[number].name}__{number}"} for number in left),
         ]
-        bare = [{key: value for key, value in rule.items() if key != "annotations"} for rule in rules]
         story = test["tests"][0]
         last = max(int(query["eval_time"][:-1]) for query in story["promql_expr_test"])
         firing = 'ALERTS{alertstate="firing"}'
@@ -251,7 +257,9 @@ class Together:
             here = Path(folder)
             recording = {"groups": self._recording["groups"]}
             (here / "recording.yaml").write_text(json.dumps(recording))
-            (here / "alerts.yaml").write_text(json.dumps({"groups": [{"name": "mutants", "rules": bare}]}))
+            (here / "alerts.yaml").write_text(
+                json.dumps({"groups": [{"name": "mutants", "rules": [_bare(rule) for rule in rules]}]})
+            )
             (here / "test.json").write_text(
                 json.dumps(
                     test
@@ -283,8 +291,10 @@ class Hunt:
                 document = yaml.safe_load((RULES / file).read_text())
                 if file == mutant.file:
                     document["groups"][mutant.group]["rules"][mutant.rule] = mutant.changed
+                for group in document["groups"]:
+                    group["rules"] = [_bare(rule) for rule in group["rules"]]
                 (rules / file).write_text(json.dumps(document))
-            first = [test for test in self._order if f'\\"{mutant.name}\\"' in self._files[test]]
+            first = [test for test in self._order if mutant.name in self._files[test]]
             for test in [*first, *(it for it in self._order if it not in first)]:
                 if verdict(self._files[test], rules) is not None:
                     self._order = [test, *(it for it in self._order if it != test)]

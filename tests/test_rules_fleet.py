@@ -182,6 +182,13 @@ def test_a_ca_that_cuts_its_leaves_short() -> None:
     )
 
 
+def test_a_leaf_of_ten_years() -> None:
+    """Its life counts as one year: a CA with two left is no alarm."""
+    story = with_ca(2 * YEAR, 10 * YEAR, born=8.1 * YEAR)
+    story.run(75)
+    check(story)
+
+
 CA_OF_OPENSHIFT = "/etc/kubernetes/kubelet-ca.crt"
 
 
@@ -307,6 +314,25 @@ def test_a_cluster_that_vanishes() -> None:
     story.remove("w1", "w2", "w3")
     story.run(100)
     check(story, fires("KubeletCertClusterVanished", 70 + REMEMBERED + 10, 69 + REMEMBERED + 60))
+
+
+def test_a_cluster_that_goes_with_its_exporter() -> None:
+    """Its target is gone while another cluster's is there: nobody looks at it. One that is down is told as such."""
+    story = world()
+    red, blue = lives(story, 3, cluster="red"), lives(story, 3, cluster="blue", name="b")
+    green = lives(story, 3, cluster="green", name="g")
+    gone = story.watch(instance="red:10024", own=red)
+    down = story.watch(instance="green:10024", own=green)
+    story.watch(instance="blue:10024", own=blue)
+    story.run(10)
+    gone.is_known = False
+    down.is_up = False
+    story.run(90)
+    check(
+        story,
+        fires("KubeletCertClusterVanished", 10 + REMEMBERED + 10, 99, cluster="red"),
+        fires("KubeletCertExporterDown", 20, 99, instance="green:10024"),
+    )
 
 
 def test_two_clusters_are_two() -> None:

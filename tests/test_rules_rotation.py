@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from exporter.config.settings import Pace, Rotation
+from exporter.demo.signer import Authority
 from exporter.errors import Reason
 from exporter.model.facts import DirectoryCondition, NodeFacts, StoreFacts
 from tests.exporters import Exporter, World
-from tests.kubelets import CURRENT, PKI, absent, key, kubeconfig, pair, pem
+from tests.kubelets import CA, CURRENT, PKI, absent, key, kubeconfig, pair, pem
 from tests.lives import DAY, HOUR, MINUTE, ROOT, YEAR, Life
 from tests.promtool import PROMTOOL, check, fires, world
-from tests.trees import unarmour
+from tests.trees import NOW, unarmour
 
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
@@ -424,6 +425,23 @@ def test_an_alarm_survives_a_target_that_is_gone() -> None:
     check(story, fires("KubeletCertRotationStalled", 0, last), *also)
 
 
+def test_an_exporter_that_is_gone_for_good() -> None:
+    """Nobody has it as a target: what it knew is remembered for a day, as the cluster may have gone with it."""
+    story, life = stalled(2 * DAY, 0.93, 0)
+    exporter = watched(story, life)
+    story.run(8)
+    exporter.is_known = False
+    story.run(1500)
+    day = 16 + 24 * 60  # from when its series were last counted
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, day),
+        fires("KubeletCertExpiring", story.at(life.client.share(0.95)) // 4 * 4 + 4, day),
+        fires("KubeletCertExporterAbsent", 8 + 16, 1504),
+        every=4,
+    )
+
+
 @pytest.mark.parametrize("comes_back", [False, True])
 def test_a_pod_with_another_name(comes_back: bool) -> None:
     """The new pod's series have other labels and no memory; the node is dead, or was mended in between."""
@@ -637,6 +655,53 @@ def test_k3s_renews_its_own() -> None:
         fires("KubeletCertExpiring", within, ended[0] - 1),
         fires("KubeletCertExpired", *ended),
     )
+
+
+@pytest.mark.parametrize(
+    ("program", "authority"),
+    [
+        ("k3s-agent", CA),
+        ("rke2", CA),
+        ("kubelite", CA),
+        ("kubelet", "/etc/kubernetes/ssl/kube-ca.pem"),
+        ("kubelet", "/srv/kubernetes/ca.crt"),
+    ],
+    ids=["k3s", "rke2", "microk8s", "rke1", "kops"],
+)
+def test_who_renews_in_another_way_is_not_told_to_do_it_by_hand(program: str, authority: str) -> None:
+    """Their kubelet's rotation is off by design."""
+
+    def twist(facts: NodeFacts) -> NodeFacts:
+        assert facts.process
+        assert facts.config
+        config = facts.config[0]
+        return replace(
+            facts,
+            process=replace(facts.process, name=program),
+            config=(replace(config, settings=replace(config.settings, client_ca_file=authority)),),
+            files=tuple(replace(file, path=authority) if file.path == CA else file for file in facts.files),
+        )
+
+    story = world()
+    life = unmanaged(story, 0.75)
+    life.twist, life.started = twist, life.client.signed[0][0] + 10 * MINUTE
+    watched(story, life)
+    story.run(70)
+    off = [series for series, values in story.series.all() if "rotation_enabled" in series and "0" in values]
+    assert off
+    check(story)
+
+
+def test_dates_that_begin_with_a_ca() -> None:
+    """k3s dates its leaves from its CA: of ten years the last twentieth is half a year, too early to wake anybody."""
+    story = world()
+    root = Authority("k3s-client-ca", story.now + 0.3 * YEAR, not_before=NOW - 10 * YEAR)
+    life = Life("w1", story.now - 9.7 * YEAR, 11 * YEAR, root=root)
+    life.client.due, life.twist, life.started = float("inf"), k3s, life.client.signed[0][0] + 10 * MINUTE
+    story.add(life)
+    watched(story, life)
+    story.run(75)
+    check(story)
 
 
 def test_an_unmanaged_certificate_that_nobody_sees() -> None:

@@ -47,7 +47,7 @@ def rotations_seen() -> Json:
     return time_series(
         "Rotations seen",
         "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer.",
-        [query(f"sum by (cluster) ({begin}) != bool {begin} offset $__interval)) or {none}", "{{cluster}}")],
+        [query(f"sum by (cluster) ({begin}) != bool {begin} offset $__interval)) or {none}", "{{cluster}} rotations")],
         field("short", custom=bars(), decimals=0, min=0),
         interval="1m",
         maxDataPoints=40,

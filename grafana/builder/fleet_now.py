@@ -159,7 +159,7 @@ def fleet_findings() -> Json:
         "Across nodes",
         "What only shows when nodes are compared: a stalled signer, one certificate on several nodes, another "
         "issuer, the exporter's own clock. docs/causes.md explains each.",
-        [instant(found, "{{cluster}}: {{cause}}")],
+        [instant(found, "{{cluster}} {{cause}}")],
         field("short", thresholds=thresholds((None, colors.CALM), (1, colors.CRITICAL)), noValue="none"),
         textMode="name",
     )

@@ -17,6 +17,7 @@ _USED = f"(time() - {_BEGIN}) / ({_END} - {_BEGIN})"
 _EDGES = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.65", "0.7", "0.75", "0.8", "0.85", "0.9", "0.95", "1")
 _MOST = 50
 _SLOTS, _AHEAD = 16, 60  # shown, and looked at
+_NO_CLUSTER = '"cluster", "all", "cluster", ""'  # the matrix needs the label; an inventory may be without it
 _SLOT = "opens\\cluster"  # what the matrix calls its first column
 
 
@@ -29,7 +30,9 @@ def position() -> Json:
         [buckets(f"sum by (le) (cluster_cert:kubelet_cert_lifetime_used:bucket{{{_CERTS}}})")],
         "percentunit",
         options={"rowsFrame": {"layout": "unknown"}},  # names in the middle of their stripes, not at their upper edges
-        transformations=[{"id": "organize", "options": {"renameByName": _stripes()}}],
+        transformations=[
+            {"id": "organize", "options": {"excludeByName": {}, "indexByName": {}, "renameByName": _stripes()}}
+        ],
     )
 
 
@@ -64,7 +67,7 @@ def forecast() -> Json:
         "Windows that open, per slot",
         f"How many rotation windows open in each slot of time, in the first {_SLOTS} that have any. A tall bar is a "
         "herd: nodes that joined together rotate together.",
-        [rows(f'count_values by (cluster) ("opens", {slot})')],
+        [rows(f'label_replace(count_values by (cluster) ("opens", {slot}), {_NO_CLUSTER})')],
         field("short", by_name(_SLOT, unit="time:D MMM HH:mm"), color={"mode": "palette-classic"}, decimals=0, min=0),
         options={"xField": _SLOT},
         transformations=[
