@@ -2,7 +2,7 @@
 
 ``make test-long`` runs it, ``python -m tests.rule_mutants WORD…`` a part of it. The tests run once, to leave what they
 give to promtool; a mutant then meets these files alone. One that none of them notices survives: it needs a reason in
-``KNOWN``, or a better test. Rules that only dashboards read are no business of these tests, see ``SPARED``.
+``KNOWN``, or a better test.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 TESTS = tuple(f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording"))
 # rule, what is changed in it, and why no test can tell
 KNOWN: dict[tuple[str, str], str] = {}
-SPARED: tuple[str, ...] = ()
+AT_ONCE = 150
 _SET_OPERATOR = re.compile(r"\b(and|or|unless)\b(?:\s+(?:on|ignoring)\s*\([^)]*\))?")
 _COMPARISON = re.compile(r"(?<![=~!<>])(==|!=|<=|>=|<|>)(?!=)")
 _NUMBER = re.compile(r"(?<![\w.\"|\[])(\d+(?:\.\d+)?)(?![\w.\"|])")
@@ -51,6 +50,7 @@ class Mutant:
     name: str
     change: str
     changed: dict[str, Any]
+    original: dict[str, Any]
 
 
 def mutants() -> Iterator[Mutant]:
@@ -59,15 +59,13 @@ def mutants() -> Iterator[Mutant]:
         for group_number, group in enumerate(yaml.safe_load((RULES / file).read_text())["groups"]):
             for number, rule in enumerate(group["rules"]):
                 name = rule.get("alert") or rule["record"]
-                if name in SPARED:
-                    continue
                 seen = {rule["expr"]}
                 for change, expr in _of_expression(rule["expr"]):
                     if expr not in seen:
                         seen.add(expr)
-                        yield Mutant(file, group_number, number, name, change, rule | {"expr": expr})
+                        yield Mutant(file, group_number, number, name, change, rule | {"expr": expr}, _bare(rule))
                 for change, fields in _of_patience(rule):
-                    yield Mutant(file, group_number, number, name, change, fields)
+                    yield Mutant(file, group_number, number, name, change, fields, _bare(rule))
 
 
 def _of_patience(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -190,122 +188,133 @@ def _bare(rule: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in rule.items() if key != "annotations"}
 
 
-class Together:
-    """All mutants of the alerts at once, beside the alerts as they are: noticed is who fires otherwise than these.
+class Rules:
+    """The rules as they are, and which of them read which."""
 
-    The recorded series are the same for all, so one run of promtool a test file tells of hundreds.
+    def __init__(self) -> None:
+        groups = [group for file in FILES for group in yaml.safe_load((RULES / file).read_text())["groups"]]
+        self.all: list[dict[str, Any]] = [_bare(rule) for group in groups for rule in group["rules"]]
+        self.recording = [rule for rule in self.all if "record" in rule]
+
+    def changed(self, mutant: Mutant, number: int) -> list[dict[str, Any]]:
+        """The mutant and all rules that read it, by names of their own."""
+        readers = self.readers(mutant.name)
+        theirs = re.compile(rf"(?<![\w:])({'|'.join(map(re.escape, readers))})(?![\w:])")
+        rules = []
+        for rule in self.all:
+            kind = "alert" if "alert" in rule else "record"
+            if rule[kind] in readers:
+                it = _bare(mutant.changed) if rule == mutant.original else rule
+                own = theirs.sub(rf"\1__{number}", it["expr"])
+                rules.append(it | {kind: f"{rule[kind]}__{number}", "expr": own})
+        return rules
+
+    def readers(self, name: str) -> list[str]:
+        """A rule and those that read it, directly or not."""
+        names = [name]
+        while more := [
+            rule.get("alert") or rule["record"]
+            for rule in self.all
+            if (rule.get("alert") or rule["record"]) not in names
+            and any(re.search(rf"(?<![\w:]){re.escape(one)}(?![\w:])", rule["expr"]) for one in names)
+        ]:
+            names += dict.fromkeys(more)
+        return names
+
+    def is_told(self, name: str) -> bool:
+        """Whether an alert depends on it."""
+        alerts = {rule["alert"] for rule in self.all if "alert" in rule}
+        return not alerts.isdisjoint(self.readers(name))
+
+
+class Together:
+    """Many mutants at once, beside the alerts as they are: noticed is whose alerts fire otherwise than these.
+
+    A mutant of a recorded series takes what reads it along, by names of their own. One run of promtool a test file
+    then tells of many.
     """
 
-    def __init__(self, folder: Path, chosen: list[Mutant]) -> None:
+    def __init__(self, folder: Path, rules: Rules, chosen: list[Mutant]) -> None:
         texts = sorted((file.read_text() for file in folder.glob("*.json")), key=len)  # most die in the short ones
         self._tests = [json.loads(text) for text in texts]
-        self._alerts = dict(enumerate(chosen, 1))
-        self._recording = yaml.safe_load((RULES / FILES[0]).read_text())
-        self._originals = [
-            rule | {"alert": f"{rule['alert']}__0"}
-            for file in FILES[1:]
-            for group in yaml.safe_load((RULES / file).read_text())["groups"]
-            for rule in group["rules"]
-        ]
+        self._mutants = dict(enumerate(chosen, 1))
+        self._rules = rules
 
     def survivors(self) -> list[Mutant]:
         """Those that no test file tells from their originals."""
-        left = self._told_wrong(set(self._alerts), self._tests[0], ("check", "rules"))
+        left = self._without_wrong(set(self._mutants))
+        for test in self._tests:  # where the alert fires, first
+            text = json.dumps(test["tests"][0]["promql_expr_test"])
+            left -= self._noticed_by(test, {number for number in left if self._mutants[number].name in text})
         for test in self._tests:
             left -= self._noticed_by(test, left)
-        return [self._alerts[number] for number in sorted(left)]
+        return [self._mutants[number] for number in sorted(left)]
 
-    def _told_wrong(self, left: set[int], test: dict[str, Any], command: tuple[str, ...]) -> set[int]:
+    def _without_wrong(self, left: set[int]) -> set[int]:
         """Without those that are no rules at all."""
-        while bad := set(map(int, re.findall(r'"\w+__(\d+)"', self._said(left, test, command)))) & left:
+        while bad := set(map(int, re.findall(r'"[\w:]+__(\d+)"', self._said(left, self._tests[0], "check")))) & left:
             left = left - bad
         return left
 
     def _noticed_by(self, test: dict[str, Any], left: set[int]) -> set[int]:
         """Those that fire otherwise, or cannot be evaluated."""
         failing: set[int] = set()
-        while True:
-            said = self._said(left - failing, test, ("test", "rules"))
-            errors = {int(number) for number in re.findall(r"rule: \w+__(\d+), time", said)} - failing
+        while left - failing:
+            said = self._said(left - failing, test, "test")
+            errors = {int(number) for number in re.findall(r"rule: [\w:]+__(\d+), time", said)} & (left - failing)
             if not errors:
-                break
+                seen = _fired(said)
+                return failing | {
+                    number for number in left - failing if seen.get(number, set()) != self._due(number, seen)
+                }
             failing |= errors
-        seen: dict[tuple[str, int], set[tuple[int, str, str]]] = {}
-        for query, block in enumerate(said.split("    expr: ")[1:]):
-            for labels, value in _SAMPLE.findall(block.split("got:", 1)[1].replace("\n", " ")):
-                found = re.search(r'alertname="(\w+)__(\d+)"', labels)
-                if found:
-                    others = labels.replace(found[0], "")
-                    seen.setdefault((found[1], int(found[2])), set()).add((query, others, value))
-        return failing | {
-            number
-            for number in left - failing
-            if seen.get((self._alerts[number].name, number)) != seen.get((self._alerts[number].name, 0))
-        }
+        return failing
 
-    def _said(self, left: set[int], test: dict[str, Any], command: tuple[str, ...]) -> str:
+    def _due(self, number: int, seen: dict[int, set[tuple[str, ...]]]) -> set[tuple[str, ...]]:
+        """What a mutant's alerts would do, were it none."""
+        names = self._rules.readers(self._mutants[number].name)
+        return {one for one in seen.get(0, set()) if one[0] in names}
+
+    def _said(self, left: set[int], test: dict[str, Any], command: str) -> str:
+        names = {name for number in left for name in self._rules.readers(self._mutants[number].name)}
         rules = [
-            *self._originals,
-            *(self._alerts[number].changed | {"alert": f"{self._alerts[number].name}__{number}"} for number in left),
+            *(rule | {"alert": f"{rule['alert']}__0"} for rule in self._rules.all if rule.get("alert") in names),
+            *(rule for number in sorted(left) for rule in self._rules.changed(self._mutants[number], number)),
         ]
         story = test["tests"][0]
-        last = max(int(query["eval_time"][:-1]) for query in story["promql_expr_test"])
+        moments = sorted({int(query["eval_time"][:-1]) for query in story["promql_expr_test"]})
         firing = 'ALERTS{alertstate="firing"}'
-        queries = [f"count_over_time({firing}[{last + 1}m])", f"sum_over_time(timestamp({firing})[{last + 1}m:1m])"]
-        asked = [{"expr": query, "eval_time": f"{last}m", "exp_samples": []} for query in queries]
+        queries = [(f"count_over_time({firing}[{moments[-1] + 1}m])", moments[-1]), *((firing, it) for it in moments)]
+        asked = [{"expr": query, "eval_time": f"{minute}m", "exp_samples": []} for query, minute in queries]
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
             here = Path(folder)
-            recording = {"groups": self._recording["groups"]}
-            (here / "recording.yaml").write_text(json.dumps(recording))
-            (here / "alerts.yaml").write_text(
-                json.dumps({"groups": [{"name": "mutants", "rules": [_bare(rule) for rule in rules]}]})
-            )
-            (here / "test.json").write_text(
-                json.dumps(
-                    test
-                    | {
-                        "rule_files": ["recording.yaml", "alerts.yaml"],
-                        "group_eval_order": [*(group["name"] for group in recording["groups"]), "mutants"],
-                        "tests": [story | {"promql_expr_test": asked}],
-                    }
-                )
-            )
-            file = "test.json" if command[0] == "test" else "alerts.yaml"
+            groups = [{"name": "recording", "rules": self._rules.recording}, {"name": "mutants", "rules": rules}]
+            (here / "rules.yaml").write_text(json.dumps({"groups": groups}))
+            order = {"rule_files": ["rules.yaml"], "group_eval_order": ["recording", "mutants"]}
+            (here / "test.json").write_text(json.dumps(test | order | {"tests": [story | {"promql_expr_test": asked}]}))
+            file = "test.json" if command == "test" else "rules.yaml"
             done = subprocess.run(
-                [str(PROMTOOL), *command, file], cwd=here, capture_output=True, text=True, check=False
+                [str(PROMTOOL), command, "rules", file], cwd=here, capture_output=True, text=True, check=False
             )
         return done.stdout + done.stderr
 
 
-class Hunt:
-    """The kept test files, those that noticed something last first."""
-
-    def __init__(self, folder: Path) -> None:
-        self._files = {file: file.read_text() for file in folder.glob("*.json")}
-        self._order = sorted(self._files, key=lambda file: len(self._files[file]))
-
-    def notices(self, mutant: Mutant) -> bool:
-        with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-            rules = Path(folder)
-            for file in FILES:
-                document = yaml.safe_load((RULES / file).read_text())
-                if file == mutant.file:
-                    document["groups"][mutant.group]["rules"][mutant.rule] = mutant.changed
-                for group in document["groups"]:
-                    group["rules"] = [_bare(rule) for rule in group["rules"]]
-                (rules / file).write_text(json.dumps(document))
-            first = [test for test in self._order if mutant.name in self._files[test]]
-            for test in [*first, *(it for it in self._order if it not in first)]:
-                if verdict(self._files[test], rules) is not None:
-                    self._order = [test, *(it for it in self._order if it != test)]
-                    return True
-        return False
+def _fired(said: str) -> dict[int, set[tuple[str, ...]]]:
+    """By mutant: alert, query, labels and value of all that fired."""
+    seen: dict[int, set[tuple[str, ...]]] = {}
+    for block in said.split("    expr: ")[1:]:
+        query, _, rest = block.partition("exp:")
+        for labels, value in _SAMPLE.findall(rest.replace("\n", " ")):
+            if found := re.search(r'alertname="(\w+)__(\d+)"', labels):
+                others = labels.replace(found[0], "")
+                seen.setdefault(int(found[2]), set()).add((found[1], query, others, value))
+    return seen
 
 
 def main() -> int:
     """The number of mutants that survived without a reason."""
     chosen = [one for one in mutants() if not sys.argv[1:] or any(word in one.name for word in sys.argv[1:])]
-    survivors = []
+    rules = Rules()
     with tempfile.TemporaryDirectory() as folder:
         kept = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", *TESTS],
@@ -315,15 +324,29 @@ def main() -> int:
         )
         if kept.returncode:
             raise SystemExit("the tests fail without any mutant")
-        hunt = Hunt(Path(folder))
-        with ThreadPoolExecutor(2) as pool:
-            for mutant, noticed in zip(chosen, pool.map(hunt.notices, chosen), strict=True):
-                reason = KNOWN.get((mutant.name, mutant.change))
-                if not noticed:
-                    print(f"{'known   ' if reason else 'SURVIVED'}  {mutant.name}: {mutant.change}", flush=True)
-                    survivors += [] if reason else [mutant]
-    print(f"{len(chosen) - len(survivors)} passed, {len(survivors)} failed")
-    return min(len(survivors), 100)
+        survivors = []
+        told = [one for one in chosen if rules.is_told(one.name)]
+        for at in range(0, len(told), AT_ONCE):
+            survivors += Together(Path(folder), rules, told[at : at + AT_ONCE]).survivors()
+        survivors += [one for one in chosen if not rules.is_told(one.name) and not _is_missed(one, Path(folder))]
+    for one in survivors:
+        reason = KNOWN.get((one.name, one.change))
+        print(f"{'known   ' if reason else 'SURVIVED'}  {one.name}: {one.change}", flush=True)
+    unknown = [one for one in survivors if (one.name, one.change) not in KNOWN]
+    print(f"{len(chosen) - len(unknown)} passed, {len(unknown)} failed")
+    return min(len(unknown), 100)
+
+
+def _is_missed(mutant: Mutant, folder: Path) -> bool:
+    """Whether a test that asks for a recorded series by its name notices; no alert depends on it."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as changed:
+        for file in FILES:
+            document = yaml.safe_load((RULES / file).read_text())
+            if file == mutant.file:
+                document["groups"][mutant.group]["rules"][mutant.rule] = mutant.changed
+            Path(changed, file).write_text(json.dumps(document))
+        texts = [file.read_text() for file in folder.glob("*.json")]
+        return any(verdict(text, Path(changed)) is not None for text in texts if mutant.name in text)
 
 
 if __name__ == "__main__":
