@@ -77,16 +77,17 @@ class Dashboard:
                 )
         for panel in panels(self.content):
             for target in panel.get("targets", []):
-                step = self._step(target.get("interval") or panel.get("interval"), values)
+                points = panel.get("maxDataPoints") or POINTS
+                step = self._step(target.get("interval") or panel.get("interval"), values, points)
                 where, words = f"{panel['title']} {target['refId']}", fill(target["expr"], self._all(values, step))
                 if target.get("instant"):
                     yield Question(where, words)
                 if target.get("range", not target.get("instant")):
                     yield Question(where, words, step)
 
-    def _step(self, least: str | None, values: Values) -> float:
+    def _step(self, least: str | None, values: Values, points: int = POINTS) -> float:
         floor = seconds(fill(least, self._all(values, 60))) if least else self.scrape
-        return max(next((nice for nice in _NICE if nice >= self.span / POINTS), _NICE[-1]), floor, self.scrape)
+        return max(next((nice for nice in _NICE if nice >= self.span / points), _NICE[-1]), floor, self.scrape)
 
     def _all(self, values: Values, step: float) -> Values:
         return {**values, **macros(self.span, step, self.scrape)}

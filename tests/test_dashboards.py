@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grafana.builder import catalogue, linter
+from grafana.builder import catalogue, linter, promql
 from grafana.builder.panels import Json
 
 BOARDS = {board["uid"]: board for board in (build() for build in catalogue.DASHBOARDS.values())}
@@ -116,3 +116,34 @@ def test_promtool_notices_what_is_not_promql(tmp_path: Path) -> None:
     board = copy.deepcopy(BOARDS[FLEET])
     _query(board, NEED)["expr"] += ")"
     assert any("parse error" in line for line in linter.unparsable(board, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("expr", "around"),
+    [
+        ("max by (cluster, node) (kubelet_cert_x == 1)", ("max", "cluster, node")),
+        ('sum(max by (node) (label_replace(kubelet_cert_x, "a", "$1", "b", "(.*)")))', ("max", "node")),
+        ("count by (job, instance) (kubelet_cert_x)", ("count", "job, instance")),
+        ("max(a) + count(kubelet_cert_x)", ("count", "")),
+        ("sum(a) + min(last_over_time(kubelet_cert_x[5m]))", ("min", "")),
+        ("topk(3, kubelet_cert_x)", ("topk", "")),
+        ('max({__name__=~"kubelet_cert_x|y:kubelet_cert_x:max"})', ("max", "")),
+        ("abs(kubelet_cert_x) > max(b)", ("", "")),
+    ],
+)
+def test_the_aggregation_around_a_selector(expr: str, around: tuple[str, str]) -> None:
+    """The innermost one, and what it groups by; functions in between do not count."""
+    [(_, start)] = promql.selectors(expr)
+    assert promql.enclosing_aggregation(expr, start) == around
+
+
+def test_a_set_operation_counts_nothing() -> None:
+    """What stands behind ``and on`` or ``unless on`` only chooses; what stands before it is counted."""
+    expr = "max(kubelet_cert_a) unless on (node) (kubelet_cert_b == 1) and on (node) kubelet_cert_c"
+    asked = [promql.is_only_asked_for(expr, start) for _, start in promql.selectors(expr)]
+    assert asked == [False, True, True]
+
+
+def test_recorded_series_and_the_exporters_own_have_one_voice() -> None:
+    """They are no selectors that need an aggregation."""
+    assert list(promql.selectors("cluster:kubelet_cert_x:sum + kubelet_cert_exporter_visits_total + up")) == []

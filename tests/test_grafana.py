@@ -49,9 +49,10 @@ def test_macros_follow_from_range_step_and_scrape_interval() -> None:
 
 
 def test_steps_are_as_wide_as_the_range_asks_for() -> None:
-    """A thousand points at most; what a panel or a query asks for is the least."""
+    """A thousand points at most, or what the panel says; what a query asks for is the least."""
     target = {"refId": "A", "expr": "changes(x[$__interval])"}
-    content = {"panels": [{"type": "timeseries", "title": "t", "targets": [target, {**target, "interval": "1h"}]}]}
+    panel = {"type": "timeseries", "title": "t", "targets": [target, {**target, "interval": "1h"}]}
+    content = {"panels": [panel, {**panel, "maxDataPoints": 100}]}
     asked = list(Dashboard(content, scrape=15, span=7 * 86400).questions({}))
-    assert [question.step for question in asked] == [900, 3600]
-    assert [question.expression for question in asked] == ["changes(x[900s])", "changes(x[3600s])"]
+    assert [question.step for question in asked] == [900, 3600, 7200, 7200]
+    assert [question.expression for question in asked[:2]] == ["changes(x[900s])", "changes(x[3600s])"]

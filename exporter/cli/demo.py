@@ -26,7 +26,7 @@ _EVERY_WITHOUT_TERMINAL = 30.0
 _INTRODUCTION = """\
 A demonstration fleet of {count} nodes. Make-believe: the nodes, their certificate
 authorities, their sshd (embedded, on loopback) and the pace: a healthy
-certificate lives for ten minutes. Real: host keys, logins, the node script run
+certificate lives for 15 minutes. Real: host keys, logins, the node script run
 by sh, the files, and this exporter. worker-08.prod stalls within seven minutes;
 what is wrong with the others stays so: `explain` tells it of one node,
   {program} explain --config.file={config} control-1.prod

@@ -6,7 +6,8 @@ what nobody rotates or nobody can say. The lightness falls from late to expired,
 
 from __future__ import annotations
 
-from grafana.builder.fields import thresholds, words
+from grafana.builder.fields import Step, thresholds, words
+from grafana.builder.panels import Json
 
 GOOD = "semi-dark-green"
 NORMAL = "blue"
@@ -18,7 +19,7 @@ UNMANAGED = "#98a0ad"
 UNKNOWN = "#6e7686"
 CRITICAL = "semi-dark-red"
 UNSAFE = "red"
-WARNING = "semi-dark-yellow"
+WARNING = "#b07d00"  # a yellow that white letters can stand on, in both themes
 CALM = "semi-dark-green"  # a number that should be nought, and is
 
 STATES = {
@@ -32,6 +33,14 @@ STATES = {
     "unknown": UNKNOWN,
 }
 SEVERITIES = {"critical": CRITICAL, "warning": WARNING, "info": NORMAL}
+
+_LEAST = -(10**10)
+
+
+def graded(least: str, *steps: Step) -> Json:
+    """Thresholds from ``least`` on, and grey where there is no value: Grafana takes the first colour for that."""
+    return thresholds((None, UNKNOWN), (_LEAST, least), *steps)
+
 
 LIFETIME = thresholds((None, GOOD), (0.7, NORMAL), (0.9, LATE), (1, EXPIRED))  # of a share of the lifetime
 SEVERITY_WORDS = words({severity: (severity, color) for severity, color in SEVERITIES.items()})

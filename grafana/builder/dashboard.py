@@ -13,10 +13,11 @@ from grafana.builder.panels import DATASOURCE, Json
 SCHEMA = 39  # what Grafana 10.4 and 11 write; older migrations are not skipped, newer servers convert it
 
 
-def firing(matchers: str = "") -> Json:
-    """An annotation where one of our alerts begins to fire."""
+def firing(matchers: str = "", *, by: str = "") -> Json:
+    """An annotation where one of our alerts begins to fire; ``by`` are labels: one mark for all that share them."""
     chosen = ",".join(filter(None, ('component="kubelet-cert"', 'alertstate="firing"', matchers)))
-    return annotation("Firing alerts", f"ALERTS{{{chosen}}}", "{{alertname}}", "{{cluster}} {{node}} {{cert}}", EXPIRED)
+    fires = f"max by ({by}) (ALERTS{{{chosen}}})" if by else f"ALERTS{{{chosen}}}"
+    return annotation("Firing alerts", fires, "{{alertname}}", "{{cluster}} {{node}} {{cert}}", EXPIRED)
 
 
 def annotation(name: str, expr: str, title: str, text: str, color: str, *, by_value: bool = False) -> Json:

@@ -27,6 +27,7 @@ _DESCRIPTION = (
 _NEVER = 10**10  # seconds: the age of a reading that never was, to sort above all others
 _STANDSTILL = 7200  # seconds: longer than any usual interval between two visits
 _MOST = 200  # rows that a person can use
+_UNTOLD = {"thresholds": only(colors.UNKNOWN), "noValue": "not known"}
 _COVERED = thresholds((None, colors.EXPIRED), (0.5, colors.LATE), (0.9, colors.NORMAL), (1, colors.GOOD))
 
 
@@ -56,14 +57,14 @@ def build() -> Json:
 
 def _number(title: str, told: str, expression: str, color: str, **more: Any) -> Json:
     """Coloured from one on."""
-    shown = field("short", thresholds=thresholds((None, colors.CALM), (1, color)), **more)
+    shown = field("short", thresholds=colors.graded(colors.CALM, (1, color)), **{"noValue": "not known", **more})
     return stat(title, told, [instant(expression)], shown)
 
 
 def _nodes() -> list[Json]:
     """Whether all nodes are looked at."""
     since = f"time() - min({of_exporter('kubelet_cert_exporter_last_visit_timestamp_seconds')})"
-    standstill = thresholds((None, colors.CALM), (_STANDSTILL, colors.LATE))
+    standstill = colors.graded(colors.CALM, (_STANDSTILL, colors.LATE))
     return [
         _number(
             "Targets down",
@@ -76,24 +77,22 @@ def _nodes() -> list[Json]:
             "Nodes",
             "Nodes in the inventories, each counted once.",
             [instant(f"count({KNOWN})")],
-            field("short", thresholds=only("text"), noValue="none"),
+            field("short", thresholds=only("text"), noValue="not known"),
             colorMode="none",
         ),
-        _number("Not readable", "Nodes whose last visit brought no reading.", counted(FAILS), colors.LATE, noValue="0"),
-        _number(
-            "Never read", "Nodes that no visit ever got a reading of.", counted(NEVER_READ), colors.LATE, noValue="0"
-        ),
+        _number("Not readable", "Nodes whose last visit brought no reading.", counted(FAILS), colors.LATE),
+        _number("Never read", "Nodes that no visit ever got a reading of.", counted(NEVER_READ), colors.LATE),
         stat(
             "Last visit",
             "How long ago a visit ended, at the exporter where it is longest: a standstill shows here.",
             [instant(since)],
-            field("s", decimals=0, thresholds=standstill, noValue="none yet"),
+            field("s", decimals=0, thresholds=standstill, noValue="not known"),
         ),
         stat(
             "Overdue",
             "Visits that wait for a free worker now. A few now and then are none to mind.",
             [instant(f"max({of_exporter('kubelet_cert_exporter_overdue_visits')})")],
-            field("short", thresholds=only("text")),
+            field("short", thresholds=only("text"), noValue="not known"),
             colorMode="none",
         ),
     ]
@@ -110,7 +109,7 @@ def _set_up() -> list[Json]:
             "Logins",
             "Paused while nobody is logged in to, because too many logins were refused. A reload ends it.",
             [instant(f"max({of_exporter('kubelet_cert_exporter_logins_paused')})")],
-            field("none", mappings=words({"0": ("go on", colors.CALM), "1": ("PAUSED", colors.CRITICAL)})),
+            field("none", mappings=words({"0": ("go on", colors.CALM), "1": ("PAUSED", colors.CRITICAL)}), **_UNTOLD),
         ),
         _number(
             "Unverified",
@@ -122,7 +121,11 @@ def _set_up() -> list[Json]:
             "Configuration",
             "Whether the configuration, and the web configuration if there is one, is used as its files have it now.",
             [instant(f"min({loaded})")],
-            field("none", mappings=words({"1": ("as on disk", colors.CALM), "0": ("RELOAD FAILED", colors.CRITICAL)})),
+            field(
+                "none",
+                mappings=words({"1": ("as on disk", colors.CALM), "0": ("RELOAD FAILED", colors.CRITICAL)}),
+                **_UNTOLD,
+            ),
         ),
         _number(
             "Sources off",
@@ -199,6 +202,7 @@ def _unreadable() -> Json:
     columns = (
         by_name("Node", links=links.to_node()),
         by_name("Cluster", links=links.to_fleet(), custom__width=85),
+        by_name("Reason", links=links.to_reasons()),
         by_name("Last read", unit="s", decimals=0, mappings=words({str(_NEVER): ("never", "")}), custom__width=85),
     )
     named = {"node": "Node", "cluster": "Cluster", "reason": "Reason", "Value": "Last read"}
@@ -206,7 +210,7 @@ def _unreadable() -> Json:
         "Nodes that cannot be read",
         told,
         [rows(f"topk({_MOST}, {aged})")],
-        field("short", *columns, thresholds=only("text"), custom=COLUMNS),
+        field("short", *columns, thresholds=only("text"), custom=COLUMNS, noValue="none that is known"),
         transformations=merged(renamed=named),
         options={"sortBy": [{"displayName": "Last read", "desc": True}]},
     )

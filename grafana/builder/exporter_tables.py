@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from grafana.builder import colors, links
 from grafana.builder.exporter_series import of_exporter
-from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, thresholds, words
+from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, words
 from grafana.builder.panels import Json, merged, rows, table
 
 _AGO = "dateTimeFromNow"
-_LONG_AGO = -(10**10)
-# The first is the colour where there is no value at all.
-CREDENTIAL_ENDS = thresholds(
-    (None, colors.UNKNOWN), (_LONG_AGO, colors.EXPIRED), (0, colors.LATE), (86400, colors.CALM)
-)
+CREDENTIAL_ENDS = colors.graded(colors.EXPIRED, (0, colors.LATE), (86400, colors.CALM))
+_INSTANCE = by_name("Instance", custom__width=120)
 
 
 def exporters() -> Json:
@@ -54,6 +51,11 @@ def exporters() -> Json:
     )
 
 
+def _path(name: str) -> Json:
+    """A column that may be wider than there is room for: its cells can be opened."""
+    return by_name(name, custom__inspect=True)
+
+
 def _coloured(name: str, mappings: list[Json], width: int) -> Json:
     """A column of words on their colour; without a value it has none."""
     return by_name(
@@ -72,7 +74,14 @@ def sources() -> Json:
         "Inventory files",
         "file_sd files, and patterns that match none. A file with a mistake keeps its last good nodes.",
         [asked],
-        field("short", _coloured("State", states, 150), custom=COLUMNS),
+        field(
+            "short",
+            _coloured("State", states, 140),
+            _INSTANCE,
+            _path("Source"),
+            custom=COLUMNS,
+            noValue="no file_sd is used",
+        ),
         transformations=merged(renamed={"source": "Source", "instance": "Instance", "Value": "State"}, hidden=("job",)),
     )
 
@@ -86,7 +95,7 @@ def credentials() -> Json:
         "SSH certificates",
         "OpenSSH user certificates that the exporters log in with. Below nought they have ended, and nothing is read.",
         [asked],
-        field("short", ends, custom=COLUMNS),
+        field("short", ends, _INSTANCE, _path("File"), custom=COLUMNS, noValue="no certificate that ends is used"),
         transformations=merged(renamed={"file": "File", "instance": "Instance", "Value": "Ends in"}, hidden=("job",)),
     )
 
@@ -100,8 +109,8 @@ def alerts() -> Json:
     columns = (
         by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__cellOptions=CELL_COLORED, custom__width=85),
         by_name("Alert", links=links.to_runbook()),
-        by_name("About", custom__width=130),
-        by_name("Since", unit=_AGO, custom__width=115),
+        by_name("About", custom__width=100),
+        by_name("Since", unit=_AGO, custom__width=112),
     )
     named = {"severity": "Severity", "alertname": "Alert", "about": "About", "Value": "Since"}
     return table(
@@ -109,7 +118,7 @@ def alerts() -> Json:
         "Alerts about exporters and whole clusters that fire now; a name leads to its runbook. "
         "Empty also where the rules are not loaded.",
         [rows(f'label_join({since}, "about", " ", "cluster", "instance")')],
-        field("short", *columns, thresholds=only("text"), custom=COLUMNS),
+        field("short", *columns, thresholds=only("text"), custom=COLUMNS, noValue="no such alert fires"),
         transformations=merged(renamed=named, hidden=("cluster", "job", "instance")),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.builder import links, trouble, variables
-from grafana.builder.dashboard import dashboard
+from grafana.builder.dashboard import dashboard, firing, marked
 from grafana.builder.fleet_history import findings_over_time, rotations_seen, states_over_time, what_changed
 from grafana.builder.fleet_now import alerts, nodes_in_need, nodes_with_finding, numbers
 from grafana.builder.fleet_rotation import authorities, expected, forecast, furthest, position
@@ -14,7 +14,7 @@ _SLOTS = {"15 minutes": "900", "1 hour": "3600", "1 day": "86400", "1 week": "60
 
 
 def build() -> Json:
-    return dashboard(
+    made = dashboard(
         links.FLEET,
         "Kubelet certificates / Fleet",
         "Which nodes need a hand and why, what rotates when, and what changed.",
@@ -38,3 +38,4 @@ def build() -> Json:
             (11, [wide(10, findings_over_time()), what_changed()]),
         ],
     )
+    return marked(made, [firing('cluster=~"$cluster|"', by="alertname, severity, cluster")])

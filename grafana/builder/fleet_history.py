@@ -15,12 +15,20 @@ _WORST_BELOW = ("expired", "stalled", "late", "not_yet_valid", "unknown", "unman
 
 
 def states_over_time() -> Json:
-    """A query a state, so that the worst lie at the bottom, where one more is seen."""
-    held = 'sum(max {by} (kubelet_cert_rotation_state{{{certs},state="{state}"}}))'
+    """A query a state, so that the worst lie at the bottom, where one more is seen.
+
+    Recorded series are those of the state that holds: an eighth of the exporter's.
+    """
+    held = 'count(cluster_node_cert_state:kubelet_cert_rotation_state:max{{{certs},state="{state}"}})'
+    nought = f'0 * sum(cluster_cert:kubelet_cert_lifetime_used:bucket{{{_CERTS},le="+Inf"}})'
     return time_series(
         "States over time",
-        "All certificates by state: below what is wrong, above it what is in the window (normal) and what is fresh.",
-        [query(held.format(by=_BY_CERT, certs=_CERTS, state=state), state.replace("_", " ")) for state in _WORST_BELOW],
+        "All certificates by state: below what is wrong, above it what is in the window (normal) and what is fresh. "
+        "Needs the recording rules.",
+        [
+            query(f"{held.format(certs=_CERTS, state=state)} or {nought}", state.replace("_", " "))
+            for state in _WORST_BELOW
+        ],
         field(
             "short",
             *(by_name(state.replace("_", " "), color=fixed(color)) for state, color in colors.STATES.items()),
@@ -33,15 +41,16 @@ def states_over_time() -> Json:
 
 
 def rotations_seen() -> Json:
-    """``$__rate_interval`` is a step and a scrape here: each change falls into one bar."""
-    changed = f"changes(kubelet_cert_not_before_timestamp_seconds{{{_CERTS}}}[$__rate_interval])"
+    """Compared with what was a step ago: each rotation falls into one bar, and no range is read."""
+    begin = f"max {_BY_CERT} (kubelet_cert_not_before_timestamp_seconds{{{_CERTS}}}"
+    none = f"0 * max by (cluster) (kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where history is shorter than a step
     return time_series(
         "Rotations seen",
         "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer.",
-        [query(f"sum by (cluster) (max {_BY_CERT} ({changed}))", "{{cluster}}")],
+        [query(f"sum by (cluster) ({begin}) != bool {begin} offset $__interval)) or {none}", "{{cluster}} rotations")],
         field("short", custom=bars(), decimals=0, min=0),
-        interval="5m",
-        maxDataPoints=100,
+        interval="1m",
+        maxDataPoints=40,
     )
 
 

@@ -17,7 +17,7 @@ from grafana.builder.fields import (
 )
 from grafana.builder.layout import wide
 from grafana.builder.panels import Json, bar_gauge, instant, merged, rows, stat, table
-from grafana.builder.trouble import BY_NODE, CHOSEN, ON_NODE
+from grafana.builder.trouble import BY_NODE, CHOSEN
 
 _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
@@ -36,7 +36,11 @@ def numbers() -> list[Json]:
         ("stalled", _in_state("stalled"), colors.STALLED),
         ("late", _in_state("late"), colors.LATE),
         ("restart unsafe", f"sum(1 - {_SAFETY})", colors.UNSAFE),
-        ("not readable", f"{nodes} - (count({trouble.UP}) or 0 * {nodes})", colors.UNKNOWN),
+        (
+            "not readable",
+            f"{nodes} - (count(max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)) or 0 * {nodes})",
+            colors.UNKNOWN,
+        ),
         ("in the window", _in_state("window"), colors.NORMAL),
     )
     overrides = (by_name(name, thresholds=thresholds((None, colors.CALM), (1, color))) for name, _, color in told)
@@ -70,14 +74,14 @@ def numbers() -> list[Json]:
 
 
 def _in_state(state: str) -> str:
-    return f"sum({trouble.held(state, 'cluster, node, cert', _CERTS)})"
+    return f"sum(max {_BY_CERT} ({trouble.states(state, _CERTS)}))"
 
 
 def nodes_in_need() -> Json:
     """Findings come first: a merge gives what is known of a node to each of the rows that it has by then."""
-    causes = f"max by (cluster, node, cause, severity) ({trouble.FINDINGS}) == 1"
+    causes = f"max by (cluster, node, cause, severity) ({trouble.FINDINGS} == 1)"
     named = f'label_replace({trouble.FAILURE}, "cause", "$1", "reason", "(.*)")'
-    reasons = f"max by (cluster, node, cause) ({named}) unless {ON_NODE} ({trouble.UP})"
+    reasons = f"max by (cluster, node, cause) ({named}) {trouble.NOT_READ}"
     left = f'max {BY_NODE} (kubelet_cert_not_after_timestamp_seconds{{{CHOSEN},cert="client"}}) - time()'
     age = f"time() - max {BY_NODE} (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
     renamed = {
@@ -100,7 +104,7 @@ def nodes_in_need() -> Json:
         [
             rows(f"{causes} or ({reasons})"),
             rows(f"topk({_MOST}, {trouble.SCORE})"),
-            *map(rows, map(trouble.in_trouble, (trouble.worst_state("cluster, node", ".+"), left, _SAFETY, age))),
+            *map(rows, map(trouble.in_trouble, (trouble.worst_state("cluster, node"), left, _SAFETY, age))),
         ],
         field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="nothing to do"),
         options={"sortBy": [{"displayName": "Trouble", "desc": True}]},
@@ -116,11 +120,11 @@ def _columns_of_need() -> list[Json]:
     left = thresholds((None, colors.EXPIRED), (0, "text"))
     restart = words({"1": ("safe", colors.GOOD), "0": ("unsafe", colors.UNSAFE)})
     return [
-        by_name("Trouble", mappings=trouble.SCORE_WORDS, custom__cellOptions=CELL_COLORED, custom__width=130),
+        by_name("Trouble", mappings=trouble.SCORE_WORDS, custom__cellOptions=CELL_COLORED, custom__width=140),
         by_name("Node", links=links.to_node(), custom__minWidth=115),
-        by_name("Cluster", links=links.to_fleet(), custom__width=110),
-        by_name("Cause or reason", custom__minWidth=165),
-        by_name("Severity", custom__width=75),
+        by_name("Cluster", links=links.to_fleet(), custom__width=100),
+        by_name("Cause or reason", links=[*links.to_cause(), *links.to_reasons()], custom__minWidth=165),
+        by_name("Severity", custom__width=70),
         by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=90, **colored),
         by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=85, **colored),
         by_name("Restart", mappings=restart, custom__width=70, **colored),
@@ -155,7 +159,7 @@ def fleet_findings() -> Json:
         "Across nodes",
         "What only shows when nodes are compared: a stalled signer, one certificate on several nodes, another "
         "issuer, the exporter's own clock. docs/causes.md explains each.",
-        [instant(found, "{{cluster}}: {{cause}}")],
+        [instant(found, "{{cluster}} {{cause}}")],
         field("short", thresholds=thresholds((None, colors.CALM), (1, colors.CRITICAL)), noValue="none"),
         textMode="name",
     )
@@ -178,9 +182,10 @@ def alerts() -> Json:
         field(
             "short",
             by_name("Severity", mappings=told, custom__cellOptions=CELL_COLORED, custom__width=80),
-            by_name("Alert", links=links.to_runbook(), custom__minWidth=190),
+            by_name("Alert", links=links.to_runbook(), custom__minWidth=180),
             by_name("Node", links=links.to_node(), custom__minWidth=115),
-            by_name("Cluster", links=links.to_fleet()),
+            by_name("Cluster", links=links.to_fleet(), custom__width=90),
+            by_name("Certificate or cause", custom__minWidth=150),
             thresholds=only("text"),
             custom=COLUMNS,
             noValue="no alert fires, or no rules are loaded",

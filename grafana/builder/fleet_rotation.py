@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.builder import colors, links, trouble
+from grafana.builder import colors, links
 from grafana.builder.fields import CELL_GAUGE, CELL_TEXT_COLORED, COLUMNS, by_name, field, only, thresholds
 from grafana.builder.panels import Json, bar_chart, buckets, heatmap, instant, merged, rows, stat, table
 from grafana.builder.trouble import CHOSEN
@@ -16,7 +16,8 @@ _CLOSES = f"max {_BY_CERT} (kubelet_cert_rotation_window_end_timestamp_seconds{{
 _USED = f"(time() - {_BEGIN}) / ({_END} - {_BEGIN})"
 _EDGES = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.65", "0.7", "0.75", "0.8", "0.85", "0.9", "0.95", "1")
 _MOST = 50
-_SLOTS = 16
+_SLOTS, _AHEAD = 16, 60  # shown, and looked at
+_NO_CLUSTER = '"cluster", "all", "cluster", ""'  # the matrix needs the label; an inventory may be without it
 _SLOT = "opens\\cluster"  # what the matrix calls its first column
 
 
@@ -29,7 +30,9 @@ def position() -> Json:
         [buckets(f"sum by (le) (cluster_cert:kubelet_cert_lifetime_used:bucket{{{_CERTS}}})")],
         "percentunit",
         options={"rowsFrame": {"layout": "unknown"}},  # names in the middle of their stripes, not at their upper edges
-        transformations=[{"id": "organize", "options": {"renameByName": _stripes()}}],
+        transformations=[
+            {"id": "organize", "options": {"excludeByName": {}, "indexByName": {}, "renameByName": _stripes()}}
+        ],
     )
 
 
@@ -59,12 +62,12 @@ def expected() -> Json:
 
 def forecast() -> Json:
     """``count_values`` makes the whole histogram in one query; its label holds milliseconds."""
-    slot = f"floor(({_OPENS} > time()) / $slot) * $slot * 1000"
+    slot = f"floor(({_OPENS} > time() < time() + {_AHEAD} * $slot) / $slot) * $slot * 1000"
     return bar_chart(
         "Windows that open, per slot",
-        f"How many rotation windows open in each slot of time to come that has any: the first {_SLOTS} of them. A tall "
-        "bar is a herd: nodes that joined together rotate together.",
-        [rows(f'count_values by (cluster) ("opens", {slot})')],
+        f"How many rotation windows open in each slot of time, in the first {_SLOTS} that have any. A tall bar is a "
+        "herd: nodes that joined together rotate together.",
+        [rows(f'label_replace(count_values by (cluster) ("opens", {slot}), {_NO_CLUSTER})')],
         field("short", by_name(_SLOT, unit="time:D MMM HH:mm"), color={"mode": "palette-classic"}, decimals=0, min=0),
         options={"xField": _SLOT},
         transformations=[
@@ -87,13 +90,14 @@ def _converted(kind: str) -> Json:
 
 def furthest() -> Json:
     top = f"topk({_MOST}, {_USED})"
-    states = trouble.worst_state("cluster, node, cert", "$cert")
+    # Where two exporters say different things, the first is shown: a second row has no share of life and is left out.
+    states = f"max by (cluster, node, cert, state) (kubelet_cert_rotation_state{{{_CERTS}}} == 1)"
     renamed = {
         "Value #A": "Life used",
         "node": "Node",
         "cluster": "Cluster",
         "cert": "Certificate",
-        "Value #D": "State",
+        "state": "State",
         "Value #B": "Expires",
         "Value #C": "Window ends",
     }
@@ -109,7 +113,7 @@ def furthest() -> Json:
         ],
         field("short", *_columns_of_furthest(), thresholds=only("text"), custom=COLUMNS),
         options={"sortBy": [{"displayName": "Life used", "desc": True}]},
-        transformations=merged(renamed=renamed, keep="Value #A"),
+        transformations=merged(renamed=renamed, hidden=("Value #D",), keep="Value #A"),
     )
 
 
@@ -119,7 +123,7 @@ def _columns_of_furthest() -> list[Json]:
         by_name("Life used", **share, custom__cellOptions=CELL_GAUGE, custom__width=150),
         by_name("Node", links=links.to_node(), custom__minWidth=115),
         by_name("Cluster", links=links.to_fleet()),
-        by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__cellOptions=CELL_TEXT_COLORED),
+        by_name("State", mappings=colors.STATE_WORDS, custom__cellOptions=CELL_TEXT_COLORED),
         by_name("Expires", unit="dateTimeFromNow", custom__minWidth=115),
         by_name("Window ends", unit="dateTimeFromNow", custom__minWidth=115),
     ]

@@ -49,7 +49,12 @@ def to_runbook() -> list[Json]:
 
 def to_cause() -> list[Json]:
     """For a cell with a cause: its paragraph in the page that stands beside the folder of the runbooks."""
-    return [_link("What it is and what to do", f"{RUNBOOKS}/../causes.md#${{__value.raw}}")]
+    return [_link("What this cause is and what to do", f"{RUNBOOKS}/../causes.md#${{__value.raw}}")]
+
+
+def to_reasons() -> list[Json]:
+    """For a cell with a reason why a node was not read: the page that has them all."""
+    return [_link("Reasons why a node is not read", f"{RUNBOOKS}/../reasons.md")]
 
 
 def to_series_cause() -> list[Json]:

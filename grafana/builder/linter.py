@@ -18,7 +18,7 @@ from grafana.builder.dashboard import SCHEMA
 from grafana.builder.layout import WIDTH
 from grafana.builder.links import TAG
 from grafana.builder.panels import DATASOURCE, EMPTY_CELLS, Json
-from grafana.builder.promql import enclosing_aggregation, selectors, spans
+from grafana.builder.promql import enclosing_aggregation, is_only_asked_for, selectors, spans
 
 _KNOWN = {
     *("__interval", "__interval_ms", "__rate_interval", "__range", "__range_s", "__range_ms", "__from", "__to"),
@@ -162,5 +162,5 @@ def _expression(expr: str) -> Iterator[str]:
             yield f"has {function}() over {span}"
     for name, start in selectors(expr):
         aggregation, labels = enclosing_aggregation(expr, start)
-        if aggregation not in ("max", "min") and "instance" not in labels:
+        if aggregation not in ("max", "min") and "instance" not in labels and not is_only_asked_for(expr, start):
             yield f"counts {name} once for each exporter that has it"

@@ -6,7 +6,16 @@ from grafana.builder import colors, links, node_details, node_history, variables
 from grafana.builder.dashboard import dashboard, marked
 from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, thresholds, words
 from grafana.builder.layout import Band, wide
-from grafana.builder.node_series import CLIENT, NODE, lifetime_used, of_certificates, of_node, state_number
+from grafana.builder.node_series import (
+    CLIENT,
+    NODE,
+    date,
+    last_reading,
+    lifetime_used,
+    of_certificates,
+    of_node,
+    state_number,
+)
 from grafana.builder.panels import Json, instant, merged, panel, rows, stat, table
 
 AGO = "dateTimeFromNow"
@@ -16,6 +25,7 @@ _ON_OFF = words({"1": ("on", colors.GOOD), "0": ("off", colors.LATE)})
 _SEVERITIES = words(
     {"none": ("none", colors.GOOD), **{word: (word, color) for word, color in colors.SEVERITIES.items()}}
 )
+_LIFETIME = colors.graded(colors.GOOD, (0.7, colors.NORMAL), (0.9, colors.LATE), (1, colors.EXPIRED))
 _SAFE = words({"1": ("safe", colors.GOOD), "0": ("NOT SAFE", colors.EXPIRED)})
 
 
@@ -51,13 +61,13 @@ def _glance() -> list[Band]:
 
 def _state() -> Json:
     told = "The client certificate's state by its last reading and the time since. To be in the window is normal."
-    shown = field("none", mappings=colors.STATE_NUMBER_WORDS, thresholds=only(colors.UNKNOWN), noValue="no such node")
+    shown = field("none", mappings=colors.STATE_NUMBER_WORDS, thresholds=only(colors.UNKNOWN), noValue="nothing known")
     return stat("Client certificate", told, [instant(state_number(CLIENT), "state")], shown)
 
 
 def _expires() -> Json:
     told = "When the client certificate ends, or when it ended; a healthy one is replaced long before."
-    asked = instant(f"{of_certificates('kubelet_cert_not_after_timestamp_seconds', CLIENT)} * 1000", "expires")
+    asked = instant(f"{date('not_after', CLIENT)} * 1000", "expires")
     shown = field(AGO, thresholds=only("text"), noValue="not known")
     return stat("Expires", told, [asked], shown, colorMode="value")
 
@@ -69,7 +79,7 @@ def _used() -> Json:
         min=0,
         max=1,
         decimals=1,
-        thresholds=colors.LIFETIME,
+        thresholds=_LIFETIME,
         color={"mode": "thresholds"},
         noValue="not known",
     )
@@ -101,7 +111,7 @@ def _rotation() -> Json:
 
 def _last_reading() -> Json:
     told = "When the node was last read: how old everything here is. A failed visit deletes nothing."
-    asked = instant(f"{of_node('kubelet_cert_node_last_success_timestamp_seconds')} * 1000", "read")
+    asked = instant(f"{last_reading()} * 1000", "read")
     shown = field(AGO, thresholds=only("text"), noValue="never")
     return stat("Last reading", told, [asked], shown, colorMode="value")
 
@@ -110,8 +120,10 @@ def _reason() -> Json:
     told = "Why the last visit brought no reading: a reason of the exporter's, as its documentation lists them."
     fails = f"{of_node('kubelet_cert_node_failure', NODE, 'reason')} * 0"
     reads = f'label_replace({of_node("kubelet_cert_node_up")} == 1, "reason", "succeeded", "", "")'
-    asked = instant(f"{reads} or on (cluster, node) {fails}", "{{reason}}")
-    shown = field("none", thresholds=thresholds((None, colors.LATE), (1, colors.GOOD)), noValue="none yet")
+    untold = 'label_replace(vector(-1), "reason", "not known", "", "")'
+    asked = instant(f"{reads} or on (cluster, node) {fails} or on () {untold}", "{{reason}}")
+    told_by = thresholds((None, colors.UNKNOWN), (0, colors.LATE), (1, colors.GOOD))
+    shown = field("none", thresholds=told_by, links=links.to_reasons())
     return stat("Last visit", told, [asked], shown, textMode="name")
 
 
@@ -120,12 +132,7 @@ def _clock() -> Json:
         "The node's clock less the exporter's. From a minute on it is a finding: a wrong clock makes dates look wrong."
     )
     asked = instant(of_node("kubelet_cert_node_clock_offset_seconds"), "offset")
-    suspect = thresholds(
-        (None, colors.UNKNOWN),  # where there is no value
-        (-(10**10), colors.LATE),
-        (-SUSPECT_OFFSET, colors.GOOD),
-        (SUSPECT_OFFSET, colors.LATE),
-    )
+    suspect = colors.graded(colors.LATE, (-SUSPECT_OFFSET, colors.GOOD), (SUSPECT_OFFSET, colors.LATE))
     return stat("Clock offset", told, [asked], field("s", decimals=1, thresholds=suspect, noValue="not measured"))
 
 
@@ -156,7 +163,7 @@ def _findings() -> Json:
         "Findings",
         told,
         [rows(asked)],
-        field("none", *columns, thresholds=only("text"), custom=COLUMNS),
+        field("none", *columns, thresholds=only("text"), custom=COLUMNS, noValue="not known"),
         transformations=merged(renamed={"severity": "Severity", "cause": "Cause", "Value": "Seen since"}),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )
@@ -193,7 +200,7 @@ def _alerts() -> Json:
         "Firing alerts",
         told,
         [rows(asked)],
-        field("none", *columns, thresholds=only("text"), custom=COLUMNS),
+        field("none", *columns, thresholds=only("text"), custom=COLUMNS, noValue="no alert fires"),
         transformations=merged(renamed=named, hidden=("cluster", "node")),
         options={"sortBy": [{"displayName": "Severity", "desc": False}]},
     )

@@ -9,6 +9,7 @@ from grafana.builder.node_series import (
     CERTIFICATES,
     CLIENT,
     NODE,
+    date,
     lifetime_used,
     of_certificates,
     of_node,
@@ -18,7 +19,6 @@ from grafana.builder.panels import Json, instant, merged, query, row, rows, tabl
 
 _AGO, _DATE = "dateTimeFromNow", "dateTimeAsIso"
 _WIDEST = 7.5  # pixels of a letter
-_EMPTY = {"type": "special", "options": {"match": "empty", "result": {"index": 0, "text": "not known"}}}
 _ABOUT_NODE = ("distribution", "transport", "address", "host_key_policy", "clock", "script_version")
 _ABOUT_CERTIFICATE = ("subject", "issuer", "serial")
 
@@ -38,13 +38,13 @@ def _certificates() -> Json:
         "serves with; serving_live: seen in a handshake; kubeconfig: what kubelet.conf holds; ca: the client's issuer."
     )
     asked = [
-        rows(f"{of_certificates('kubelet_cert_not_after_timestamp_seconds')} * 1000"),
+        rows(f"{date('not_after')} * 1000"),
         rows(state_number()),
         rows(lifetime_used()),
-        rows(f"{of_certificates('kubelet_cert_not_before_timestamp_seconds')} * 1000"),
+        rows(f"{date('not_before')} * 1000"),
         rows(f"{of_certificates('kubelet_cert_rotation_window_start_timestamp_seconds')} * 1000"),
         rows(f"{of_certificates('kubelet_cert_rotation_window_end_timestamp_seconds')} * 1000"),
-        rows(f"{of_certificates('kubelet_cert_not_after_timestamp_seconds')} * 1000"),
+        rows(f"{date('not_after')} * 1000"),
     ]
     named = {
         "cert": "Certificate",
@@ -111,7 +111,7 @@ def _about(title: str, told: str, expression: str, labels: tuple[str, ...]) -> J
     shown = field(
         "string",
         by_name("What", custom__width=_WIDEST * max(map(len, labels)) + 20),
-        by_name("Value", mappings=[_EMPTY]),
+        by_name("Value", noValue="not known"),
         custom=COLUMNS,
         thresholds=only("text"),
     )
@@ -154,7 +154,7 @@ def _history() -> Json:
         "Certificates seen in this range",
         told,
         [asked],
-        field("string", *dates, issuer, thresholds=only("text"), custom=COLUMNS),
+        field("string", *dates, issuer, thresholds=only("text"), custom=COLUMNS, noValue="none was seen"),
         transformations=[grouped, named],
         options={"sortBy": [{"displayName": "Valid from", "desc": True}]},
     )

@@ -11,6 +11,7 @@ from grafana.builder.panels import Json, query, row, state_timeline, status_hist
 
 _BANDS = thresholds((None, "transparent"), (0.7, colors.NORMAL), (0.9, colors.LATE), (1, colors.EXPIRED))
 _LINES = {"client": "text", "serving": colors.ODD, "serving_live": "super-light-purple", "kubeconfig": colors.UNMANAGED}
+_SQUARES = 100  # Grafana draws none at all where they would be less than two pixels wide
 _VISITS = words({"1": ("read", colors.GOOD), "0": ("failed", colors.LATE)})
 _SEVERITIES = words({"1": ("warning", colors.WARNING), "2": ("critical", colors.CRITICAL)})
 
@@ -60,10 +61,12 @@ def _states() -> Json:
 
 
 def _visits() -> Json:
-    told = "Whether the last visit brought a reading, and by which reason it did not."
-    failed = f"{of_node('kubelet_cert_node_failure', NODE, 'reason')} * 0"
-    asked = [query(of_node("kubelet_cert_node_up"), "any reading"), query(failed, "{{reason}}")]
-    return status_history("Visits", told, asked, field("none", mappings=_VISITS, custom={"fillOpacity": 80}))
+    told = "Whether the visits of a square's time all brought a reading, and by which reasons they did not."
+    read = f"max by (cluster, node) (min_over_time(kubelet_cert_node_up{{{NODE}}}[$__rate_interval]))"
+    why = f"max by (cluster, node, reason) (max_over_time(kubelet_cert_node_failure{{{NODE}}}[$__rate_interval])) * 0"
+    asked = [query(read, "any reading"), query(why, "{{reason}}")]
+    shown = field("none", mappings=_VISITS, custom={"fillOpacity": 80})
+    return {**status_history("Visits", told, asked, shown), "maxDataPoints": _SQUARES}
 
 
 def _findings() -> Json:

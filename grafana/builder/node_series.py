@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.builder.colors import STATE_NUMBERS
+from grafana.builder import trouble
 
 NODE = 'cluster=~"$cluster",node="$node"'
 CLIENT = f'{NODE},cert="client"'
@@ -20,17 +20,28 @@ def of_certificates(metric: str, matchers: str = CERTIFICATES, *labels: str) -> 
     return f"max by ({', '.join((*_BY_CERTIFICATE, *labels))}) ({metric}{{{matchers}}})"
 
 
+def date(which: str, matchers: str = CERTIFICATES) -> str:
+    """``not_before`` or ``not_after`` of each certificate; with the recording rules it outlasts the exporter."""
+    metric = f"kubelet_cert_{which}_timestamp_seconds"
+    recorded = f"cluster_node_cert:{metric}:max"
+    return f"({of_certificates(metric, matchers)} or {of_certificates(recorded, matchers)})"
+
+
+def last_reading() -> str:
+    """When the node was last read, seconds since the epoch; with the recording rules it outlasts the exporter."""
+    metric = "kubelet_cert_node_last_success_timestamp_seconds"
+    return f"({of_node(metric)} or {of_node(f'cluster_node:{metric}:max')})"
+
+
 def lifetime_used(matchers: str = CERTIFICATES) -> str:
     """The share of a certificate's lifetime that has passed; more than 1 after its end."""
-    begins = of_certificates("kubelet_cert_not_before_timestamp_seconds", matchers)
-    ends = of_certificates("kubelet_cert_not_after_timestamp_seconds", matchers)
+    begins, ends = date("not_before", matchers), date("not_after", matchers)
     return f"(time() - {begins}) / ({ends} - {begins})"
 
 
 def state_number(matchers: str = CERTIFICATES) -> str:
-    """The state that holds as a number (``STATE_NUMBERS``); where two exporters differ, the worse one."""
-    each = " or ".join(
-        f'kubelet_cert_rotation_state{{{matchers},state="{state}"}} * {number}'
-        for state, number in STATE_NUMBERS.items()
-    )
-    return f"max by ({', '.join(_BY_CERTIFICATE)}) ({each})"
+    """The state that holds as a number (``STATE_NUMBERS``); where two exporters differ, the worse one.
+
+    Late, stalled and expired outlast the exporter, as their alerts do.
+    """
+    return trouble.worst_state(", ".join(_BY_CERTIFICATE), matchers)

@@ -10,6 +10,7 @@ _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 _OF_A_NODE = re.compile(r"(?<![\w:])kubelet_cert_(?!exporter_)\w+(?![\w:])|\{__name__(?==)")
 _AGGREGATION = re.compile(r"\b(sum|avg|count|min|max|group|quantile|stddev|topk|bottomk|count_values)\b[^()]*$")
 _GROUPED = re.compile(r"\bby\s*\(([^()]*)\)\s*$")
+_IN_A_SET = re.compile(r"\b(?:and|unless)\s+on\s*\([^()]*\)\s*\(?$")
 _OVER_TIME = re.compile(r"\b(rate|irate|increase|delta|idelta|deriv|changes|resets)\s*\(")
 
 
@@ -22,6 +23,11 @@ def selectors(expr: str) -> Iterator[tuple[str, int]]:
     """Metrics that several exporters may have of the same node, and where they stand."""
     for found in _OF_A_NODE.finditer(blanked(expr)):
         yield found[0], found.start()
+
+
+def is_only_asked_for(expr: str, start: int) -> bool:
+    """Whether what stands there only chooses among what stands before it."""
+    return bool(_IN_A_SET.search(blanked(expr)[:start]))
 
 
 def enclosing_aggregation(expr: str, start: int) -> tuple[str, str]:

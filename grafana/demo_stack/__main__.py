@@ -44,7 +44,9 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m grafana.demo_stack", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m grafana.demo_stack", description="See the alarm work, from a certificate to the notification."
+    )
     for name, port in Addresses().each():
         parser.add_argument(f"--{name}-port", type=int, default=port, metavar="PORT", help=f"default: {port}")
     parser.add_argument(

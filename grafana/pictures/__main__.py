@@ -19,12 +19,11 @@ from grafana.demo_stack.addresses import Addresses, url
 from grafana.demo_stack.configuration import Links
 from grafana.demo_stack.part import PartError
 from grafana.demo_stack.programs import MissingProgramError, installed
-from grafana.pictures.drawing import DrawingError, Tool
+from grafana.pictures.drawing import DrawingError, Tool, View
+from grafana.pictures.gallery import PICTURES
 from grafana.pictures.ports import free_ports
 
 IMAGES = Path(__file__).resolve().parent.parent.parent / "docs" / "images"
-# What a dashboard shows that is about one node: the one that stalls.
-CHOSEN = {"node": {"cluster": "prod", "node": "worker-08.prod"}}
 _MINUTES = 20.0  # the stalled node's certificate has some five minutes left then
 
 
@@ -74,15 +73,10 @@ def _run(given: argparse.Namespace, folder: Path, stopping: threading.Event, is_
         if is_interrupted.is_set():
             return
         given.output.mkdir(parents=True, exist_ok=True)
-        for name in catalogue.DASHBOARDS:
+        for name, (board, chosen) in PICTURES.items():
             picture = given.output / f"{name}.png"
-            tool.draw(
-                catalogue.FOLDER / f"{name}.json",
-                picture,
-                prometheus=url(addresses.prometheus),
-                minutes=given.minutes,
-                chosen=CHOSEN.get(name, {}),
-            )
+            view = View(url(addresses.prometheus), given.minutes, chosen)
+            tool.draw(catalogue.FOLDER / f"{board}.json", picture, view, folder)
             print(f"{picture}: {picture.stat().st_size // 1000} kB", flush=True)
 
 
