@@ -28,7 +28,19 @@ TESTS = tuple(
     f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording", "crowd")
 )
 # What a survivor's rule and change look like, and why no test can tell it
-KNOWN: tuple[tuple[str, str], ...] = ()
+_OF_ONES = (
+    "RotationLate|RotationStalled|Expiring|Expired|NotYetValid|Blind|NeverRead|StoreBroken|StoreFull|CrashLoop|"
+    "NodeClockSkew|KeyMaterialSeen|HostKeyChanged|Finding|Shared|FleetFinding|FleetRotationStalled|ExporterClockOff"
+)
+_OF_TARGETS = "Exporter(Down|Stuck)|VisitsOverdue|LoginsPaused|HostKeysUnchecked|ReloadFailed|SourceDown|SshCredential"
+KNOWN = (
+    (r"⟨<=?⟩ -> ⟨<=?⟩$|⟨>=?⟩ -> ⟨>=?⟩$", "two times, or a share of one: they are never equal at a scrape"),
+    (r"⟨3⟩ -> ⟨2\.4⟩|⟨2⟩ -> ⟨2\.5⟩", "what is counted is whole"),
+    (rf"Cert({_OF_ONES}): .*⟨max⟩ -> ⟨min⟩", "every value is 1: it fires by being there"),
+    (rf"({_OF_TARGETS}).*⟨max⟩ -> ⟨min⟩", "a target has one such series, whatever labels it has besides"),
+    (r"KubeletCertCA.*openshift.*(10m|last_over_time)", "a node that left takes its CA along, as long after"),
+    (r"ManualRotationDue.*(rotation_enabled|node_info|kops).*10m", "the dates beside it are remembered as long"),
+)
 _SET_OPERATOR = re.compile(r"\b(and|or|unless)\b(?:\s+(?:on|ignoring)\s*\([^)]*\))?")
 _COMPARISON = re.compile(r"(?<![=~!<>])(==|!=|<=|>=|<|>)(?!=)")
 _NUMBER = re.compile(r"(?<![\w.\"|\[])(\d+(?:\.\d+)?)(?![\w.\"|])")

@@ -86,13 +86,18 @@ def test_down_again_and_again() -> None:
 
 
 def test_stuck() -> None:
-    """It answers, and visits nobody."""
+    """It answers, and visits nobody; another one works, and what is stuck under another job's name is not ours."""
     story, exporter = healthy()
+    story.watch(3000, "two:10024")
+    other = story.watch(3000)
+    other.job = "another"
     story.run(10)
-    exporter.is_stuck = True
-    story.run(160)
+    exporter.is_stuck = other.is_stuck = True
+    story.run(150)
+    exporter.is_known = False
+    story.run(15)
     last = max(report.last_visit or 0 for report in exporter.state.snapshot(story.now).reports)
-    check(story, fires("KubeletCertExporterStuck", story.at(last + STUCK), story.minute - 1))
+    check(story, fires("KubeletCertExporterStuck", story.at(last + STUCK), 159 + 10))
 
 
 def test_visits_that_are_always_overdue() -> None:

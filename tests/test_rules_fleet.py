@@ -52,6 +52,28 @@ def test_many_that_stall_are_the_signers_fault(stuck: int, well: int, together: 
     check(story, *own, *fleet_wide)
 
 
+def full(facts: NodeFacts) -> NodeFacts:
+    """The same with no room left for a certificate."""
+    assert facts.store.folder
+    return replace(facts, store=replace(facts.store, folder=replace(facts.store.folder, bytes_free=0)))
+
+
+def test_nodes_with_a_cause_of_their_own_accuse_no_signer() -> None:
+    """However many: the exporter that sees them all has judged."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, 4, share=0.923)]
+    for life in sick:
+        life.twist = full
+    story.add(*sick)
+    story.watch()
+    story.run(6)
+    check(
+        story,
+        *(fires("KubeletCertRotationStalled", 0, 5, node=life.name) for life in sick),
+        *(fires("KubeletCertStoreFull", 0, 5, node=life.name) for life in sick),
+    )
+
+
 def test_a_signer_that_answers_again() -> None:
     """Ends all of it as the nodes rotate."""
     story = world()

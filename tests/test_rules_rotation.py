@@ -608,9 +608,9 @@ def test_rotation_switched_off() -> None:
 
 
 def test_what_somebody_else_renews_in_time() -> None:
-    """A certificate that is not the kubelet's to rotate, and young: nothing, for hours."""
+    """A certificate that the configuration says is not the kubelet's to rotate: nothing, for hours."""
     story = world()
-    life = unmanaged(story, 0.2)
+    life = unmanaged(story, 0.75)
     life.rotates = True
     life.is_read_by(Rotation.MANUAL)
     life.client.due = float("inf")
