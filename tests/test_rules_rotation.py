@@ -189,6 +189,24 @@ def test_a_rotation_ends_the_alarm(share: float) -> None:
     check(story, fires("KubeletCertRotationStalled", first, last), *also)
 
 
+def test_a_kubelet_that_is_restarted_at_the_end_of_its_life() -> None:
+    """For some minutes it is excused, and late; that it expires soon stays told."""
+    story, life = stalled(DAY, 0.955, 0)
+    watched(story, life)
+    story.run(10)
+    life.started = story.now
+    story.run(45)
+    late, last = story.spell("late"), story.minute - 1
+    assert 10 <= late[0] < late[1] < 45
+    check(
+        story,
+        fires("KubeletCertExpiring", 0, last),
+        fires("KubeletCertRotationStalled", 0, late[0] - 1),
+        fires("KubeletCertRotationLate", *late),
+        fires("KubeletCertRotationStalled", late[1] + 1, last),
+    )
+
+
 def test_a_rotation_at_the_very_end_of_the_window_is_late_at_most() -> None:
     """The kubelet asks for it in time, and is answered after: told as information, and no more."""
     story = world()
