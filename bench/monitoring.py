@@ -22,10 +22,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.grafana import Chosen, Dashboard, Question
-
 from bench import fleet
 from exporter.serve.exposition import Format, render
+from tests.grafana import Chosen, Dashboard, Question
 
 RULES = Path("grafana/alerts")
 DASHBOARDS = Path("grafana/dashboards")

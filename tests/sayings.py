@@ -84,7 +84,7 @@ def of_certificates(words: Words) -> list[Story]:
         .of_node("kubelet_cert_rotation_enabled", 0, cert="client")
         .says(
             "A kubelet certificate has to be renewed by hand.",
-            f"Rotation is off on {node}, so nobody renews its client certificate.",
+            f"The kubelet of {node} does not rotate its client certificate: somebody else has to.",
             "80% of its life is over.",
             "5h 33m 20s are left.",
             "Renew it, or turn rotation on (rotateCertificates).",

@@ -86,13 +86,18 @@ def test_down_again_and_again() -> None:
 
 
 def test_stuck() -> None:
-    """It answers, and visits nobody."""
+    """It answers, and visits nobody; another one works, and what is stuck under another job's name is not ours."""
     story, exporter = healthy()
+    story.watch(3000, "two:10024")
+    other = story.watch(3000)
+    other.job = "another"
     story.run(10)
-    exporter.is_stuck = True
-    story.run(160)
+    exporter.is_stuck = other.is_stuck = True
+    story.run(150)
+    exporter.is_known = False
+    story.run(15)
     last = max(report.last_visit or 0 for report in exporter.state.snapshot(story.now).reports)
-    check(story, fires("KubeletCertExporterStuck", story.at(last + STUCK), story.minute - 1))
+    check(story, fires("KubeletCertExporterStuck", story.at(last + STUCK), 159 + 10))
 
 
 def test_visits_that_are_always_overdue() -> None:
@@ -224,3 +229,37 @@ def test_an_exporter_without_nodes() -> None:
     story.watch(3 * HOUR)
     story.run(30)
     check(story)
+
+
+def troubled(story: World, job: str, instance: str) -> Exporter:
+    """An exporter with everything that is told of one, from its first scrape on."""
+    life = Life.aged(f"of-{instance.partition(':')[0]}", 0.3, story.now, DAY)
+    life.node = replace(life.node, access=SshAccess("w9.example", policy=HostKeyPolicy.INSECURE))
+    exporter = story.watch(instance=instance, own=[life])
+    exporter.job, exporter.waiting = job, 1
+    exporter.reload_fails(story.now)
+    exporter.sources(SourceStatus(FILE, up=False))
+    exporter.door = DoorStatus(successful=False, loaded=story.now)
+    exporter.ssh = SshStatus(credentials=((FILE, story.now + 60 * MINUTE + 30),))
+    return exporter
+
+
+def test_a_target_that_is_gone_is_remembered_for_ten_minutes() -> None:
+    """A scrape or two that are missed end no alarm; and all of it is told of exporters, not of other jobs."""
+    story = world()
+    exporter = troubled(story, "kubelet-cert-exporter", "one:10024")
+    other = troubled(story, "another", "two:10024")
+    story.run(70)
+    exporter.is_known, other.is_up = False, False
+    story.run(40)
+    last = 69 + 10
+    check(
+        story,
+        fires("KubeletCertConfigReloadFailed", RELOAD, last),
+        fires("KubeletCertWebConfigReloadFailed", RELOAD, last),
+        fires("KubeletCertInventorySourceDown", SOURCE, last, source=FILE),
+        fires("KubeletCertHostKeysUnchecked", UNCHECKED, last),
+        fires("KubeletCertSshCredentialExpiring", 55, last, file=FILE),
+        fires("KubeletCertVisitsOverdue", 15, 69 + 30),
+        fires("KubeletCertExporterAbsent", 70 + ABSENT, 109),
+    )

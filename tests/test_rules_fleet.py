@@ -52,6 +52,28 @@ def test_many_that_stall_are_the_signers_fault(stuck: int, well: int, together: 
     check(story, *own, *fleet_wide)
 
 
+def full(facts: NodeFacts) -> NodeFacts:
+    """The same with no room left for a certificate."""
+    assert facts.store.folder
+    return replace(facts, store=replace(facts.store, folder=replace(facts.store.folder, bytes_free=0)))
+
+
+def test_nodes_with_a_cause_of_their_own_accuse_no_signer() -> None:
+    """However many: the exporter that sees them all has judged."""
+    story = world()
+    sick = [life.stalls() for life in lives(story, 4, share=0.923)]
+    for life in sick:
+        life.twist = full
+    story.add(*sick)
+    story.watch()
+    story.run(6)
+    check(
+        story,
+        *(fires("KubeletCertRotationStalled", 0, 5, node=life.name) for life in sick),
+        *(fires("KubeletCertStoreFull", 0, 5, node=life.name) for life in sick),
+    )
+
+
 def test_a_signer_that_answers_again() -> None:
     """Ends all of it as the nodes rotate."""
     story = world()
@@ -81,6 +103,34 @@ def test_exporters_of_a_node_each_stall_together(stuck: int, well: int, together
     story.run(6)
     own = [fires("KubeletCertRotationStalled", 0, 5, node=life.name) for life in sick]
     check(story, *own, *([fires("KubeletCertFleetRotationStalled", 0, 5)] if together else []))
+
+
+@pytest.mark.parametrize(
+    ("ended", "late", "well", "together"), [(1, 0, 2, True), (0, 1, 2, False), (1, 1, 36, True), (1, 1, 37, False)]
+)
+def test_who_counts_among_exporters_of_a_node_each(ended: int, late: int, well: int, together: bool) -> None:
+    """Two are stalled: expired nodes count like them, late ones toward the share alone, serving certificates not."""
+    story = world()
+    stuck = [life.stalls() for life in lives(story, 2, share=0.923)]
+    over = [life.stalls() for life in lives(story, ended, share=1.01, name="e")]
+    past = [life.stalls() for life in lives(story, late, share=0.904, name="l")]
+    serves = Life.aged("s1", 0.923, story.now, DAY, serving=DAY, u=0.8)
+    assert serves.serving
+    serves.stalls(serves.serving)
+    everybody = [*stuck, *over, *past, serves, *lives(story, well - 1, name="v")]
+    for number, life in enumerate(everybody):
+        story.watch(instance=f"{number}:10024", own=[life])
+    story.run(6)
+    check(
+        story,
+        *(fires("KubeletCertRotationStalled", 0, 5, node=life.name) for life in stuck),
+        *(fires("KubeletCertExpired", 0, 5, node=life.name) for life in over),
+        *(fires("KubeletCertRotationLate", 0, 5, node=life.name) for life in past),
+        *([fires("KubeletCertFinding", 0, 5, cause="bootstrap-file-missing")] if over else []),
+        fires("KubeletCertRotationStalled", 0, 5, node="s1", cert="serving"),
+        fires("KubeletCertFinding", 0, 5, cause="serving-not-renewed"),
+        *([fires("KubeletCertFleetRotationStalled", 0, 5)] if together else []),
+    )
 
 
 def test_late_nodes_count_toward_the_share_alone() -> None:

@@ -53,7 +53,7 @@ def sick(twist: Twist, minutes: int = 30) -> World:
     story = world()
     life = Life.aged("w1", 0.3, story.now, DAY)
     life.twist = twist
-    story.add(life, Life.aged("w2", 0.2, story.now, DAY))
+    story.add(life, *(Life.aged(f"w{one}", 0.2, story.now, DAY) for one in range(2, 7)))
     story.watch()
     story.run(minutes)
     return story
@@ -104,9 +104,12 @@ def empty_target(facts: NodeFacts) -> NodeFacts:
 
 
 def test_a_restart_that_would_fail() -> None:
-    """Told after some minutes, beside the cause; a node whose state of affairs changes back is not told."""
+    """Told after some minutes, beside the cause, until the node has left."""
     story = sick(empty_target)
-    check(story, fires("KubeletCertRestartUnsafe", RESTART, 29), fires("KubeletCertStoreBroken", 0, 29))
+    story.remove("w1")
+    story.run(15)
+    last = 29 + REMEMBERED
+    check(story, fires("KubeletCertRestartUnsafe", RESTART, last), fires("KubeletCertStoreBroken", 0, last))
 
 
 def test_a_restart_that_would_fail_for_one_replica() -> None:

@@ -189,6 +189,24 @@ def test_a_rotation_ends_the_alarm(share: float) -> None:
     check(story, fires("KubeletCertRotationStalled", first, last), *also)
 
 
+def test_a_kubelet_that_is_restarted_at_the_end_of_its_life() -> None:
+    """For some minutes it is excused, and late; that it expires soon stays told."""
+    story, life = stalled(DAY, 0.955, 0)
+    watched(story, life)
+    story.run(10)
+    life.started = story.now
+    story.run(45)
+    late, last = story.spell("late"), story.minute - 1
+    assert 10 <= late[0] < late[1] < 45
+    check(
+        story,
+        fires("KubeletCertExpiring", 0, last),
+        fires("KubeletCertRotationStalled", 0, late[0] - 1),
+        fires("KubeletCertRotationLate", *late),
+        fires("KubeletCertRotationStalled", late[1] + 1, last),
+    )
+
+
 def test_a_rotation_at_the_very_end_of_the_window_is_late_at_most() -> None:
     """The kubelet asks for it in time, and is answered after: told as information, and no more."""
     story = world()
@@ -608,9 +626,9 @@ def test_rotation_switched_off() -> None:
 
 
 def test_what_somebody_else_renews_in_time() -> None:
-    """A certificate that is not the kubelet's to rotate, and young: nothing, for hours."""
+    """A certificate that the configuration says is not the kubelet's to rotate: nothing, for hours."""
     story = world()
-    life = unmanaged(story, 0.2)
+    life = unmanaged(story, 0.75)
     life.rotates = True
     life.is_read_by(Rotation.MANUAL)
     life.client.due = float("inf")

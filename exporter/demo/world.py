@@ -15,8 +15,8 @@ from exporter.demo.server import DemoServer, Host, HostKey, new_key
 from exporter.demo.signer import Authority
 from exporter.errors import ConfigurationError, Mistake
 
-# With the signer's backdate a life of a quarter of an hour. Of less than 14.3 minutes, four rotations at 70 % of it in a
-# row would be a storm, as less than 0.35 of it lies between them.
+# With the signer's backdate a life of a quarter of an hour. Of less than 14.3 minutes, four rotations at 70 % of it in
+# a row would be a storm, as less than 0.35 of it lies between them.
 HEALTHY_TTL = 600
 TICK = 0.5
 CRASHES_EVERY = 10.0  # as kubeadm has systemd do it
