@@ -48,7 +48,7 @@ def _variable(board: Json, name: str) -> Json:
     return found
 
 
-NEED, STATES, SEEN = "Nodes that need a hand", "States over time", "Rotations seen"
+NEED, STATES, SEEN = "Nodes that need a hand, a row for each cause", "States over time", "Rotations seen"
 NODE_UP = "kubelet_cert_node_up"
 BROKEN: dict[str, tuple[Callable[[Json], object], str]] = {
     "schema v2": (lambda b: b.update(schemaVersion=42), "schemaVersion is not 39"),

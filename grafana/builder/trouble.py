@@ -36,22 +36,39 @@ FINDINGS = f"kubelet_cert_finding{{{CHOSEN}}}"
 FAILURE = f"kubelet_cert_node_failure{{{CHOSEN}}}"
 NOT_READ = f"unless {ON_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)"
 
-# The worst first: words, colour, and the nodes it holds for.
+_DOWN = "kubelet-down|kubelet-crash-loop"
+
+# The most urgent first: words, colour, and the nodes it holds for. What is out of the cluster, or will be soon by
+# itself, comes before what only a restart brings about.
 _KINDS = (
-    ("certificate expired", "dark-red", _in_state("expired")),
+    ("expired", "dark-red", _in_state("expired")),
+    ("stalled", colors.STALLED, _in_state("stalled")),
     ("not valid yet", colors.ODD, _in_state("not_yet_valid")),
-    ("rotation stalled", colors.STALLED, _in_state("stalled")),
+    ("kubelet down", colors.CRITICAL, f'max {BY_NODE} (kubelet_cert_finding{{{CHOSEN},cause=~"{_DOWN}"}} == 1)'),
     ("do not restart", colors.UNSAFE, f"max {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}} == 0)"),
     ("critical finding", colors.CRITICAL, f'max {BY_NODE} (kubelet_cert_finding{{{CHOSEN},severity="critical"}} == 1)'),
     ("not readable", colors.UNKNOWN, f"max {BY_NODE} ({FAILURE} == 1) {NOT_READ}"),
-    ("rotation late", colors.LATE, _in_state("late")),
+    ("late", colors.LATE, _in_state("late")),
     ("warning", colors.WARNING, f"max {BY_NODE} ({FINDINGS} == 1)"),
 )
-_RANKED = tuple(zip(range(len(_KINDS), 0, -1), _KINDS, strict=True))
+_RANKED = tuple(enumerate(_KINDS, start=1))
 
-# A node's worst trouble as a number; a node that needs no hand has none. `or` keeps what stands to its left.
-SCORE = " or ".join(f"0 * ({nodes}) + {rank}" for rank, (_, _, nodes) in _RANKED)
-SCORE_WORDS = words({str(rank): (told, color) for rank, (told, color, _) in _RANKED})
+# A node's worst trouble as a number, 1 for the most urgent; a node that needs no hand has none. `or` keeps what stands
+# to its left.
+RANK = " or ".join(f"0 * ({nodes}) + {rank}" for rank, (_, _, nodes) in _RANKED)
+RANK_WORDS = words({str(rank): (told, color) for rank, (told, color, _) in _RANKED})
+
+
+def unrotated_past_end(matchers: str = CHOSEN) -> str:
+    """Certificates that no kubelet rotates, and that a reading saw past their end: no state says so."""
+    end = "kubelet_cert_not_after_timestamp_seconds"
+    kinds = 'cert=~"kubeconfig|serving|serving_live"'
+    read = f"max {BY_NODE} (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
+    rotated = f"kubelet_cert_rotation_window_end_timestamp_seconds{{{matchers},{kinds}}}"
+    return (
+        f"(max by (cluster, node, cert) ({end}{{{matchers},{kinds}}} < time()) < {ON_NODE} group_left () {read})"
+        f" unless on (cluster, node, cert) {rotated}"
+    )
 
 
 def worst_state(labels: str, matchers: str = CHOSEN) -> str:
@@ -65,4 +82,4 @@ def worst_state(labels: str, matchers: str = CHOSEN) -> str:
 
 def in_trouble(expr: str) -> str:
     """The expression, for nodes that need a hand."""
-    return f"({expr}) and {ON_NODE} ({SCORE})"
+    return f"({expr}) and {ON_NODE} ({RANK})"
