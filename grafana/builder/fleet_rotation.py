@@ -25,8 +25,8 @@ def position() -> Json:
     return heatmap(
         "Position in the lifetime",
         "How many certificates are how far through their life; needs the recording rules. Healthy stripes climb and "
-        "fade out in the window, where kubelets rotate. A stripe above it: a signer, or nodes, that stalled. The more a "
-        "cell stands out from the background (light on a dark theme, dark on a light one), the more certificates.",
+        "fade out in the window, where kubelets rotate. A stripe above it: a signer, or nodes, that stalled. The more "
+        "a cell stands out from the background (light on a dark theme, dark on a light one), the more certificates.",
         [buckets(f"sum by (le) (cluster_cert:kubelet_cert_lifetime_used:bucket{{{_CERTS}}})")],
         "percentunit",
         options={"rowsFrame": {"layout": "unknown"}},  # names in the middle of their stripes, not at their upper edges
