@@ -22,6 +22,7 @@ _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
 # At 10,000 nodes each point costs tens of thousands of samples.
 _FIRST_ROUND = 300  # seconds in which an exporter has read all its nodes once
+_READ_WITHIN = 86400  # seconds after a rotation: a node that was out of reach for longer has other troubles
 _COARSE = {"maxDataPoints": 120}
 _WORST_BELOW = ("expired", "stalled", "late", "not_yet_valid", "unknown", "unmanaged", "window", "fresh")
 
@@ -53,13 +54,21 @@ def states_over_time() -> Json:
 
 
 def rotations_seen() -> Json:
-    """Compared with what was a step ago: each rotation falls into one bar, and no range is read."""
-    begin = f"max {_BY_CERT} (kubelet_cert_not_before_timestamp_seconds{{{_CERTS}}}"
-    none = f"0 * max by (cluster) (kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where history is shorter than a step
+    """Compared with what was a step ago: each rotation falls into one bar, and no range is read.
+
+    What began long ago is left out before anything is compared: of ten thousand nodes few are left.
+    """
+    since = f"time() - {_READ_WITHIN} - 2 * $__interval_ms / 1000"
+    begins = f"kubelet_cert_not_before_timestamp_seconds{{{_CERTS}}}"
+    now, before = (f"max {_BY_CERT} ({begins}{offset} > {since})" for offset in ("", " offset $__interval"))
+    read = f"kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}} offset $__interval"
+    replaced = f"({now} unless {now} == {before}) and on (cluster, node) {read}"
+    none = f"0 * max by (cluster) (kubelet_cert_inventory_nodes{{{CHOSEN}}})"
     return time_series(
         "Rotations seen",
-        "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer.",
-        [query(f"sum by (cluster) ({begin}) != bool {begin} offset $__interval)) or {none}", "{{cluster}} rotations")],
+        "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer. "
+        "A rotation that was read more than a day after it happened is left out.",
+        [query(f"count by (cluster) ({replaced}) or {none}", "{{cluster}} rotations")],
         field("short", custom=bars(axisSoftMax=5), decimals=0, min=0),
         interval="1m",
         maxDataPoints=40,

@@ -12,7 +12,7 @@ _BY_CERT = "by (cluster, node, cert)"
 _OPENS = f"max {_BY_CERT} (kubelet_cert_rotation_window_start_timestamp_seconds{{{_CERTS}}})"
 _CLOSES = f"max {_BY_CERT} (kubelet_cert_rotation_window_end_timestamp_seconds{{{_CERTS}}})"
 _ON_CERT = "on (cluster, node, cert)"
-_STATE_WORDS = [*colors.STATE_NUMBER_WORDS, *words({"0": ("not rotated", colors.UNMANAGED)})]
+_STATE_WORDS = [*colors.STATE_WORDS, *words({"not rotated": ("not rotated", colors.UNMANAGED)})]
 _EDGES = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.65", "0.7", "0.75", "0.8", "0.85", "0.9", "0.95", "1")
 _MOST = 50
 _SLOTS, _AHEAD = 16, 60  # shown, and looked at
@@ -105,7 +105,7 @@ def furthest() -> Json:
         "node": "Node",
         "cluster": "Cluster",
         "cert": "Certificate",
-        "Value #D": "State",
+        "state": "State",
         "Value #B": "Expires",
         "Value #C": "Window ends",
     }
@@ -113,19 +113,29 @@ def furthest() -> Json:
     return table(
         "Certificates, furthest first",
         f"The {_MOST} certificates that have used most of their life. What the kubelet does not rotate has no window "
-        "and no state: it is expired where a reading saw it past its end, else not rotated.",
+        "and no state: it is expired where a reading saw it past its end, else not rotated. "
+        "The states of others need the recording rules.",
         [rows(top), *map(rows, dates), rows(_states_of(top))],
         field("short", *_columns_of_furthest(), thresholds=only("text"), custom=COLUMNS),
         options={"sortBy": [{"displayName": "Life used", "desc": True}]},
-        transformations=merged(renamed=renamed, keep="Value #A"),
+        transformations=merged(renamed=renamed, hidden=("Value #D",), keep="Value #A"),
     )
 
 
 def _states_of(top: str) -> str:
-    """By their numbers; recorded ones are an eighth of the exporter's, which only stand in where no rules are."""
-    told = trouble.worst_state("cluster, node, cert", _CERTS)
-    past = f"0 * ({trouble.unrotated_past_end(_CERTS)}) + {colors.STATE_NUMBERS['expired']}"
-    return f"({past} or {told} or 0 * {top}) and {_ON_CERT} {top}"
+    """Recorded, as the exporter's own are eight times as many; without the rules a rotated certificate has none here.
+
+    `or on` keeps what stands to its left: what has a state is not called anything else.
+    """
+    recorded = f"cluster_node_cert_state:kubelet_cert_rotation_state:max{{{_CERTS}}}"
+    has_one = f'kubelet_cert_rotation_state{{{_CERTS},state="fresh"}}'
+    told = f"max by (cluster, node, cert, state) ({recorded} == 1 and {_ON_CERT} {top})"
+    others = {
+        "expired": f"({trouble.unrotated_past_end(_CERTS)}) and {_ON_CERT} {top}",
+        "not rotated": f"{top} unless {_ON_CERT} {has_one}",
+    }
+    named = (f'label_replace({expr}, "state", "{state}", "", "")' for state, expr in others.items())
+    return f" or {_ON_CERT} ".join((told, *named))
 
 
 def _columns_of_furthest() -> list[Json]:
