@@ -28,14 +28,15 @@ def build() -> Json:
         bands=[
             (4, numbers()),
             (21, [nodes_in_need()]),
-            (15, [wide(9, nodes_with_finding()), alerts()]),
+            (14, [alerts()]),
+            (13, [nodes_with_finding(), findings_over_time()]),
             heading(row("What rotates, and when")),
             (10, [position(), forecast()]),
-            (5, [wide(5, expected()), authorities()]),
+            (5, [wide(7, expected()), authorities()]),
             (11, [furthest()]),
             heading(row("What was")),
             (9, [states_over_time(), rotations_seen()]),
-            (9, [wide(9, findings_over_time()), what_changed()]),
+            (9, [what_changed()]),
         ],
     )
     return marked(made, [firing('cluster=~"$cluster|"', by="alertname, severity, cluster")])

@@ -20,9 +20,9 @@ from grafana.builder.trouble import CHOSEN, FINDINGS
 
 _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
-# At 10,000 nodes each point costs tens of thousands of samples.
 _FIRST_ROUND = 300  # seconds in which an exporter has read all its nodes once
 _READ_WITHIN = 86400  # seconds after a rotation: a node that was out of reach for longer has other troubles
+# At 10,000 nodes each point costs tens of thousands of samples.
 _COARSE = {"maxDataPoints": 120}
 _WORST_BELOW = ("expired", "stalled", "late", "not_yet_valid", "unknown", "unmanaged", "window", "fresh")
 
@@ -76,7 +76,7 @@ def rotations_seen() -> Json:
 
 
 def findings_over_time() -> Json:
-    """Two layers: fifteen causes in as many colours nobody can tell apart, and the bars above name them."""
+    """Two layers: fifteen causes in as many colours nobody can tell apart, and the bars beside it name them."""
     nought = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"
     colored = {"critical": colors.CRITICAL, "warning": colors.WARNING}
     counted = {

@@ -60,7 +60,7 @@ def numbers() -> list[Json]:
             orientation="vertical",
             textMode="value_and_name",
         ),
-        wide(5, fleet_findings()),
+        wide(6, fleet_findings()),
         wide(3, _size(nodes)),
     ]
 
@@ -150,14 +150,14 @@ def _columns_of_need() -> list[Json]:
     return [
         by_name("Trouble", mappings=trouble.RANK_WORDS, custom__cellOptions=CELL_COLORED, custom__width=110),
         by_name("Node", links=links.to_node(), custom__minWidth=115),
-        by_name("Cluster", links=links.to_fleet(), custom__width=80),
-        by_name("Cause or reason", links=[*links.to_cause(), *links.to_reasons()], custom__minWidth=185),
-        by_name("Severity", custom__width=70),
-        by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=95, **colored),
-        by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=85, **colored),
-        by_name("Restart", mappings=restart, custom__width=70, **colored),
-        by_name("Begins in", unit="s", decimals=1, custom__width=80),
-        by_name("Last read", unit="s", decimals=0, custom__width=80),
+        by_name("Cluster", links=links.to_fleet(), custom__width=70),
+        by_name("Cause or reason", links=[*links.to_cause(), *links.to_reasons()], custom__minWidth=175),
+        by_name("Severity", custom__width=65),
+        by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=90, **colored),
+        by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=80, **colored),
+        by_name("Restart", mappings=restart, custom__width=65, **colored),
+        by_name("Begins in", unit="s", decimals=1, custom__width=72),
+        by_name("Last read", unit="s", decimals=0, custom__width=72),
     ]
 
 
