@@ -142,8 +142,9 @@ def _came_and_went(moments: str) -> str:
     last = f"max_over_time(({moments})[$__range:$__interval])"
     inventory = f"min by (cluster) (timestamp(kubelet_cert_inventory_nodes{{{CHOSEN}}}))"
     known = f"min_over_time(({inventory})[$__range:$__interval])"
-    round_ended = f"{known} + {_FIRST_ROUND} + 2 * $__interval_ms / 1000"
-    began = f"{first} > on (cluster) group_left () ({round_ended})"
+    older = f"{known} and on (cluster) kubelet_cert_inventory_nodes{{{CHOSEN}}} offset $__range"
+    round_ended = f"({older}) or ({known} + {_FIRST_ROUND})"
+    began = f"{first} > on (cluster) group_left () (({round_ended}) + 2 * $__interval_ms / 1000)"
     return " or ".join(
         f'label_replace({expr}, "change", "{change}", "", "")'
         for expr, change in ((began, "began"), (f"{last} unless {moments}", "ended"))
