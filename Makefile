@@ -26,6 +26,7 @@ test: check
 test-long: $(VENV)/test.installed
 	$(BIN)/pytest -m long
 	$(BIN)/python tests/mutants.py
+	$(BIN)/python -m tests.rule_mutants
 
 # for SECONDS each: what reads a node's answer, its documents, PEM files and certificates
 fuzz: $(VENV)/test.installed
