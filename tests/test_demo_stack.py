@@ -25,6 +25,7 @@ from grafana.demo_stack.configuration import Links
 from grafana.demo_stack.notification import Notification, rendered
 from grafana.demo_stack.pages import Page, page
 from grafana.demo_stack.part import Part, PartError
+from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.receiver import Receiver
 from tests.alertmanagers import free_port
 from tests.demo_stacks import demo
@@ -171,6 +172,13 @@ def test_a_part_that_ends_is_named_with_its_last_words(tmp_path: Path) -> None:
         stays.check()
 
 
+@pytest.mark.parametrize("there", ["/alerts", "/classic/alerts"])
+def test_the_page_of_the_alerts_is_the_one_that_answers(there: str) -> None:
+    """Builds of Prometheus have it at different paths."""
+    with Receiver(0, lambda _: None, lambda target: Page(200 if target == there else 404, "")) as prometheus:
+        assert alerts_page(prometheus.url) == f"{prometheus.url}{there}"
+
+
 @needs_programs
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_everything(number: signal.Signals) -> None:
@@ -180,6 +188,11 @@ def test_a_signal_ends_everything(number: signal.Signals) -> None:
         assert len(children) == 3
         (folder,) = re.findall(r"Logs and data: (\S+),", found.text)
         assert Path(folder).is_dir()
+        opened = re.findall(r"^(?:Open)? +(?:Prometheus|metrics|runbooks) +(\S+)$", found.text, re.MULTILINE)
+        assert len(opened) == 3
+        for address in opened:
+            with urllib.request.urlopen(address) as answer:
+                assert answer.status == 200, address
         assert found.end(number) == 0, found.text
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
     assert not Path(folder).exists()

@@ -20,6 +20,7 @@ from grafana.demo_stack.introduction import introduction
 from grafana.demo_stack.notification import Notification, rendered
 from grafana.demo_stack.pages import Page, page
 from grafana.demo_stack.part import PartError
+from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.programs import MissingProgramError, Programs, installed
 from grafana.demo_stack.receiver import Receiver
 
@@ -84,7 +85,8 @@ def _run(addresses: Addresses, programs: Programs, grafana: str | None, stopping
 
         with Receiver(addresses.receiver, _printed, shown), stack.running(parts, stopping):
             if not stopping.is_set():
-                print(introduction(addresses, folder, grafana, _now()), flush=True)
+                alerts = alerts_page(url(addresses.prometheus))
+                print(introduction(addresses, folder, alerts, grafana, _now()), flush=True)
             stack.watch(parts, stopping)
             print("Ending.", flush=True)
 

@@ -17,7 +17,7 @@ The demonstration fleet with Prometheus and Alertmanager around it. As shipped: 
 Alertmanager's routes, waiting times and inhibitions. Only for this: metrics are scraped every few seconds, and what
 would go to a pager or become a ticket is printed below.
 
-Open   Prometheus    {prometheus}/alerts
+Open   Prometheus    {alerts}
        metrics       {exporter}/metrics
        runbooks      {receiver}/
        dashboards    {dashboards}
@@ -41,15 +41,15 @@ Logs and data: {folder}, gone when this ends. Ctrl-C ends everything.
 """
 
 
-def introduction(addresses: Addresses, folder: Path, grafana: str | None, now: datetime.datetime) -> str:
-    """``grafana`` is None where the links of the notifications lead to the stack's own pages."""
+def introduction(addresses: Addresses, folder: Path, alerts: str, grafana: str | None, now: datetime.datetime) -> str:
+    """``alerts`` is Prometheus' page; ``grafana`` None where the notifications' links lead to the stack's own pages."""
 
     def when(used: float) -> datetime.datetime:
         return now + datetime.timedelta(seconds=(used - STALLED_AT) * STALLED_LIFE)
 
     arrives = now + datetime.timedelta(minutes=WITHIN)
     return _TEXT.format(
-        prometheus=url(addresses.prometheus),
+        alerts=alerts,
         exporter=url(addresses.exporter),
         receiver=url(addresses.receiver),
         alertmanager=url(addresses.alertmanager),
