@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import re
@@ -13,24 +12,22 @@ import subprocess
 import sys
 import threading
 import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 
-from grafana.demo_stack import configuration, pages, programs, stack
+from grafana.demo_stack import configuration, programs, stack
 from grafana.demo_stack.configuration import Links
 from grafana.demo_stack.notification import Notification, rendered
-from grafana.demo_stack.pages import Page, page
+from grafana.demo_stack.page import Page
 from grafana.demo_stack.part import Part, PartError
 from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.receiver import Receiver
 from tests.alertmanagers import free_port
 from tests.demo_stacks import demo
 
-PROMETHEUS = "http://127.0.0.1:19090"
 needs_programs = pytest.mark.skipif(
     not shutil.which("prometheus") or not shutil.which("prometheus-alertmanager"),
     reason="Debian's prometheus and prometheus-alertmanager are not installed",
@@ -90,46 +87,13 @@ def test_a_label_cannot_command_the_terminal() -> None:
 def test_what_is_no_notification_is_refused(tmp_path: Path) -> None:
     """400 with the reason for anything else; and what arrives is handed on."""
     taken: list[Notification] = []
-    with Receiver(0, taken.append, lambda target: Page(200, target)) as receiver:
+    with Receiver(0, taken.append, lambda target: Page.of(target, "")) as receiver:
         for text in ("", "[]", "{}", '{"receiver": "a", "alerts": [{}]}'):
             with pytest.raises(urllib.error.HTTPError, match="400"):
                 urllib.request.urlopen(f"{receiver.url}/notify/a", text.encode())
         with urllib.request.urlopen(f"{receiver.url}/notify/a", json.dumps(body(one("worker-1"))).encode()) as answer:
             assert answer.status == 204
     assert taken == [Notification.of(body(one("worker-1")))]
-
-
-def test_documents_are_served_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of docs with their links; no other file of the machine, by whatever path."""
-    documents = tmp_path / "docs"
-    (documents / "runbooks").mkdir(parents=True)
-    (documents / "runbooks" / "A.md").write_text("# A <b>\n\nSee [causes](../causes.md#x).\n")
-    (tmp_path / "secret.md").write_text("secret")
-    monkeypatch.setattr(pages, "_DOCS", documents)
-    found = page("/runbooks/A.md", PROMETHEUS)
-    assert found.status == 200
-    assert "A &lt;b&gt;" in found.text
-    assert '<a href="../causes.md#x">causes</a>' in found.text
-    assert "/runbooks/A.md" in page("/", PROMETHEUS).text
-    for target in ("/../secret.md", "/%2e%2e/secret.md", "//secret.md", "/runbooks", "/runbooks/B.md", "/favicon.ico"):
-        assert page(target, PROMETHEUS).status == 404, target
-
-
-@pytest.mark.parametrize("node", ["worker-1", '"><script>alert(1)</script>', 'a"b\\c\n{d}', "ä & b"])
-def test_a_dashboards_page_leads_to_prometheus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, node: str) -> None:
-    """It says where Grafana would be, and asks Prometheus about the very node, whatever its name."""
-    (tmp_path / "node.json").write_text('{"uid": "kubelet-cert-node"}')
-    monkeypatch.setattr(pages, "_ROOT", tmp_path)
-    monkeypatch.setattr(pages, "_DASHBOARDS", tmp_path)
-    target = f"/d/kubelet-cert-node?{urllib.parse.urlencode({'var-cluster': 'prod', 'var-node': node})}"
-    found = page(target, PROMETHEUS)
-    assert found.status == 200
-    assert "<script>" not in found.text
-    assert "node.json" in found.text
-    links = [html.unescape(link) for link in re.findall(r'href="([^"]+)"', found.text)]
-    queries = [urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)["g0.expr"][0] for link in links]
-    assert f'kubelet_cert_rotation_state{{cluster="prod",node={json.dumps(node)}}} == 1' in queries
-    assert page("/d/another", PROMETHEUS).status == 404
 
 
 def test_the_shipped_rules_and_routes_are_not_bent(tmp_path: Path) -> None:
@@ -175,7 +139,7 @@ def test_a_part_that_ends_is_named_with_its_last_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("there", ["/alerts", "/classic/alerts"])
 def test_the_page_of_the_alerts_is_the_one_that_answers(there: str) -> None:
     """Builds of Prometheus have it at different paths."""
-    with Receiver(0, lambda _: None, lambda target: Page(200 if target == there else 404, "")) as prometheus:
+    with Receiver(0, lambda _: None, lambda target: Page(200 if target == there else 404, b"")) as prometheus:
         assert alerts_page(prometheus.url) == f"{prometheus.url}{there}"
 
 

@@ -18,7 +18,8 @@ from grafana.demo_stack.addresses import Addresses, TakenPortError, url
 from grafana.demo_stack.configuration import Links
 from grafana.demo_stack.introduction import introduction
 from grafana.demo_stack.notification import Notification, rendered
-from grafana.demo_stack.pages import Page, page
+from grafana.demo_stack.page import Page
+from grafana.demo_stack.pages import RUNBOOKS, page
 from grafana.demo_stack.part import PartError
 from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.programs import MissingProgramError, Programs, installed
@@ -74,7 +75,7 @@ def _setting(stopping: threading.Event) -> Callable[[int, FrameType | None], Non
 def _run(addresses: Addresses, programs: Programs, grafana: str | None, stopping: threading.Event) -> None:
     """Until a signal. Raises PartError."""
     receiver = url(addresses.receiver)
-    links = Links(runbooks=f"{receiver}/runbooks", grafana=grafana or receiver)
+    links = Links(runbooks=f"{receiver}{RUNBOOKS}", grafana=grafana or receiver)
     with tempfile.TemporaryDirectory(prefix="kubelet-cert-demo-stack-") as temporary:
         folder = Path(temporary)
         folder.chmod(0o711)  # one node's script runs under another uid

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exporter.demo.stories import STALLED_AT, STALLED_LIFE
 from grafana.demo_stack.addresses import Addresses, url
+from grafana.demo_stack.pages import RUNBOOKS
 
 WITHIN = 15  # minutes
 _STALLS_AT = 0.925  # 90 % of the life, and a quarter of what is left as grace
@@ -19,7 +20,7 @@ would go to a pager or become a ticket is printed below.
 
 Open   Prometheus    {alerts}
        metrics       {exporter}/metrics
-       runbooks      {receiver}/
+       runbooks      {receiver}{runbooks}/README.md
        dashboards    {dashboards}
        Alertmanager  amtool alert query --alertmanager.url={alertmanager}
 
@@ -51,6 +52,7 @@ def introduction(addresses: Addresses, folder: Path, alerts: str, grafana: str |
     return _TEXT.format(
         alerts=alerts,
         exporter=url(addresses.exporter),
+        runbooks=RUNBOOKS,
         receiver=url(addresses.receiver),
         alertmanager=url(addresses.alertmanager),
         dashboards=grafana
