@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -25,6 +27,7 @@ from grafana.demo_stack.page import Page
 from grafana.demo_stack.part import Part, PartError
 from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.receiver import Receiver
+from grafana.demo_stack.terminal import show
 from tests.alertmanagers import free_port
 from tests.demo_stacks import demo
 
@@ -82,6 +85,32 @@ def test_a_label_cannot_command_the_terminal() -> None:
     text = rendered(Notification.of(body(one("worker\x1b[2J-1", cluster="a\nb\u202e"))), "21:00:00")
     assert all(line.isprintable() for line in text.splitlines())
     assert "cluster=a\\x0ab\\x202e" in text
+
+
+def test_texts_of_one_moment_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is one write with a blank line after it, whichever threads they come from."""
+    writes: list[str] = []
+    beside: list[int] = []
+    writing = threading.Lock()
+
+    class Slow(io.StringIO):
+        def write(self, text: str) -> int:
+            if not writing.acquire(blocking=False):
+                beside.append(1)
+                return 0
+            writes.append(text)
+            time.sleep(0.02)
+            writing.release()
+            return len(text)
+
+    monkeypatch.setattr(sys, "stdout", Slow())
+    threads = [threading.Thread(target=show, args=(f"{number} first\n{number} second\n",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not beside
+    assert sorted(writes) == [f"{number} first\n{number} second\n\n" for number in range(8)]
 
 
 def test_what_is_no_notification_is_refused(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from grafana.demo_stack.part import PartError
 from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.programs import MissingProgramError, Programs, installed
 from grafana.demo_stack.receiver import Receiver
+from grafana.demo_stack.terminal import show
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -87,13 +88,13 @@ def _run(addresses: Addresses, programs: Programs, grafana: str | None, stopping
         with Receiver(addresses.receiver, _printed, shown), stack.running(parts, stopping):
             if not stopping.is_set():
                 alerts = alerts_page(url(addresses.prometheus))
-                print(introduction(addresses, folder, alerts, grafana, _now()), flush=True)
+                show(introduction(addresses, folder, alerts, grafana, _now()))
             stack.watch(parts, stopping)
-            print("Ending.", flush=True)
+            show("Ending.")
 
 
 def _printed(notification: Notification) -> None:
-    print(rendered(notification, f"{_now():%H:%M:%S}"), flush=True)
+    show(rendered(notification, f"{_now():%H:%M:%S}"))
 
 
 def _now() -> datetime.datetime:

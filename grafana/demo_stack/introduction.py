@@ -38,7 +38,6 @@ Take a healthy node down, and up again:
   touch {switch}
   rm {switch}
 Logs and data: {folder}, gone when this ends. Ctrl-C ends everything.
-
 """
 
 
