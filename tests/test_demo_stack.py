@@ -22,13 +22,14 @@ import yaml
 
 from grafana.demo_stack import configuration, programs, stack
 from grafana.demo_stack.configuration import Links
+from grafana.demo_stack.leash import leash
 from grafana.demo_stack.notification import Notification, rendered
 from grafana.demo_stack.page import Page
 from grafana.demo_stack.part import Part, PartError
 from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.receiver import Receiver
 from grafana.demo_stack.terminal import show
-from tests.alertmanagers import free_port
+from tests.alertmanagers import free_port, wait_for
 from tests.demo_stacks import demo
 
 needs_programs = pytest.mark.skipif(
@@ -173,9 +174,9 @@ def test_the_page_of_the_alerts_is_the_one_that_answers(there: str) -> None:
 
 
 @needs_programs
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything(number: signal.Signals) -> None:
-    """Ctrl-C and a closed terminal leave no process and no file."""
+    """Ctrl-C, a plain kill and a closed terminal leave no process and no file."""
     with demo() as found:
         children = found.children()
         assert len(children) == 3
@@ -189,6 +190,41 @@ def test_a_signal_ends_everything(number: signal.Signals) -> None:
         assert found.end(number) == 0, found.text
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
     assert not Path(folder).exists()
+
+
+@needs_programs
+@pytest.mark.skipif(not leash(), reason="setpriv of util-linux is not installed")
+def test_a_killed_stack_leaves_no_process() -> None:
+    """It cannot end anything any more: the kernel tells its programs."""
+    with demo() as found:
+        children = found.children()
+        assert len(children) == 3
+        (folder,) = re.findall(r"Logs and data: (\S+),", found.text)
+        assert found.end(signal.SIGKILL) == -signal.SIGKILL
+    wait_for(lambda: not any(runs(pid) for pid in children), "something still runs", 30)
+    shutil.rmtree(folder)
+
+
+def runs(pid: int) -> bool:
+    """Whether it has not ended; nobody may have asked for its status yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("script", [None, "echo unrecognized option >&2; exit 1"])
+def test_without_a_leash_programs_start_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
+) -> None:
+    """No setpriv, or one that has no such option."""
+    if script:
+        (tmp_path / "setpriv").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "setpriv").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    leash.cache_clear()
+    assert leash() == ()
+    leash.cache_clear()
 
 
 @needs_programs

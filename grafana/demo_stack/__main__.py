@@ -48,7 +48,10 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m grafana.demo_stack", description="See the alarm work, from a certificate to the notification."
+        prog="python -m grafana.demo_stack",
+        description="See the alarm work, from a certificate to the notification.",
+        epilog="Ctrl-C, SIGTERM and SIGHUP end everything. After a SIGKILL the stack's folder below the temporary "
+        "directory is left, and without setpriv (util-linux) its programs too.",
     )
     for name, port in Addresses().each():
         parser.add_argument(f"--{name}-port", type=int, default=port, metavar="PORT", help=f"default: {port}")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from grafana.demo_stack.leash import leash
 from grafana.demo_stack.probe import answers
 
 _TICK = 0.1
@@ -34,7 +35,7 @@ class Part:
     def start(self) -> None:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - programs of the stack, with arguments of ours
-                self._command,
+                [*leash(), *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
