@@ -59,26 +59,55 @@ def one(node: str, status: str = "firing", **labels: str) -> dict[str, object]:
 
 
 def test_a_notification_reads_well() -> None:
-    """The group once, each alert with its description and link, the runbook once; no description of what is over."""
-    notification = Notification.of(body(one("worker-1"), one("worker-2"), one("worker-3", "resolved")))
+    """Which node stands in the first line; no description of what is over."""
+    notification = Notification.of(body(one("worker-1"), one("worker-3", "resolved")))
     assert rendered(notification, "21:00:00").splitlines() == [
-        "21:00:00  FIRING  warning  KubeletCertRotationStalled  cluster=prod  (kubelet-cert-tickets)",
+        "21:00:00  FIRING  warning  KubeletCertRotationStalled  cluster=prod  node=worker-1 cert=client  (tickets)",
         "          A certificate is not renewed.",
-        "          * cert=client node=worker-1",
         "          worker-1: nobody signs.",
         "          Run: kubelet-cert-exporter explain worker-1",
         "          dashboard  http://g/d/node?var-node=worker-1",
-        "          * cert=client node=worker-2",
-        "          worker-2: nobody signs.",
-        "          Run: kubelet-cert-exporter explain worker-2",
-        "          dashboard  http://g/d/node?var-node=worker-2",
         "          runbook    http://r/Stalled.md",
-        "21:00:00  RESOLVED  warning  KubeletCertRotationStalled  cluster=prod  (kubelet-cert-tickets)",
+        "21:00:00  RESOLVED  warning  KubeletCertRotationStalled  cluster=prod  node=worker-3 cert=client  (tickets)",
         "          A certificate is not renewed.",
-        "          * cert=client node=worker-3",
         "          dashboard  http://g/d/node?var-node=worker-3",
         "          runbook    http://r/Stalled.md",
     ]
+
+
+def test_many_alerts_read_well_too() -> None:
+    """Each begins with its node and has what is its own, on one line, and its link; the rest is said once, of NODE."""
+    full, cut = one("worker-1"), one("worker-11.prod")
+    for alert, cause in ((full, "disk-full"), (cut, "key-cut")):
+        annotations = alert["annotations"]
+        assert isinstance(annotations, dict)
+        annotations["description"] += f"\nFound: {cause}.\n10 % are left."
+    over = [one("worker-3", "resolved"), one("worker-4", "resolved")]
+    assert rendered(Notification.of(body(full, cut, *over)), "21:00:00").splitlines() == [
+        "21:00:00  FIRING  warning  KubeletCertRotationStalled  cluster=prod  2 alerts  (tickets)",
+        "          A certificate is not renewed.",
+        "          * node=worker-1 cert=client  Found: disk-full.",
+        "            http://g/d/node?var-node=worker-1",
+        "          * node=worker-11.prod cert=client  Found: key-cut.",
+        "            http://g/d/node?var-node=worker-11.prod",
+        "          NODE: nobody signs.",
+        "          Run: kubelet-cert-exporter explain NODE",
+        "          10 % are left.",
+        "          runbook    http://r/Stalled.md",
+        "21:00:00  RESOLVED  warning  KubeletCertRotationStalled  cluster=prod  2 alerts  (tickets)",
+        "          A certificate is not renewed.",
+        "          * node=worker-3 cert=client",
+        "          * node=worker-4 cert=client",
+        "          runbook    http://r/Stalled.md",
+    ]
+
+
+@pytest.mark.parametrize("node", ["a", "1", ".", "(", "prod"])
+def test_a_short_node_name_is_not_found_in_other_words(node: str) -> None:
+    """What is a part of another word or name is left."""
+    (alert,) = Notification.of(body(one(node))).alerts
+    assert alert.of_any_node("A database, 11 of worker-1.prod") == "A database, 11 of worker-1.prod"
+    assert alert.of_any_node(f"explain {node}") == "explain NODE"
 
 
 def test_a_label_cannot_command_the_terminal() -> None:
