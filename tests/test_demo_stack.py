@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
 import os
@@ -21,7 +22,9 @@ import pytest
 import yaml
 
 from grafana.demo_stack import configuration, programs, stack
+from grafana.demo_stack.addresses import Addresses
 from grafana.demo_stack.configuration import Links
+from grafana.demo_stack.introduction import introduction
 from grafana.demo_stack.leash import leash
 from grafana.demo_stack.notification import Notification, rendered
 from grafana.demo_stack.page import Page
@@ -153,6 +156,23 @@ def test_what_is_no_notification_is_refused(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"{receiver.url}/notify/a", json.dumps(body(one("worker-1"))).encode()) as answer:
             assert answer.status == 204
     assert taken == [Notification.of(body(one("worker-1")))]
+
+
+def test_a_newcomer_is_told_what_to_expect() -> None:
+    """Of a node that is just off: nothing at first, and what the rules say after which time."""
+    now = datetime.datetime(2026, 1, 1, 21, 0, tzinfo=datetime.UTC)
+    text = introduction(Addresses(), Path("/folder"), "http://p/alerts", None, now)
+    assert "touch /folder/demo/nodes/worker-01.prod.off" in text
+    patience = {
+        rule["alert"]: rule["for"]
+        for rules_file in (configuration.ALERTMANAGER.parent.parent / "alerts").glob("*.yaml")
+        for group in yaml.safe_load(rules_file.read_text())["groups"]
+        for rule in group["rules"]
+        if rule.get("alert") in ("KubeletCertBlind", "KubeletCertNeverRead")
+    }
+    assert patience == {"KubeletCertBlind": "15m", "KubeletCertNeverRead": "1h"}
+    assert "nobody could see it for 15 minutes" in text
+    assert "told after an hour (KubeletCertNeverRead)" in text
 
 
 def test_the_shipped_rules_and_routes_are_not_bent(tmp_path: Path) -> None:

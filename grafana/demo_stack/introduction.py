@@ -24,9 +24,9 @@ Open   Prometheus    {alerts}
        dashboards    {dashboards}
        Alertmanager  amtool alert query --alertmanager.url={alertmanager}
 
-{now}  Started. Nodes that are ill from the start bring their notifications within some ten minutes: groups wait for
-          company, half a minute on the way to the pager, two minutes on the way to a ticket, and a few alerts have
-          five minutes of patience before.
+{now}  Started. Nodes that are ill from the start bring their notifications, the first after a minute or two, the last
+          after some ten: groups wait for company, half a minute on the way to the pager, two minutes on the way to a
+          ticket, and a few alerts have five minutes of patience before.
 {stalls}  worker-08.prod stalls: nobody signs its requests, and its certificate of four hours is past its rotation
           window by more than the grace. The notification, KubeletCertRotationStalled, arrives by {arrives}.
 {expiring}  Its last twentieth begins: KubeletCertExpiring goes to the pager, and mutes the other. KubeletCertExpired
@@ -37,6 +37,11 @@ What a notification tells first, for one of these nodes:
 Take a healthy node down, and up again:
   touch {switch}
   rm {switch}
+Nothing is printed at first, and that is right: a node that is just off is no alarm. Within half a minute the metrics
+say kubelet_cert_node_up 0 of it. KubeletCertBlind becomes a ticket when its certificate may be due (in the rotation
+window, or past it) and nobody could see it for 15 minutes: here, where a healthy certificate lives for 15 minutes,
+17 to 30 minutes after the touch. A node that was never read is told after an hour (KubeletCertNeverRead).
+Nothing else is told of it.
 Logs and data: {folder}, gone when this ends. Ctrl-C ends everything.
 """
 
