@@ -341,6 +341,21 @@ def test_little_time_left_has_a_way_out() -> None:
         assert any("kubeadm kubeconfig user" in step.command for step in told) is is_near
 
 
+def test_the_way_out_does_not_lead_back_to_the_old_certificate(shell: Shell, tmp_path: Path) -> None:
+    """A stalled pair that still holds: it goes aside, and kubelet.conf keeps the new key until there is another pair."""
+    in_store(tmp_path)
+    (tmp_path / "root").mkdir()
+    plain(tmp_path / "root/worker-1-kubelet.conf", (CONF + EMBEDDED).encode())
+    conf = plain(tmp_path / "kubelet.conf", (CONF + NAMED).encode())
+    told = [step.command for step in requests.client(at(tmp_path, case(using(aged(0.9999)))))]
+    put, wait = (command for command in told if RESTARTED in command)
+    for command in (put, wait.replace("timeout 120", "timeout 1")):
+        shell.run(command)
+        assert conf.read_text() == CONF + EMBEDDED
+        assert not (tmp_path / "pki" / CURRENT).exists()
+    assert shell.calls().count(RESTARTED) == 1
+
+
 def test_a_regular_file_becomes_a_link_to_the_same_pair(shell: Shell, tmp_path: Path) -> None:
     """The newest pair stands in the link's place: it becomes a dated file."""
     its = in_store(tmp_path)

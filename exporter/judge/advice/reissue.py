@@ -15,11 +15,11 @@ _REPLACED = (Distribution.GKE, Distribution.AKS, Distribution.EKS, Distribution.
 _SETTINGS = "-n kube-system get cm kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'"
 
 
-def reissue(case: Case) -> tuple[Step, ...]:
-    """By who signs for this kind of node."""
+def reissue(case: Case, *, is_stalled: bool = False) -> tuple[Step, ...]:
+    """By who signs for this kind of node. ``is_stalled``: what the store's link leads to is what nobody renews."""
     distribution = case.kubelet.distribution
     if distribution is Distribution.KUBEADM:
-        return _by_kubeadm(case)
+        return _by_kubeadm(case, is_stalled)
     if distribution is Distribution.OPENSHIFT:
         return _by_bootstrapper(case)
     if distribution in _REPLACED:
@@ -45,7 +45,7 @@ def _by_bootstrapper(case: Case) -> tuple[Step, ...]:
     )
 
 
-def _by_kubeadm(case: Case) -> tuple[Step, ...]:
+def _by_kubeadm(case: Case, is_stalled: bool) -> tuple[Step, ...]:
     """Kubernetes' docs, "Troubleshooting kubeadm", on a client certificate rotation that failed.
 
     Beside nothing that kubeadm itself owns: a shell empties what it is to write to, even where the command fails.
@@ -63,13 +63,16 @@ def _by_kubeadm(case: Case) -> tuple[Step, ...]:
     return (
         Step(make, "on a control plane node, as root: a kubeconfig with a new certificate; must print the node"),
         Step(f"scp -p {copy} root@{name}:/root/", "on that control plane node: brings it over"),
-        *_installed(case, copy),
+        *_installed(case, copy, is_stalled),
         Step(f"rm -f {copy} /root/cluster.yaml", "on both machines, once it works: the copies hold a key"),
     )
 
 
-def _installed(case: Case, copy: str) -> tuple[Step, ...]:
-    """On the node: nothing is replaced before the new kubelet.conf has let in from there."""
+def _installed(case: Case, copy: str, is_stalled: bool) -> tuple[Step, ...]:
+    """On the node: nothing is replaced before the new kubelet.conf has let in from there.
+
+    A link that leads to what is stalled is not to be named: that would put the old certificate in the new one's place.
+    """
     path, node = steps.kubeconfig(case), steps.node_name(case)
     kubeconfig = case.facts.kubeconfig
     is_there = kubeconfig is None or kubeconfig.document.condition is not DocumentCondition.MISSING
@@ -80,7 +83,7 @@ def _installed(case: Case, copy: str) -> tuple[Step, ...]:
     )
     on = f"on {node}, as root: where the new one lets in from here,"
     stop = "STOP: what was to be done here is not done"
-    if steps.has_good_store(case):
+    if steps.has_good_store(case) and not is_stalled:
         change = shell.chain(*put, conf.pointed(case, embeds=True, keep=not is_there), steps.again(case), stop=stop)
         purpose = f"{on} it replaces kubelet.conf (a copy is kept as .before.TIME) and names the store's link"
         return (Step(change, purpose), conf.look(case), steps.ready(case))

@@ -71,7 +71,7 @@ def _otherwise(case: Case) -> tuple[Step, ...]:
     certificate = case.certificate()
     if not isinstance(certificate, Certificate) or certificate.not_after - case.certainly > SOON:
         return ()
-    first, *others = reissue(case)
+    first, *others = reissue(case, is_stalled=True)
     return (Step(first.command, f"if that is not mended in time: {first.purpose}"), *others)
 
 
