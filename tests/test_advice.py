@@ -85,6 +85,10 @@ class Shell:
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         return done.stdout
 
+    def tried(self, command: str) -> str:
+        """The same of a command that may fail, as a look does that finds nothing."""
+        return self.run(f"{command} || true")
+
     def outside(self, tool: str, output: str = "", status: int = 0) -> None:
         """A tool that reaches beyond the node's files: what it prints, and how it ends."""
         script = f"#!/bin/sh\necho \"{tool} $*\" >> {self.here}/calls\nprintf '%s' '{output}'\nexit {status}\n"
@@ -342,7 +346,7 @@ def test_little_time_left_has_a_way_out() -> None:
 
 
 def test_the_way_out_does_not_lead_back_to_the_old_certificate(shell: Shell, tmp_path: Path) -> None:
-    """A stalled pair that still holds: it goes aside, and kubelet.conf keeps the new key until there is another pair."""
+    """A stalled pair that still holds: it goes aside, and kubelet.conf keeps the new key until then."""
     in_store(tmp_path)
     (tmp_path / "root").mkdir()
     plain(tmp_path / "root/worker-1-kubelet.conf", (CONF + EMBEDDED).encode())
@@ -632,6 +636,36 @@ def test_requests_are_read_before_one_is_approved(shell: Shell) -> None:
         shell.run(f"{newest}\n{approve}")
         assert not any("approve" in call for call in shell.calls())
         shell.outside("kubectl", listed)
+
+
+@pytest.mark.parametrize(
+    ("listed", "status", "answer", "is_made"),
+    [
+        ("a  ClusterRole/other", 0, YES, True),
+        ("a  ClusterRole/other", 0, "no\n", False),
+        ("a  ClusterRole/other", 0, "", False),
+        ("a  ClusterRole/system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", 0, YES, False),
+        ("", 1, YES, False),
+    ],
+)
+def test_a_binding_is_made_after_a_yes(shell: Shell, listed: str, status: int, answer: str, is_made: bool) -> None:
+    """It counts for a whole cluster: only where it was seen that nobody has it, and a look makes none."""
+    shell.outside("kubectl", listed, status)
+    told = [step.command for step in requests.client(SICK["not signed"].case)]
+    look, make = (command for command in told if "clusterrolebinding" in command)
+    shell.tried(look)
+    assert not any("create" in call for call in shell.calls())
+    printed = shell.run(make, answer)
+    assert any("create clusterrolebinding" in call for call in shell.calls()) is is_made
+    assert ("STOP" in printed) is not is_made
+
+
+def test_the_kubelets_own_words_are_found(shell: Shell) -> None:
+    """Its journal begins a sentence with a capital (pkg/kubelet, certificate_manager.go)."""
+    shell.outside("journalctl", "certificate_manager.go:562] Certificate request was not signed: timed out\n")
+    for told in (requests.client(SICK["not signed"].case), api.unauthorized(SICK["not signed"].case)):
+        (command,) = [step.command for step in told if step.command.startswith("journalctl")]
+        assert "was not signed" in shell.run(command)
 
 
 def test_a_request_by_token_is_found_by_its_subject(shell: Shell, tmp_path: Path) -> None:

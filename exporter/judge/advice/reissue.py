@@ -19,7 +19,7 @@ def reissue(case: Case, *, is_stalled: bool = False) -> tuple[Step, ...]:
     """By who signs for this kind of node. ``is_stalled``: what the store's link leads to is what nobody renews."""
     distribution = case.kubelet.distribution
     if distribution is Distribution.KUBEADM:
-        return _by_kubeadm(case, is_stalled)
+        return _by_kubeadm(case, is_stalled=is_stalled)
     if distribution is Distribution.OPENSHIFT:
         return _by_bootstrapper(case)
     if distribution in _REPLACED:
@@ -45,7 +45,7 @@ def _by_bootstrapper(case: Case) -> tuple[Step, ...]:
     )
 
 
-def _by_kubeadm(case: Case, is_stalled: bool) -> tuple[Step, ...]:
+def _by_kubeadm(case: Case, *, is_stalled: bool) -> tuple[Step, ...]:
     """Kubernetes' docs, "Troubleshooting kubeadm", on a client certificate rotation that failed.
 
     Beside nothing that kubeadm itself owns: a shell empties what it is to write to, even where the command fails.
@@ -63,12 +63,12 @@ def _by_kubeadm(case: Case, is_stalled: bool) -> tuple[Step, ...]:
     return (
         Step(make, "on a control plane node, as root: a kubeconfig with a new certificate; must print the node"),
         Step(f"scp -p {copy} root@{name}:/root/", "on that control plane node: brings it over"),
-        *_installed(case, copy, is_stalled),
+        *_installed(case, copy, is_stalled=is_stalled),
         Step(f"rm -f {copy} /root/cluster.yaml", "on both machines, once it works: the copies hold a key"),
     )
 
 
-def _installed(case: Case, copy: str, is_stalled: bool) -> tuple[Step, ...]:
+def _installed(case: Case, copy: str, *, is_stalled: bool) -> tuple[Step, ...]:
     """On the node: nothing is replaced before the new kubelet.conf has let in from there.
 
     A link that leads to what is stalled is not to be named: that would put the old certificate in the new one's place.
