@@ -338,6 +338,25 @@ def test_a_request_by_hand_ends_in_the_store(shell: Shell, tmp_path: Path) -> No
     assert shell.calls() == [RESTARTED]
 
 
+@pytest.mark.parametrize(
+    ("distribution", "tool"),
+    [
+        (Distribution.EKS, "aws autoscaling terminate-instance-in-auto-scaling-group"),
+        (Distribution.AKS, "az aks nodepool delete-machines"),
+        (Distribution.GKE, "gcloud container node-pools update"),
+        (Distribution.KOPS, "kops delete instance"),
+    ],
+)
+def test_a_managed_node_gets_another_machine(distribution: Distribution, tool: str) -> None:
+    """By the tool of who makes the machines: a Node object that is deleted leaves its machine behind."""
+    it = case()
+    told = reissue.reissue(replace(it, kubelet=replace(it.kubelet, distribution=distribution)))
+    commands = [step.command for step in told]
+    assert commands[0].startswith("kubectl drain worker-1 ")
+    assert any(command.startswith(tool) for command in commands)
+    assert not any("delete node" in command for command in commands)
+
+
 def test_little_time_left_has_a_way_out() -> None:
     """An approver that nobody mends in a day: then a certificate from outside, and not before."""
     for share, is_near in ((0.95, False), (0.9999, True), (1.01, True)):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from shlex import quote
 
 from exporter.judge.advice import conf, shell, steps
+from exporter.judge.advice.replacement import replacement
 from exporter.judge.case import Case
 from exporter.model.facts import DirectoryCondition
 from exporter.model.finding import Step
 from exporter.model.kubelet import Distribution
 from exporter.model.kubelet_files import DocumentCondition
 
-_REPLACED = (Distribution.GKE, Distribution.AKS, Distribution.EKS, Distribution.KOPS)
+_COPIES = "on both machines, once it works: the copies hold a key, as do those kept as .before.TIME or .old.TIME"
 _SETTINGS = "-n kube-system get cm kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'"
 
 
@@ -22,11 +23,7 @@ def reissue(case: Case, *, is_stalled: bool = False) -> tuple[Step, ...]:
         return _by_kubeadm(case, is_stalled=is_stalled)
     if distribution is Distribution.OPENSHIFT:
         return _by_bootstrapper(case)
-    if distribution in _REPLACED:
-        name = quote(steps.node_name(case))
-        drain = f"kubectl drain {name} --ignore-daemonsets --delete-emptydir-data && kubectl delete node {name}"
-        return (Step(drain, "with cluster access: the node is replaced by its pool, it cannot be mended in place"),)
-    return _by_request(case)
+    return replacement(case) or _by_request(case)
 
 
 def _by_bootstrapper(case: Case) -> tuple[Step, ...]:
@@ -64,7 +61,7 @@ def _by_kubeadm(case: Case, *, is_stalled: bool) -> tuple[Step, ...]:
         Step(make, "on a control plane node, as root: a kubeconfig with a new certificate; must print the node"),
         Step(f"scp -p {copy} root@{name}:/root/", "on that control plane node: brings it over"),
         *_installed(case, copy, is_stalled=is_stalled),
-        Step(f"rm -f {copy} /root/cluster.yaml", "on both machines, once it works: the copies hold a key"),
+        Step(f"rm -f {copy} /root/cluster.yaml", _COPIES),
     )
 
 
