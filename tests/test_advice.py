@@ -719,6 +719,16 @@ def test_nobody_is_started_without_a_yes(shell: Shell) -> None:
             assert (RESTARTED in shell.calls()) is (answer == YES)
 
 
+@pytest.mark.parametrize("advice", [kubelet.down, kubelet.loop])
+def test_a_start_alone_does_not_mend_an_expired_certificate(advice: Advice) -> None:
+    """Then the way to a new one stands behind it; not where the certificate holds, or something else renews it."""
+    absent = SICK["down"].case.facts.process
+    ended, good = (case(replace(using(aged(share)), process=absent)) for share in (1.01, 0.5))
+    of_k3s = replace(ended, kubelet=replace(ended.kubelet, distribution=Distribution.K3S))
+    for it, has_way in ((ended, True), (good, False), (of_k3s, False)):
+        assert any("kubeadm kubeconfig user" in step.command for step in advice(it)) is has_way
+
+
 def test_the_name_is_right_before_a_restart(shell: Shell) -> None:
     """The host's, and the flag's."""
     restart = cluster.name(SICK["name by the host"].case)[2].command

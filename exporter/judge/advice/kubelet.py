@@ -21,6 +21,9 @@ _REFUSED = (DocumentCondition.BROKEN, DocumentCondition.MISSING, DocumentConditi
 def down(case: Case) -> tuple[Step, ...]:
     """Why it does not run, and whether somebody wants it so."""
     unit = quote(steps.unit(case))
+    start = "starts it, after a yes"
+    if _is_out(case):
+        start = f"{start}; its certificate has expired: that helps only with a bootstrap file that still lets in"
     return (
         Step(f"systemctl status --no-pager {unit}", "what systemd knows of it"),
         Step(f"journalctl -u {unit} -n 50 --no-pager", "its last log lines: deal with what they name"),
@@ -28,9 +31,25 @@ def down(case: Case) -> tuple[Step, ...]:
             f"kubectl get node {quote(steps.node_name(case))}",
             "with cluster access: SchedulingDisabled means that it may be stopped on purpose, ask before starting it",
         ),
-        Step(_asked(case, "deal with its last log lines; start it?"), "starts it, after a yes"),
+        Step(_asked(case, "deal with its last log lines; start it?"), start),
         steps.ready(case),
+        *_otherwise(case),
     )
+
+
+def _is_out(case: Case) -> bool:
+    """Whether its certificate has ended, and nothing but the kubelet renews it."""
+    certificate = case.certificate()
+    ended = isinstance(certificate, Certificate) and case.has_ended(certificate)
+    return ended and not case.kubelet.distribution.renews_itself
+
+
+def _otherwise(case: Case) -> tuple[Step, ...]:
+    """What a start alone does not mend: without a bootstrap file a kubelet with an expired certificate exits."""
+    if not _is_out(case):
+        return ()
+    first, *others = point_at_link(case)
+    return (Step(first.command, f"if it is not Ready then: {first.purpose}"), *others)
 
 
 def loop(case: Case) -> tuple[Step, ...]:
@@ -41,6 +60,7 @@ def loop(case: Case) -> tuple[Step, ...]:
         Step(f"systemctl status --no-pager {unit}", "what systemd knows of it"),
         Step(lines, "the last log lines of each life: mend what they name, systemd starts it again by itself"),
         steps.ready(case),
+        *_otherwise(case),
     )
 
 
