@@ -112,6 +112,7 @@ class Shell:
 
 ELSEWHERE = (
     "with cluster access",
+    "where the exporter runs",
     "on a control plane node",
     "on that control plane node",
     "on that machine",
@@ -731,9 +732,9 @@ def test_a_start_alone_does_not_mend_an_expired_certificate(advice: Advice) -> N
 
 def test_the_name_is_right_before_a_restart(shell: Shell) -> None:
     """The host's, and the flag's."""
-    restart = cluster.name(SICK["name by the host"].case)[2].command
+    restart = cluster.name(SICK["name by the host"].case)[4].command
     assert "STOP" in shell.run(restart)
-    flag = cluster.name(SICK["name by the flag"].case)[1].command
+    flag = cluster.name(SICK["name by the flag"].case)[3].command
     for given, is_left in {
         "--hostname-override=worker-2": True,
         '--hostname-override "worker-2" --v=2': True,
@@ -743,6 +744,14 @@ def test_the_name_is_right_before_a_restart(shell: Shell) -> None:
         shell.outside("systemctl", given)
         assert ("STOP" in shell.run(flag)) is is_left
         assert (RESTARTED in shell.calls()) is not is_left
+
+
+@pytest.mark.parametrize("name", ["name by the host", "name by the flag"])
+def test_a_name_is_given_to_one_machine_alone(name: str) -> None:
+    """Two clones ask for the same way back: before it, whether another machine has that certificate or name."""
+    purposes = [step.purpose for step in cluster.name(SICK[name].case)]
+    assert "KubeletCertShared" in purposes[0]
+    assert purposes[1].startswith("with cluster access: addresses")
 
 
 def test_a_gate_in_a_flag_is_taken_out_first(shell: Shell) -> None:
