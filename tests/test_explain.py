@@ -470,6 +470,19 @@ def test_the_process_in_words(tmp_path: Path, process: Process, words: str) -> N
     assert words in page(replace(done, facts=replace(facts, process=process, service=service)))
 
 
+@pytest.mark.parametrize(("age", "is_told"), [(3, True), (119, True), (120, False), (DAY, False)])
+def test_a_start_is_no_all_clear(tmp_path: Path, age: int, is_told: bool) -> None:
+    """One visit meets a kubelet that exits again and again as one that runs: what it cannot tell is said, once."""
+    done = worker(tmp_path)
+    facts, assessment = told(done)
+    process = Process(Sight.SEEN, "kubelet", 1, started=NOW - age)
+    done = replace(done, facts=replace(facts, process=process, clock=None, taken=NOW))
+    words = "ago: one visit cannot tell a start from a crash loop."
+    assert (words in " ".join(page(done).split())) is is_told
+    loop = Finding(Cause.KUBELET_CRASH_LOOP, Severity.CRITICAL, "three visits, three processes")
+    assert words not in " ".join(page(replace(done, assessment=replace(assessment, findings=(loop,)))).split())
+
+
 @pytest.mark.parametrize(
     ("restart", "words"),
     [
