@@ -509,6 +509,29 @@ def test_the_verdict_in_words(tmp_path: Path, restart: Restart, words: str) -> N
     assert words in " ".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("cause", "printed"),
+    [
+        (None, "Safe, if key and certificate match (not checked). The store's pair is good."),
+        (Cause.NODE_NAME_DIFFERS, "Not safe until the name is back. No file stops the kubelet, but it would register"),
+        (Cause.CA_EXPIRED, "It starts, and is refused. No file stops the kubelet, but the API server refuses it"),
+        (Cause.STORE_FULL, "The store's pair is good. Wait with it all the same until there is room."),
+    ],
+)
+def test_the_runbooks_gate_has_the_pages_words(tmp_path: Path, cause: Cause | None, printed: str) -> None:
+    """No file speaks against a restart, and something else does: who asks for data is told as much as who reads."""
+    done = worker(tmp_path)
+    findings = (Finding(cause, Severity.CRITICAL, "seen"),) if cause else ()
+    restart = Restart(safe=True, reason=RestartReason.COMES_BACK, words="The store's pair is good.")
+    done = replace(done, assessment=replace(told(done)[1], restart=restart, findings=findings))
+    runbook = (Path(__file__).parent.parent / "docs/runbooks/KubeletCertRotationStalled.md").read_text()
+    (gate,) = re.findall(r"python3 -c '([^']*\"restart\"[^']*)'", runbook)
+    given = json.dumps(story(done, view_of(done), NOW))
+    ran = subprocess.run([sys.executable, "-c", gate], input=given, capture_output=True, text=True, check=True)
+    assert printed in ran.stdout
+    assert " ".join(ran.stdout.split()) in " ".join(page(done).split())
+
+
 def test_a_node_that_does_not_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The reason in words, where to look, and what is not known; exit status 2."""
     key = tmp_path / "key"
