@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exporter.demo.store import FileStore
 from exporter.judge.advice import api, cluster, folder, kubelet, reissue, requests, serving, signer, steps, store
+from exporter.judge.advice.conf import point_at_link
 from exporter.judge.advice.steps import Advice
 from exporter.judge.case import Case
 from exporter.judge.certificate import parse
@@ -701,6 +702,36 @@ def test_a_request_by_token_is_found_by_its_subject(shell: Shell, tmp_path: Path
     plain(shell.tools / "kubectl", script.encode(), mode=0o755)
     newest = requests.client(SICK["no first certificate"].case)[1].command
     assert shell.run(newest).strip() == "csr-a"
+
+
+@pytest.mark.parametrize("answer", ["no\n", "", YES])
+def test_a_node_that_works_is_mended_without_a_restart(shell: Shell, tmp_path: Path, answer: str) -> None:
+    """A restart is a step of its own, after a yes: what runs needs none at once."""
+    its = in_store(tmp_path)
+    conf = plain(tmp_path / "kubelet.conf", (CONF + EMBEDDED).encode())
+    shell.follow(kubelet.point_at_link, at(tmp_path, case(HEALTHY.with_kubeconfig(pair("#1", b"any")))), answer)
+    assert str(its.current) in conf.read_text()
+    assert shell.calls() == ([RESTARTED] if answer == YES else [])
+    content = its.current.read_bytes()
+    its.current.unlink()
+    plain(its.current, content)
+    it = at(tmp_path, case())
+    shell.follow(store.regular_file, replace(it, facts=replace(it.facts, client=read(its.current))), answer)
+    assert its.current.is_symlink()
+    assert shell.calls() == ([RESTARTED] if answer == YES else [])
+    target = its.current.resolve()
+    its.current.unlink()
+    it = at(tmp_path, case(HEALTHY.with_files(PemFile(LINK, Condition.DANGLING)), newest=(read(target),)))
+    shell.follow(store.relink, it, answer)
+    assert its.current.resolve() == target
+    assert shell.calls() == ([RESTARTED] if answer == YES else [])
+
+
+def test_a_node_that_is_out_is_mended_and_restarted_in_one() -> None:
+    """Nobody is asked where the kubelet does not run, or its certificate has ended."""
+    down = case(replace(HEALTHY, process=SICK["down"].case.facts.process))
+    for it, is_asked in ((case(), True), (down, False), (case(using(aged(1.01))), False)):
+        assert any("read -r yes" in step.command for step in point_at_link(it)) is is_asked
 
 
 def test_nobody_is_started_without_a_yes(shell: Shell) -> None:
