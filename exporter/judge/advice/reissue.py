@@ -5,28 +5,25 @@ from __future__ import annotations
 from shlex import quote
 
 from exporter.judge.advice import conf, shell, steps
+from exporter.judge.advice.replacement import replacement
 from exporter.judge.case import Case
 from exporter.model.facts import DirectoryCondition
 from exporter.model.finding import Step
 from exporter.model.kubelet import Distribution
 from exporter.model.kubelet_files import DocumentCondition
 
-_REPLACED = (Distribution.GKE, Distribution.AKS, Distribution.EKS, Distribution.KOPS)
+_COPIES = "on both machines, once it works: the copies hold a key, as do those kept as .before.TIME or .old.TIME"
 _SETTINGS = "-n kube-system get cm kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'"
 
 
-def reissue(case: Case) -> tuple[Step, ...]:
-    """By who signs for this kind of node."""
+def reissue(case: Case, *, is_stalled: bool = False) -> tuple[Step, ...]:
+    """By who signs for this kind of node. ``is_stalled``: what the store's link leads to is what nobody renews."""
     distribution = case.kubelet.distribution
     if distribution is Distribution.KUBEADM:
-        return _by_kubeadm(case)
+        return _by_kubeadm(case, is_stalled=is_stalled)
     if distribution is Distribution.OPENSHIFT:
         return _by_bootstrapper(case)
-    if distribution in _REPLACED:
-        name = quote(steps.node_name(case))
-        drain = f"kubectl drain {name} --ignore-daemonsets --delete-emptydir-data && kubectl delete node {name}"
-        return (Step(drain, "with cluster access: the node is replaced by its pool, it cannot be mended in place"),)
-    return _by_request(case)
+    return replacement(case) or _by_request(case)
 
 
 def _by_bootstrapper(case: Case) -> tuple[Step, ...]:
@@ -45,7 +42,7 @@ def _by_bootstrapper(case: Case) -> tuple[Step, ...]:
     )
 
 
-def _by_kubeadm(case: Case) -> tuple[Step, ...]:
+def _by_kubeadm(case: Case, *, is_stalled: bool) -> tuple[Step, ...]:
     """Kubernetes' docs, "Troubleshooting kubeadm", on a client certificate rotation that failed.
 
     Beside nothing that kubeadm itself owns: a shell empties what it is to write to, even where the command fails.
@@ -62,14 +59,21 @@ def _by_kubeadm(case: Case) -> tuple[Step, ...]:
     )
     return (
         Step(make, "on a control plane node, as root: a kubeconfig with a new certificate; must print the node"),
-        Step(f"scp -p {copy} root@{name}:/root/", "on that control plane node: brings it over"),
-        *_installed(case, copy),
-        Step(f"rm -f {copy} /root/cluster.yaml", "on both machines, once it works: the copies hold a key"),
+        Step(
+            f"scp -p {copy} root@{name}:/root/",
+            "on that control plane node: brings it over; a name that does not resolve there: by the node's INTERNAL-IP; "
+            "no login for root: runbook KubeletCertExpired",
+        ),
+        *_installed(case, copy, is_stalled=is_stalled),
+        Step(f"rm -f {copy} /root/cluster.yaml", _COPIES),
     )
 
 
-def _installed(case: Case, copy: str) -> tuple[Step, ...]:
-    """On the node: nothing is replaced before the new kubelet.conf has let in from there."""
+def _installed(case: Case, copy: str, *, is_stalled: bool) -> tuple[Step, ...]:
+    """On the node: nothing is replaced before the new kubelet.conf has let in from there.
+
+    A link that leads to what is stalled is not to be named: that would put the old certificate in the new one's place.
+    """
     path, node = steps.kubeconfig(case), steps.node_name(case)
     kubeconfig = case.facts.kubeconfig
     is_there = kubeconfig is None or kubeconfig.document.condition is not DocumentCondition.MISSING
@@ -80,7 +84,7 @@ def _installed(case: Case, copy: str) -> tuple[Step, ...]:
     )
     on = f"on {node}, as root: where the new one lets in from here,"
     stop = "STOP: what was to be done here is not done"
-    if steps.has_good_store(case):
+    if steps.has_good_store(case) and not is_stalled:
         change = shell.chain(*put, conf.pointed(case, embeds=True, keep=not is_there), steps.again(case), stop=stop)
         purpose = f"{on} it replaces kubelet.conf (a copy is kept as .before.TIME) and names the store's link"
         return (Step(change, purpose), conf.look(case), steps.ready(case))
