@@ -128,7 +128,8 @@ def test_what_is_no_notification_is_refused(tmp_path: Path) -> None:
     """400 with the reason for anything else; and what arrives is handed on."""
     taken: list[Notification] = []
     with Receiver(0, taken.append, lambda target: Page.of(target, "")) as receiver:
-        for text in ("", "[]", "{}", '{"receiver": "a", "alerts": [{}]}'):
+        nameless = '{"receiver": "a", "alerts": [{"status": "firing", "labels": {}, "annotations": {}}]}'
+        for text in ("", "[]", "{}", "7", "[" * 100_000, '{"receiver": "a", "alerts": [{}]}', nameless):
             with pytest.raises(urllib.error.HTTPError, match="400"):
                 urllib.request.urlopen(f"{receiver.url}/notify/a", text.encode())
         with urllib.request.urlopen(f"{receiver.url}/notify/a", json.dumps(body(one("worker-1"))).encode()) as answer:

@@ -52,14 +52,19 @@ class Notification:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Notification:
-        """The body of a webhook's request, version 4. Raises KeyError or TypeError for anything else."""
-        return cls(
-            body["receiver"],
-            tuple(
-                Alert(alert["status"] == "firing", dict(alert["labels"]), dict(alert["annotations"]))
-                for alert in body["alerts"]
-            ),
-        )
+        """The body of a webhook's request, version 4. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(str(body["receiver"]), tuple(map(_alert, body["alerts"])))
+
+
+def _alert(given: Mapping[str, Any]) -> Alert:
+    labels, annotations = _texts(given["labels"]), _texts(given["annotations"])
+    if not labels["alertname"]:
+        raise ValueError("an alert without a name")
+    return Alert(given["status"] == "firing", labels, annotations)
+
+
+def _texts(given: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in dict(given).items()}
 
 
 def rendered(notification: Notification, clock: str, width: int = 120) -> str:

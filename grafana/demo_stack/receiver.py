@@ -50,8 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         try:
             length = int(self.headers["Content-Length"])
-            notification = Notification.of(json.loads(self.rfile.read(min(length, _LARGEST))))
-        except (TypeError, KeyError, ValueError) as error:
+            notification = Notification.of(json.loads(self.rfile.read(max(0, min(length, _LARGEST)))))
+        except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
             self.send_error(HTTPStatus.BAD_REQUEST, f"not a notification of Alertmanager: {error!r}")
             return
         self.server.take(notification)
