@@ -61,7 +61,7 @@ def _by_kubeadm(case: Case, *, is_stalled: bool) -> tuple[Step, ...]:
         Step(make, "on a control plane node, as root: a kubeconfig with a new certificate; must print the node"),
         Step(
             f"scp -p {copy} root@{name}:/root/",
-            "on that control plane node: brings it over; a name that does not resolve there: by the node's INTERNAL-IP; "
+            "on that control plane node: brings it over; where its name does not resolve: by its INTERNAL-IP; "
             "no login for root: runbook KubeletCertExpired",
         ),
         *_installed(case, copy, is_stalled=is_stalled),
