@@ -258,8 +258,8 @@ def reissued(here: Path) -> tuple[Case, tuple[str, str]]:
     plain(here / "root/worker-1-kubelet.conf", (CONF + EMBEDDED).encode())
     plain(here / "kubelet.conf", b"old")
     it = at(here, case(HEALTHY.with_files(PemFile(LINK, Condition.DANGLING))))
-    put, wait = (step.command for step in reissue.reissue(it)[2:4])
-    return it, (put, wait.replace("timeout 120", "timeout 1"))
+    mend, again, wait = (step.command for step in reissue.reissue(it)[2:5])
+    return it, (f"{mend}\n{again}", wait.replace("timeout 120", "timeout 1"))
 
 
 def test_a_new_certificate_is_taken_up_in_two_restarts(shell: Shell, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_new_certificate_is_taken_up_in_two_restarts(shell: Shell, tmp_path: P
     _, (put, wait) = reissued(tmp_path)
     conf, link = tmp_path / "kubelet.conf", tmp_path / "pki" / CURRENT
     assert "STOP" not in shell.run(put)
-    assert shell.calls()[1:] == [RESTARTED]
+    assert shell.calls()[2:] == [RESTARTED]
     assert conf.read_text() == CONF + EMBEDDED
     assert copies(conf)[0].read_bytes() == b"old"
     assert os.listdir(tmp_path / "pki") == []
@@ -283,7 +283,7 @@ def test_without_a_new_link_the_node_keeps_what_works(shell: Shell, tmp_path: Pa
     _, (put, wait) = reissued(tmp_path)
     assert "STOP" in shell.run(f"{put}\n{wait}")
     assert (tmp_path / "kubelet.conf").read_text() == CONF + EMBEDDED
-    assert shell.calls()[1:] == [RESTARTED]
+    assert shell.calls()[2:] == [RESTARTED]
 
 
 def test_a_new_kubelet_conf_that_does_not_let_in_changes_nothing(shell: Shell, tmp_path: Path) -> None:
@@ -321,7 +321,8 @@ def test_a_request_by_hand_ends_in_the_store(shell: Shell, tmp_path: Path) -> No
     its, mint = in_store(tmp_path), Mint()
     it = at(tmp_path, case(HEALTHY.with_files(PemFile(LINK, Condition.DANGLING))))
     it = replace(it, kubelet=replace(it.kubelet, distribution=Distribution.UNKNOWN))
-    ask, _, place = (step.command for step in reissue.reissue(it)[:3])
+    ask, _, mend, again = (step.command for step in reissue.reissue(it)[:4])
+    place = f"{mend}\n{again}"
     shell.run(ask)
     key = tmp_path / "root/node.key"
     assert key.stat().st_mode & 0o077 == 0

@@ -23,7 +23,7 @@ def reissue(case: Case, *, is_stalled: bool = False) -> tuple[Step, ...]:
         return _by_kubeadm(case, is_stalled=is_stalled)
     if distribution is Distribution.OPENSHIFT:
         return _by_bootstrapper(case)
-    return replacement(case) or _by_request(case)
+    return replacement(case) or _by_request(case, is_stalled=is_stalled)
 
 
 def _by_bootstrapper(case: Case) -> tuple[Step, ...]:
@@ -61,7 +61,7 @@ def _by_kubeadm(case: Case, *, is_stalled: bool) -> tuple[Step, ...]:
         Step(make, "on a control plane node, as root: a kubeconfig with a new certificate; must print the node"),
         Step(
             f"scp -p {copy} root@{name}:/root/",
-            "on that control plane node: brings it over; a name that does not resolve there: by the node's INTERNAL-IP; "
+            "on that control plane node: brings it over; where its name does not resolve: by its INTERNAL-IP; "
             "no login for root: runbook KubeletCertExpired",
         ),
         *_installed(case, copy, is_stalled=is_stalled),
@@ -83,14 +83,15 @@ def _installed(case: Case, copy: str, *, is_stalled: bool) -> tuple[Step, ...]:
         shell.put(copy, quote(path), "600"),
     )
     on = f"on {node}, as root: where the new one lets in from here,"
-    stop = "STOP: what was to be done here is not done"
+    stop, check = "STOP: what was to be done here is not done", (steps.lets_in(case),)
     if steps.has_good_store(case) and not is_stalled:
-        change = shell.chain(*put, conf.pointed(case, embeds=True, keep=not is_there), steps.again(case), stop=stop)
+        change = (*put, conf.pointed(case, embeds=True, keep=not is_there))
         purpose = f"{on} it replaces kubelet.conf (a copy is kept as .before.TIME) and names the store's link"
-        return (Step(change, purpose), conf.look(case), steps.ready(case))
-    change = shell.chain(*put, *_emptied(case), steps.again(case), stop=stop)
+        return (*steps.mended(case, change, check, purpose, stop), conf.look(case), steps.ready(case))
+    change = (*put, *_emptied(case))
     purpose = f"{on} it replaces kubelet.conf (a copy is kept as .before.TIME), and the old pairs go aside"
-    return (Step(change, purpose), *conf.wait_and_point(case, embeds=True))
+    mended = steps.mended(case, change, check, purpose, stop, is_urgent=is_stalled)
+    return (*mended, *conf.wait_and_point(case, embeds=True))
 
 
 def _emptied(case: Case) -> tuple[str, ...]:
@@ -102,7 +103,7 @@ def _emptied(case: Case) -> tuple[str, ...]:
     return (f'old={folder}.old.$(date +%s) && mkdir -m 700 "$old" && mv {folder}/kubelet-client* "$old"/',)
 
 
-def _by_request(case: Case) -> tuple[Step, ...]:
+def _by_request(case: Case, *, is_stalled: bool) -> tuple[Step, ...]:
     """A request as the kubelet makes it, by hand; the key never leaves the node."""
     node = steps.node_name(case)
     new = f"{quote(case.facts.store.path)}/kubelet-client-$(date +%F-%H-%M-%S).pem"
@@ -122,18 +123,22 @@ def _by_request(case: Case) -> tuple[Step, ...]:
         "kubectl get csr \"$n\" -o 'jsonpath={.status.certificate}' | base64 -d > node.crt && [ -s node.crt ]",
         stop="STOP: not signed, see rotation-not-signed",
     )
-    place = shell.chain(
+    place = (
         f"(umask 077 && cat /root/node.crt /root/node.key > /root/node.pem) && new={new}",
         *shell.pair("/root/node.pem"),
         shell.put('"$p"', '"$new"', "600"),
         f'ln -sfn "$new" {quote(steps.link(case))}',
-        steps.again(case),
-        stop="STOP: the store is as it was",
     )
+    link, serial = quote(steps.link(case)), "$(openssl x509 -noout -serial -in {})".format
+    check = (
+        f"openssl x509 -noout -checkend 0 -in {link}",
+        f'[ "{serial(link)}" = "{serial("/root/node.crt")}" ]',
+    )
+    purpose = f"on {node}, as root: the new pair goes into the store, and the link is pointed at it"
     return (
         Step(ask, f"on {node}, as root: a new key and a request for it; the key stays here"),
         Step(sign, "with cluster access, in a folder that node.csr was brought to; then bring node.crt to /root"),
-        Step(place, f"on {node}, as root: the new pair goes into the store, and the link is pointed at it"),
+        *steps.mended(case, place, check, purpose, "STOP: no pair", is_urgent=is_stalled),
         steps.ready(case),
         Step("rm -f /root/node.key /root/node.pem", "on the node, once it works: they hold the key"),
     )

@@ -42,9 +42,11 @@ def works(case: Case) -> bool:
     return process is not None and process.sight is Sight.SEEN and not ended
 
 
-def mended(case: Case, change: tuple[str, ...], check: tuple[str, ...], purpose: str, stop: str) -> tuple[Step, ...]:
+def mended(
+    case: Case, change: tuple[str, ...], check: tuple[str, ...], purpose: str, stop: str, *, is_urgent: bool = False
+) -> tuple[Step, ...]:
     """A change, and the restart that takes it up: apart where the node works, after a yes and where ``check`` holds."""
-    if not works(case):
+    if is_urgent or not works(case):
         return (Step(shell.chain(*change, again(case), stop=f"{stop}, or no restart"), f"{purpose}; then a restart"),)
     restarted = shell.chain(
         *check, shell.confirmed("restart the kubelet now?"), again(case), stop="STOP: not mended, or no restart"
