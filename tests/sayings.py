@@ -186,7 +186,7 @@ def of_nodes(words: Words) -> list[Story]:
             "Reason: host_key_revoked.",
             "First: find out whether that host was set up anew",
         ),
-        Story("KubeletCertFinding", words, 2, {"cause": "kubelet-down"}, dashboard="fleet")
+        Story("KubeletCertFinding", words, 4, {"cause": "kubelet-down"}, dashboard="fleet")
         .finding("kubelet-down")
         .says(
             "Nodes have a fault that will cost them a certificate, or a restart.",

@@ -102,7 +102,5 @@ def test_the_same_names_in_two_clusters(turn: int) -> None:
             everything += episodes
         story.watch(instance=f"{cluster}:10024", own=lives)
         everything.append(fires("KubeletCertCoverageLow", 5, LAST, cluster=cluster))
-        for cause in ("kubeconfig-embedded", "bootstrap-file-missing"):
-            everything.append(fires("KubeletCertFinding", 0, LAST, cause=cause, cluster=cluster))
     story.run(LAST + 1)
     check(story, *everything)
