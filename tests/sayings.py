@@ -67,8 +67,8 @@ def of_certificates(words: Words) -> list[Story]:
             NO_CAUSE,
             explain,
         ),
-        story("KubeletCertUnrotatedExpired", 10, "kubeconfig")
-        .certificate(1 + 600 / LIFE, "kubeconfig", managed=False)
+        story("KubeletCertUnrotatedExpired", 20, "kubeconfig")
+        .certificate(1 + 1200 / LIFE, "kubeconfig", managed=False)
         .read()
         .finding("kubeconfig-embedded")
         .says(

@@ -77,7 +77,7 @@ def by_name(story: World, name: str, cluster: str) -> tuple[Life, list[Episode]]
         facts, kubeconfig=facts.kubeconfig and replace(facts.kubeconfig, certificate=its_own, key=its_own)
     )
     return life, [
-        fires("KubeletCertUnrotatedExpired", 0, LAST, cert="kubeconfig", node=name, cluster=cluster),
+        fires("KubeletCertUnrotatedExpired", 10, LAST, cert="kubeconfig", node=name, cluster=cluster),
         fires("KubeletCertRestartUnsafe", 5, LAST, node=name, cluster=cluster),
     ]
 

@@ -742,7 +742,7 @@ def test_a_self_signed_serving_certificate_that_ended() -> None:
     read = read_after(story, 30)
     check(
         story,
-        fires("KubeletCertUnrotatedExpired", read, story.minute - 1, cert="serving"),
+        fires("KubeletCertUnrotatedExpired", read + 10, story.minute - 1, cert="serving"),
     )
 
 
@@ -757,7 +757,7 @@ def test_a_certificate_that_only_kubelet_conf_holds() -> None:
     story.run(20)
     check(
         story,
-        fires("KubeletCertUnrotatedExpired", 0, 19, cert="kubeconfig"),
+        fires("KubeletCertUnrotatedExpired", 10, 19, cert="kubeconfig"),
         fires("KubeletCertRestartUnsafe", 5, 19),
     )
 
