@@ -24,8 +24,8 @@ Open   Prometheus    {alerts}
        dashboards    {dashboards}
        Alertmanager  amtool alert query --alertmanager.url={alertmanager}
 
-{now}  Started. Nodes that are ill from the start bring their notifications, the first after a minute or two, the last
-          after some ten: groups wait for company, half a minute on the way to the pager, two minutes on the way to a
+{now}  Started. Nodes that are ill from the start bring their notifications, the first after two minutes or so, the last
+          after some ten: groups wait for company, 90 seconds on the way to the pager, two minutes on the way to a
           ticket, and a few alerts have five minutes of patience before.
 {stalls}  worker-08.prod stalls: nobody signs its requests, and its certificate of four hours is past its rotation
           window by more than the grace. The notification, KubeletCertRotationStalled, arrives by {arrives}.
