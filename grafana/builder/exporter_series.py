@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+OUR_JOBS = 'job=~"kubelet-cert-exporter.*"'  # as the alerts have it
 EXPORTERS = 'job=~"$job",instance=~"$instance"'
 
 
