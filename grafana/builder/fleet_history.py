@@ -16,7 +16,7 @@ from grafana.builder.fields import (
     words,
 )
 from grafana.builder.panels import Json, merged, query, rows, table, time_series
-from grafana.builder.trouble import CHOSEN, FINDINGS
+from grafana.builder.trouble import CHOSEN, FINDINGS, by_cause
 
 _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
@@ -70,11 +70,7 @@ def findings_over_time() -> Json:
     """Two layers: fifteen causes in as many colours nobody can tell apart, and the bars above name them."""
     nought = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"
     colored = {"critical": colors.CRITICAL, "warning": colors.WARNING}
-    counted = {
-        severity: "sum(max by (cluster, cause) "
-        f'(kubelet_cert_nodes_with_finding{{{CHOSEN},severity="{severity}"}})) or {nought}'
-        for severity in colored
-    }
+    counted = {severity: f"count({by_cause(severity)}) or {nought}" for severity in colored}
     return time_series(
         "Findings over time",
         "Findings on nodes by their own severity; a node counts once for each of its causes. Which causes they are "

@@ -162,16 +162,12 @@ def _columns_of_need() -> list[Json]:
 
 
 def nodes_with_finding() -> Json:
-    counted = {
-        severity: "sum by (cause) (max by (cluster, cause) "
-        f'(kubelet_cert_nodes_with_finding{{{CHOSEN},severity="{severity}"}}))'
-        for severity in ("critical", "warning")
-    }
+    counted = {severity: f"count by (cause) ({trouble.by_cause(severity)})" for severity in ("critical", "warning")}
     return bar_gauge(
         "Nodes by cause",
         "On how many nodes each cause holds, critical ones first. A bar leads to the cause's explanation. Critical and "
         "warning are said of the finding; the alert about it may have another severity.",
-        [instant(f"sort_desc({nodes} > 0)", "{{cause}}") for nodes in counted.values()],
+        [instant(f"sort_desc({nodes})", "{{cause}}") for nodes in counted.values()],
         field(
             "short",
             by_query("A", color=fixed(colors.CRITICAL), unit="suffix: critical"),

@@ -33,6 +33,13 @@ def _in_state(state: str) -> str:
 
 
 FINDINGS = f"kubelet_cert_finding{{{CHOSEN}}}"
+
+
+def by_cause(severity: str) -> str:
+    """Nodes with a finding of that severity, by cause: counted by name, as the exporters of a DaemonSet add up."""
+    return f'max by (cluster, node, cause) (kubelet_cert_finding{{{CHOSEN},severity="{severity}"}} == 1)'
+
+
 FAILURE = f"kubelet_cert_node_failure{{{CHOSEN}}}"
 NOT_READ = f"unless {ON_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)"
 

@@ -1,0 +1,74 @@
+"""What the dashboards' queries answer where exporters die, restart, disagree, or have a node each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from exporter.model.finding import Cause, Finding, Severity
+from grafana.builder import catalogue, linter
+from tests.exporters import World
+from tests.grafana import Chosen, fill, macros, panels
+from tests.lives import DAY, HOUR, Life
+from tests.promtool import METRIC, PROMTOOL, answered, named
+
+pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
+
+BOARDS = {board["uid"]: board for board in (build() for build in catalogue.DASHBOARDS.values())}
+FLEET = BOARDS["kubelet-cert-fleet"]
+ASKED = frozenset(
+    name for board in BOARDS.values() for expr in linter.expressions(board) for name in METRIC.findall(expr)
+)
+VALUES = {
+    "cluster": Chosen(("prod",), is_multiple=True, all_value=".*"),
+    "cert": Chosen(("client",), is_multiple=True, all_value=".+"),
+    "slot": Chosen(("86400",)),
+    **macros(HOUR, 60, 60),
+}
+CRASH_LOOP = (Finding(Cause.KUBELET_CRASH_LOOP, Severity.CRITICAL),)
+Answer = Mapping[tuple[tuple[str, str], ...], float]
+
+
+def world() -> World:
+    """A world whose Prometheus keeps what rules and dashboards look at."""
+    return World(named() | ASKED)
+
+
+def healthy(story: World, *names: str, ttl: float = 100 * DAY) -> list[Life]:
+    return [Life.aged(name, 0.3, story.now, ttl) for name in names]
+
+
+def shows(story: World, minute: int, answers: Mapping[tuple[str, str], Answer | float]) -> None:
+    """Each panel's query, by the panel's title and the query's legend or letter; a number has no labels."""
+    asked = {
+        fill(_target(*where)["expr"], VALUES): answer if isinstance(answer, Mapping) else {(): answer}
+        for where, answer in answers.items()
+    }
+    answered(story, minute, asked)
+
+
+def _target(title: str, name: str) -> dict[str, Any]:
+    [found] = [
+        target
+        for panel in panels(FLEET)
+        if panel["title"] == title
+        for target in panel["targets"]
+        if name in (target["legendFormat"], target["refId"])
+    ]
+    return found
+
+
+def by(**labels: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(labels.items()))
+
+
+def test_exporters_with_a_node_each_add_up() -> None:
+    """A DaemonSet, three of whose nodes have the same trouble."""
+    story = world()
+    for life in healthy(story, "w1", "w2", "w3"):
+        story.watch(instance=f"{life.name}:10024", own=[life]).found = {life.name: CRASH_LOOP}
+    story.run(3)
+    count = {by(cause="kubelet-crash-loop"): 3.0}
+    shows(story, 2, {("Nodes by cause", "A"): count, ("Findings over time", "critical"): 3})
