@@ -72,3 +72,13 @@ def test_exporters_with_a_node_each_add_up() -> None:
     story.run(3)
     count = {by(cause="kubelet-crash-loop"): 3.0}
     shows(story, 2, {("Nodes by cause", "A"): count, ("Findings over time", "critical"): 3})
+
+
+def test_who_was_not_visited_yet_needs_no_hand() -> None:
+    """After the start of an exporter that is nobody's trouble, and it is no failure to read them."""
+    story = world()
+    story.add(*healthy(story, "w1", "w2", "w3"))
+    story.watch(lead=0).is_stuck = True
+    story.run(2)
+    need = "Nodes that need a hand, a row for each cause"
+    shows(story, 1, {("How many", "not readable"): 0, ("How many", "nodes in need"): 0, (need, "A"): {}})

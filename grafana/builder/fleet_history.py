@@ -16,7 +16,7 @@ from grafana.builder.fields import (
     words,
 )
 from grafana.builder.panels import Json, merged, query, rows, table, time_series
-from grafana.builder.trouble import CHOSEN, FINDINGS, by_cause
+from grafana.builder.trouble import CHOSEN, FAILURE, FINDINGS, by_cause
 
 _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
@@ -84,8 +84,7 @@ def findings_over_time() -> Json:
 def what_changed() -> Json:
     """Only series that exist while something is wrong are looked through: that is cheap at any size."""
     findings = _came_and_went(f"max by (cluster, node, cause) (timestamp({FINDINGS}))")
-    failures = f'kubelet_cert_node_failure{{{CHOSEN},reason!="not_yet_visited"}}'
-    unread = f'max by (cluster, node, cause) (label_replace(timestamp({failures}), "cause", "$1", "reason", "(.*)"))'
+    unread = f'max by (cluster, node, cause) (label_replace(timestamp({FAILURE}), "cause", "$1", "reason", "(.*)"))'
     return table(
         "What changed lately",
         "Findings, and reasons why a node could not be read, that began or ended within the time shown above. What "

@@ -40,7 +40,7 @@ def numbers() -> list[Json]:
         ("restart unsafe", f"sum(1 - {_SAFETY})", colors.UNSAFE),
         (
             "not readable",
-            f"{nodes} - (count(max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)) or 0 * {nodes})",
+            f"count(max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}}) == 0) or 0 * {nodes}",
             colors.UNKNOWN,
         ),
         ("in the window", _in_state("window"), colors.NORMAL),

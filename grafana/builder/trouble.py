@@ -40,7 +40,8 @@ def by_cause(severity: str) -> str:
     return f'max by (cluster, node, cause) (kubelet_cert_finding{{{CHOSEN},severity="{severity}"}} == 1)'
 
 
-FAILURE = f"kubelet_cert_node_failure{{{CHOSEN}}}"
+# Who was not visited yet is no trouble: after the start of an exporter all are.
+FAILURE = f'kubelet_cert_node_failure{{{CHOSEN},reason!="not_yet_visited"}}'
 NOT_READ = f"unless {ON_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)"
 
 _DOWN = "kubelet-down|kubelet-crash-loop"
