@@ -82,3 +82,28 @@ def test_who_was_not_visited_yet_needs_no_hand() -> None:
     story.run(2)
     need = "Nodes that need a hand, a row for each cause"
     shows(story, 1, {("How many", "not readable"): 0, ("How many", "nodes in need"): 0, (need, "A"): {}})
+
+
+def test_whose_window_has_closed_is_not_expected_to_rotate() -> None:
+    """Neither a stalled certificate nor an expired one; one in its last hour of the window is."""
+    story = world()
+    ended, stalled, due = (Life.aged(f"w{share}", share, story.now, 10 * DAY) for share in (1.1, 0.95, 0.89))
+    due.client.due = story.now + 10 * HOUR
+    story.add(ended.stalls(), stalled.stalls(), due)
+    story.watch()
+    story.run(3)
+    shows(story, 2, {("Rotations expected in 24 h", "A"): 1})
+
+
+def test_a_replica_that_knew_more_and_dies_is_no_rotation() -> None:
+    """One of two replicas has seen the new certificate; it dies, and the old one is known again."""
+    story = world()
+    [life] = healthy(story, "w1")
+    story.add(life)
+    story.watch()
+    behind = Life.aged("w1", 0.6, story.now, 100 * DAY)
+    story.watch(instance="two:10024", own=[behind])
+    story.run(3)
+    story.exporters[0].is_up = False
+    story.run(1)
+    shows(story, 3, {("Rotations seen", "A"): {by(cluster="prod"): 0}})

@@ -53,13 +53,16 @@ def states_over_time() -> Json:
 
 
 def rotations_seen() -> Json:
-    """Compared with what was a step ago: each rotation falls into one bar, and no range is read."""
+    """Compared with what was a step ago: each rotation falls into one bar, and no range is read.
+
+    Where the replica dies that was the first to see a rotation, the begin falls back: that is none.
+    """
     begin = f"max {_BY_CERT} (kubelet_cert_not_before_timestamp_seconds{{{_CERTS}}}"
     none = f"0 * max by (cluster) (kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where history is shorter than a step
     return time_series(
         "Rotations seen",
         "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer.",
-        [query(f"sum by (cluster) ({begin}) != bool {begin} offset $__interval)) or {none}", "{{cluster}} rotations")],
+        [query(f"sum by (cluster) ({begin}) > bool {begin} offset $__interval)) or {none}", "{{cluster}} rotations")],
         field("short", custom=bars(axisSoftMax=5), decimals=0, min=0),
         interval="1m",
         maxDataPoints=40,

@@ -47,16 +47,22 @@ def _stripes() -> dict[str, str]:
 
 
 def expected() -> Json:
-    """Each certificate counts with the part of its remaining window that lies within the next day."""
+    """Each certificate counts with the part of its remaining window that lies within the next day.
+
+    One whose window has closed is late, and none to count on.
+    """
     begins = f"clamp_min({_OPENS}, time())"
-    share = f"clamp_max(clamp_min(time() + 86400 - {begins}, 0) / clamp_min({_CLOSES} - {begins}, 1), 1)"
+    left = f"clamp_min(({_CLOSES} > time()) - {begins}, 1)"
+    share = f"clamp_max(clamp_min(time() + 86400 - {begins}, 0) / {left}, 1)"
+    nought = f"0 * max(kubelet_cert_node_info{{{CHOSEN}}})"
     return stat(
         "Rotations expected in 24 h",
         "How many kubelets will have rotated by then, on average: each picks its moment evenly between 70 and 90 % of "
         "the lifetime. Certificates that live for less than a day count once. Not the sum of the bars: those count "
-        "windows that open, this one also windows that are open already, and each with a share of what is left of it.",
-        [instant(f"sum({share})")],
-        field("short", thresholds=only(colors.NORMAL), decimals=0),
+        "windows that open, this one also windows that are open already, and each with a share of what is left of it. "
+        "Who is past the window does not count.",
+        [instant(f"sum({share}) or {nought}")],
+        field("short", thresholds=only(colors.NORMAL), decimals=0, noValue="not known"),
         colorMode="value",
     )
 
