@@ -107,3 +107,20 @@ def test_a_replica_that_knew_more_and_dies_is_no_rotation() -> None:
     story.exporters[0].is_up = False
     story.run(1)
     shows(story, 3, {("Rotations seen", "A"): {by(cluster="prod"): 0}})
+
+
+def test_the_newer_certificate_has_the_word() -> None:
+    """One replica has seen the rotation, the other one's last visit still saw a stalled certificate."""
+    story = world()
+    story.add(*healthy(story, "w1"))
+    story.watch()
+    story.watch(instance="two:10024", own=[Life.aged("w1", 0.95, story.now, 100 * DAY).stalls()])
+    story.run(3)
+    shows(
+        story,
+        2,
+        {
+            ("How many", "stalled"): 0,
+            ("Certificates, furthest first", "D"): {by(cert="client", cluster="prod", node="w1"): 3},
+        },
+    )

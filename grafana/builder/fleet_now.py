@@ -34,16 +34,16 @@ def numbers() -> list[Json]:
     nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
     told = (
         ("nodes in need", f"count({trouble.RANK}) or 0 * {nodes}", colors.CRITICAL),
-        ("expired", f"{_in_state('expired')} + ({_past_end()} or 0 * {nodes})", colors.EXPIRED),
-        ("stalled", _in_state("stalled"), colors.STALLED),
-        ("late", _in_state("late"), colors.LATE),
+        ("expired", f"count({_in_state('expired')} or {_past_end()}) or 0 * {nodes}", colors.EXPIRED),
+        ("stalled", f"count({_in_state('stalled')}) or 0 * {nodes}", colors.STALLED),
+        ("late", f"count({_in_state('late')}) or 0 * {nodes}", colors.LATE),
         ("restart unsafe", f"sum(1 - {_SAFETY})", colors.UNSAFE),
         (
             "not readable",
             f"count(max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}}) == 0) or 0 * {nodes}",
             colors.UNKNOWN,
         ),
-        ("in the window", _in_state("window"), colors.NORMAL),
+        ("in the window", f"count({_in_state('window')}) or 0 * {nodes}", colors.NORMAL),
         ("alerts fire", f"count(max {_BY_ALERT} (ALERTS{{{_FIRING}}})) or 0 * {nodes}", colors.WARNING),
     )
     overrides = (by_name(name, thresholds=thresholds((None, colors.CALM), (1, color))) for name, _, color in told)
@@ -80,11 +80,11 @@ def _size(nodes: str) -> Json:
 
 
 def _in_state(state: str) -> str:
-    return f"sum(max {_BY_CERT} ({trouble.states(state, _CERTS)}))"
+    return trouble.in_state(state, _CERTS)
 
 
 def _past_end() -> str:
-    return f"count({trouble.unrotated_past_end(_CERTS)})"
+    return trouble.unrotated_past_end(_CERTS)
 
 
 def nodes_in_need() -> Json:

@@ -14,22 +14,28 @@ BY_NODE = "by (cluster, node)"
 ON_NODE = "on (cluster, node)"
 CHOSEN = 'cluster=~"$cluster"'
 
-_ACCUSED = ("late", "stalled", "expired")
 _SAID = "kubelet_cert_rotation_state"
-_REMEMBERED = f"{_SAID}|cluster_node_cert_state:{_SAID}:max"
+_BY_STATE = "by (cluster, node, cert, state)"
+# Where the recording rules are loaded they have the last word: they know which of two exporters read the newer
+# certificate, and what they remember outlasts the exporter, as its alert does.
+NOT_RECORDED = f"unless on (cluster) cluster:kubelet_cert_nodes:known{{{CHOSEN}}}"
 
 
-def states(state: str, matchers: str = CHOSEN) -> str:
-    """The series of a state, 1 where it holds and 0 where not.
-
-    An accusation outlasts the exporter where the recording rules are loaded, as its alert does.
-    """
-    said = f'{{__name__=~"{_REMEMBERED}",' if state in _ACCUSED else f"{_SAID}{{"
-    return f'{said}{matchers},state="{state}"}}'
+def _recorded(state: str, matchers: str) -> str:
+    return f'cluster_node_cert_state:{_SAID}:max{{{matchers},state="{state}"}}'
 
 
-def _in_state(state: str) -> str:
-    return f"max {BY_NODE} ({states(state)} == 1)"
+def _said(state: str, matchers: str) -> str:
+    return f'max {_BY_STATE} ({_SAID}{{{matchers},state="{state}"}} == 1)'
+
+
+def in_state(state: str, matchers: str = CHOSEN) -> str:
+    """The certificates in a state, 1 each."""
+    return f"({_recorded(state, matchers)} or {_said(state, matchers)} {NOT_RECORDED})"
+
+
+def _nodes_in_state(state: str) -> str:
+    return f"max {BY_NODE} {in_state(state)}"
 
 
 FINDINGS = f"kubelet_cert_finding{{{CHOSEN}}}"
@@ -49,14 +55,14 @@ _DOWN = "kubelet-down|kubelet-crash-loop"
 # The most urgent first: words, colour, and the nodes it holds for. What is out of the cluster, or will be soon by
 # itself, comes before what only a restart brings about.
 _KINDS = (
-    ("expired", "dark-red", _in_state("expired")),
-    ("stalled", colors.STALLED, _in_state("stalled")),
-    ("not valid yet", colors.ODD, _in_state("not_yet_valid")),
+    ("expired", "dark-red", _nodes_in_state("expired")),
+    ("stalled", colors.STALLED, _nodes_in_state("stalled")),
+    ("not valid yet", colors.ODD, _nodes_in_state("not_yet_valid")),
     ("kubelet down", colors.CRITICAL, f'max {BY_NODE} (kubelet_cert_finding{{{CHOSEN},cause=~"{_DOWN}"}} == 1)'),
     ("do not restart", colors.UNSAFE, f"max {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}} == 0)"),
     ("critical finding", colors.CRITICAL, f'max {BY_NODE} (kubelet_cert_finding{{{CHOSEN},severity="critical"}} == 1)'),
     ("not readable", colors.UNKNOWN, f"max {BY_NODE} ({FAILURE} == 1) {NOT_READ}"),
-    ("late", colors.LATE, _in_state("late")),
+    ("late", colors.LATE, _nodes_in_state("late")),
     ("warning", colors.WARNING, f"max {BY_NODE} ({FINDINGS} == 1)"),
 )
 _RANKED = tuple(enumerate(_KINDS, start=1))
@@ -81,11 +87,11 @@ def unrotated_past_end(matchers: str = CHOSEN) -> str:
 
 def worst_state(labels: str, matchers: str = CHOSEN) -> str:
     """The worst state of the certificates under these labels, as its number in ``colors.STATE_NUMBERS``."""
-    numbers = " or ".join(
-        f"{number} * max by (cluster, node, cert, state) ({states(state, matchers)} == 1)"
-        for state, number in colors.STATE_NUMBERS.items()
+    recorded, said = (
+        " or ".join(f"{number} * {states(state, matchers)}" for state, number in colors.STATE_NUMBERS.items())
+        for states in (_recorded, _said)
     )
-    return f"max by ({labels}) ({numbers})"
+    return f"max by ({labels}) ({recorded} or ({said}) {NOT_RECORDED})"
 
 
 def in_trouble(expr: str) -> str:
