@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from exporter.config.settings import Rotation
 from exporter.model.finding import Cause, Finding, Severity
 from grafana.builder import catalogue, linter
 from tests.exporters import World
 from tests.grafana import Chosen, fill, macros, panels
-from tests.lives import DAY, HOUR, Life
+from tests.lives import DAY, HOUR, MINUTE, Life
 from tests.promtool import METRIC, PROMTOOL, answered, named
 
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
@@ -124,3 +125,12 @@ def test_the_newer_certificate_has_the_word() -> None:
             ("Certificates, furthest first", "D"): {by(cert="client", cluster="prod", node="w1"): 3},
         },
     )
+
+
+def test_a_certificate_that_begins_with_its_ca() -> None:
+    """As k3s signs them: by its dates nine years old, with 292 of 365 days left."""
+    story = world()
+    story.add(Life.aged("w1", 1 - 0.08, story.now + 2 * MINUTE, 3650 * DAY).is_read_by(Rotation.MANUAL))
+    story.watch()
+    story.run(3)
+    shows(story, 2, {("Certificate authorities", "D"): {by(cluster="prod"): 365 * DAY}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana.builder import colors, links, trouble
 from grafana.builder.fields import CELL_GAUGE, CELL_TEXT_COLORED, COLUMNS, by_name, field, only, thresholds, words
 from grafana.builder.panels import Json, bar_chart, buckets, heatmap, instant, merged, rows, stat, table
-from grafana.builder.trouble import CHOSEN
+from grafana.builder.trouble import CHOSEN, NOT_RECORDED
 
 _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
@@ -101,10 +101,13 @@ def _converted(kind: str) -> Json:
 def furthest() -> Json:
     """What is shown of a certificate is chosen before it is aggregated: of thirty thousand some fifty are left.
 
-    Where two exporters differ, the one that knows the newer certificate says the lower share.
+    The recorded share knows of certificates that begin when their CA does. Without rules, where two exporters differ,
+    the one that knows the newer certificate says the lower share.
     """
     begin, end = (f"kubelet_cert_{which}_timestamp_seconds{{{_CERTS}}}" for which in ("not_before", "not_after"))
-    top = f"topk({_MOST}, min {_BY_CERT} ((time() - {begin}) / ({end} - {begin})))"
+    by_dates = f"min {_BY_CERT} ((time() - {begin}) / ({end} - {begin})) {NOT_RECORDED}"
+    used = f"max {_BY_CERT} (cluster_node_cert:kubelet_cert_lifetime_used:ratio{{{_CERTS}}})"
+    top = f"topk({_MOST}, {used} or {by_dates})"
     closes = f"kubelet_cert_rotation_window_end_timestamp_seconds{{{_CERTS}}}"
     renamed = {
         "Value #A": "Life used",
@@ -149,15 +152,17 @@ def _columns_of_furthest() -> list[Json]:
 def authorities() -> Json:
     ends = f'kubelet_cert_not_after_timestamp_seconds{{{CHOSEN},cert="ca"}}'
     of_client = f'{{{CHOSEN},cert="client"}}'
-    leaf = (
-        f"max by (cluster) (kubelet_cert_not_after_timestamp_seconds{of_client}"
-        f" - kubelet_cert_not_before_timestamp_seconds{of_client})"
+    by_dates = (
+        f"max by (cluster) (clamp_max(kubelet_cert_not_after_timestamp_seconds{of_client}"
+        f" - kubelet_cert_not_before_timestamp_seconds{of_client}, 365 * 86400)) {NOT_RECORDED}"
     )
+    leaf = f"(max by (cluster) (cluster:kubelet_cert_leaf_lifetime_seconds:max{{{CHOSEN}}}) or {by_dates})"
     left = thresholds((None, colors.CRITICAL), (0.25, colors.LATE), (1, colors.GOOD))
     return table(
         "Certificate authorities",
         "The CA that signed each cluster's client certificates: as its end comes near, it signs ever shorter ones. "
-        "Leaf lives left: how often the longest client certificate still fits. The ends differ while a CA is replaced.",
+        "Leaf lives left: how often the longest client certificate still fits, of which a year counts at most. "
+        "The ends differ while a CA is replaced.",
         [
             rows(f"(max by (cluster) ({ends}) - time()) / on (cluster) {leaf}"),
             rows(f"1000 * min by (cluster) ({ends})"),
