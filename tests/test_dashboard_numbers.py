@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.config.settings import Rotation
+from exporter.config.settings import Pace, Rotation
 from exporter.model.finding import Cause, Finding, Severity
 from grafana.builder import catalogue, linter
 from tests.exporters import World
@@ -134,3 +134,51 @@ def test_a_certificate_that_begins_with_its_ca() -> None:
     story.watch()
     story.run(3)
     shows(story, 2, {("Certificate authorities", "D"): {by(cluster="prod"): 365 * DAY}})
+
+
+def test_an_exporter_that_is_dead_takes_no_trouble_away() -> None:
+    """For twenty minutes: nothing ended, nobody says that there is nothing to do, and what is stalled stays."""
+    story = world()
+    story.add(*healthy(story, "w1"), *(Life.aged(f"w{one}", 0.95, story.now, 100 * DAY).stalls() for one in (2, 3, 4)))
+    exporter = story.watch()
+    exporter.found = {"w1": CRASH_LOOP}
+    story.run(20)
+    exporter.is_up = False
+    story.run(20)
+    numbers = {"exporters down": 1, "stalled": 3, "not readable": -1, "in the window": -1}
+    shows(
+        story,
+        39,
+        {
+            **{("How many", name): number for name, number in numbers.items()},
+            ("Across nodes", "A"): {by(cause="fleet-stalled", cluster="prod"): 1},
+            ("What changed lately", "A"): {},
+        },
+    )
+
+
+def test_what_a_reading_is_without_has_ended() -> None:
+    """A finding that is gone, and one that comes, while the exporter lives."""
+    story = world()
+    story.add(*healthy(story, "w1", "w2"))
+    exporter = story.watch(pace=Pace(interval=300))
+    exporter.found = {"w1": CRASH_LOOP}
+    story.run(20)
+    exporter.found = {"w2": CRASH_LOOP}
+    story.run(20)
+    where = {"cause": "kubelet-crash-loop", "cluster": "prod"}
+    ended, began = by(**where, change="ended", node="w1"), by(**where, change="began", node="w2")
+    shows(story, 39, {("What changed lately", "A"): {ended: 19 * 60_000, began: 20 * 60_000}})
+
+
+def test_without_trouble_there_is_nothing_to_do() -> None:
+    """Said in a row of its own, while the exporter lives."""
+    story = world()
+    story.add(*healthy(story, "w1"))
+    story.watch().found = {"w1": ()}
+    story.run(20)
+    need = "Nodes that need a hand, a row for each cause"
+    shows(story, 19, {(need, "B"): 0, ("Across nodes", "A"): {by(cause="none"): 0}, ("How many", "stalled"): 0})
+    story.exporters[0].is_up = False
+    story.run(20)
+    shows(story, 39, {(need, "B"): {}, ("Across nodes", "A"): {}, ("How many", "stalled"): -1})

@@ -85,14 +85,20 @@ def findings_over_time() -> Json:
 
 
 def what_changed() -> Json:
-    """Only series that exist while something is wrong are looked through: that is cheap at any size."""
-    findings = _came_and_went(f"max by (cluster, node, cause) (timestamp({FINDINGS}))")
+    """Only series that exist while something is wrong are looked through: that is cheap at any size.
+
+    Ended is a finding only where a later reading is without it, and a reason where the node was visited since:
+    neither ends with its exporter.
+    """
+    read = f"max by (cluster, node) (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
+    visited = f"max by (cluster, node) (timestamp(kubelet_cert_node_up{{{CHOSEN}}}))"
+    findings = _came_and_went(f"max by (cluster, node, cause) (timestamp({FINDINGS}))", read)
     unread = f'max by (cluster, node, cause) (label_replace(timestamp({FAILURE}), "cause", "$1", "reason", "(.*)"))'
     return table(
         "What changed lately",
         "Findings, and reasons why a node could not be read, that began or ended within the time shown above. What "
         f"was there within {_FIRST_ROUND // 60} minutes of the exporter's own begin is left out: it only then saw it.",
-        [rows(f"1000 * ({findings} or {_came_and_went(unread)})")],
+        [rows(f"1000 * ({findings} or {_came_and_went(unread, visited)})")],
         field(
             "short",
             by_name("When", unit="dateTimeFromNow", custom__width=130),
@@ -122,8 +128,10 @@ def what_changed() -> Json:
     )
 
 
-def _came_and_went(moments: str) -> str:
-    """When it was first seen, if the exporter had read its nodes before, and when last, if it is gone at the end.
+def _came_and_went(moments: str, since: str) -> str:
+    """When it was first seen, if the exporter had read its nodes before, and when last, if it is gone by now.
+
+    ``since`` is when the node was last looked at.
 
     When each node was first read would be a point a node and step; when its cluster was is one a cluster and step.
     """
@@ -133,7 +141,7 @@ def _came_and_went(moments: str) -> str:
     known = f"min_over_time(({inventory})[$__range:$__interval])"
     round_ended = f"{known} + {_FIRST_ROUND} + 2 * $__interval_ms / 1000"
     began = f"{first} > on (cluster) group_left () ({round_ended})"
+    ended = f"({last} unless {moments}) < on (cluster, node) group_left () ({since})"
     return " or ".join(
-        f'label_replace({expr}, "change", "{change}", "", "")'
-        for expr, change in ((began, "began"), (f"{last} unless {moments}", "ended"))
+        f'label_replace({expr}, "change", "{change}", "", "")' for expr, change in ((began, "began"), (ended, "ended"))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grafana.builder import colors, links, trouble
+from grafana.builder.exporter_series import OUR_JOBS
 from grafana.builder.fields import (
     CELL_COLORED,
     CELL_TEXT_COLORED,
@@ -26,52 +27,62 @@ _MOST = 200  # nodes that a person can look through
 _FIRING = 'component="kubelet-cert",alertstate="firing",cluster=~"$cluster|"'
 _BY_ALERT = "by (alertname, cluster, node, cert, cause)"
 _PAGES = {"show": False, "enablePagination": True, "reducer": ["sum"], "fields": "", "countRows": False}
+_NOUGHT = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where an exporter answers that has nodes
+_NOTHING = words({"0": ("nothing to do", colors.GOOD)})
+_NOT_KNOWN = words({"-1": ("not known", colors.UNKNOWN)})
+_NONE_SCRAPED = words({"-1": ("none known", colors.CRITICAL)})
 _SAFETY = f"min {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}})"
 
 
 def numbers() -> list[Json]:
-    """Nought is told where there are nodes, and not where there is no data."""
-    nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
+    """Nought is told where an exporter has nodes; where none answers, only what is remembered is."""
     told = (
-        ("nodes in need", f"count({trouble.RANK}) or 0 * {nodes}", colors.CRITICAL),
-        ("expired", f"count({_in_state('expired')} or {_past_end()}) or 0 * {nodes}", colors.EXPIRED),
-        ("stalled", f"count({_in_state('stalled')}) or 0 * {nodes}", colors.STALLED),
-        ("late", f"count({_in_state('late')}) or 0 * {nodes}", colors.LATE),
-        ("restart unsafe", f"sum(1 - {_SAFETY})", colors.UNSAFE),
-        (
-            "not readable",
-            f"count(max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}}) == 0) or 0 * {nodes}",
-            colors.UNKNOWN,
-        ),
-        ("in the window", f"count({_in_state('window')}) or 0 * {nodes}", colors.NORMAL),
-        ("alerts fire", f"count(max {_BY_ALERT} (ALERTS{{{_FIRING}}})) or 0 * {nodes}", colors.WARNING),
+        ("nodes in need", trouble.RANK, colors.CRITICAL),
+        ("expired", f"{_in_state('expired')} or {trouble.unrotated_past_end(_CERTS)}", colors.EXPIRED),
+        ("stalled", _in_state("stalled"), colors.STALLED),
+        ("late", _in_state("late"), colors.LATE),
+        ("restart unsafe", f"{_SAFETY} == 0", colors.UNSAFE),
+        ("not readable", f"max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}}) == 0", colors.UNKNOWN),
+        ("in the window", _in_state("window"), colors.NORMAL),
+        ("alerts fire", f"max {_BY_ALERT} (ALERTS{{{_FIRING}}})", colors.WARNING),
     )
-    overrides = (by_name(name, thresholds=thresholds((None, colors.CALM), (1, color))) for name, _, color in told)
+    asked = [instant(f"count({what}) or {_NOUGHT} or vector(-1)", name) for name, what, _ in told]
+    down = f"count(up{{{OUR_JOBS}}} == 0) or 0 * count(up{{{OUR_JOBS}}}) or vector(-1)"
+    overrides = [
+        by_name("exporters down", thresholds=_from_one(colors.CRITICAL), mappings=_NONE_SCRAPED),
+        *(by_name(name, thresholds=_from_one(color)) for name, _, color in told),
+    ]
     return [
         stat(
             "How many",
-            "Nodes that need a hand, as in the table below, which has a row for each of their causes. Certificates "
+            "Exporters that Prometheus cannot scrape: of their nodes only what the rules remember counts. Nodes that "
+            "need a hand, as in the table below, which has a row for each of their causes. Certificates "
             "past their end, those that no kubelet rotates too; stalled ones (past the rotation window and any "
             "grace); late ones (past the window; a healthy kubelet may still be at it). Nodes that a restart would "
             "not bring back, and nodes whose last visit read nothing. Certificates in the window, at 70 to 90 % of "
             "their lifetime: to be rotated now is normal. Alerts that fire, where the rules are loaded.",
-            [instant(expr, name) for name, expr, _ in told],
-            field("short", *overrides, thresholds=only(colors.CALM)),
+            [instant(down, "exporters down"), *asked],
+            field("short", *overrides, mappings=_NOT_KNOWN, thresholds=only(colors.UNKNOWN)),
             orientation="vertical",
             textMode="value_and_name",
         ),
         wide(5, fleet_findings()),
-        wide(3, _size(nodes)),
+        wide(3, _size()),
     ]
 
 
-def _size(nodes: str) -> Json:
+def _from_one(color: str) -> Json:
+    return thresholds((None, colors.UNKNOWN), (0, colors.CALM), (1, color))
+
+
+def _size() -> Json:
+    nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
     certificates = f"count(max {_BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}))"
     return stat(
         "Fleet",
         "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
         [instant(nodes, "nodes"), instant(certificates, "certificates")],
-        field("short", thresholds=only("text")),
+        field("short", thresholds=only("text"), noValue="not known"),
         colorMode="none",
         orientation="horizontal",
         text={"titleSize": 12, "valueSize": 24},
@@ -81,10 +92,6 @@ def _size(nodes: str) -> Json:
 
 def _in_state(state: str) -> str:
     return trouble.in_state(state, _CERTS)
-
-
-def _past_end() -> str:
-    return trouble.unrotated_past_end(_CERTS)
 
 
 def nodes_in_need() -> Json:
@@ -109,18 +116,18 @@ def nodes_in_need() -> Json:
     return table(
         "Nodes that need a hand, a row for each cause",
         "The most urgent first, and of those alike the one with the least time left. A row for each cause, or reason "
-        "why a node could not be read: a node may have several. Empty: nothing to do. A cause or reason leads to its "
-        "explanation; kubelet-cert-exporter explain NODE says what to type. Severity: of the cause, which may differ "
+        "why a node could not be read: a node may have several. A cause or reason leads to its explanation; "
+        " kubelet-cert-exporter explain NODE says what to type. Severity: of the cause, which may differ "
         "from that of an alert about it. State: the worst of the node's certificates, so a certificate that no kubelet "
         "rotates may be the expired one. Time left: until the client certificate ends; where it is not valid yet, "
         f"begins in says when that heals by itself. At most {_MOST} nodes. {_NO_FILTER}",
         [
             rows(f"{causes} or ({reasons})"),
-            rows(f"bottomk({_MOST}, {trouble.RANK})"),
+            rows(f"bottomk({_MOST}, {trouble.RANK}) or on () {_NOUGHT}"),
             *map(rows, map(trouble.in_trouble, (_state(), left, _SAFETY, age))),
             rows(begins),
         ],
-        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="nothing to do"),
+        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="not known"),
         options={"sortBy": [{"displayName": "Trouble", "desc": False}]},
         transformations=[
             *merged(renamed=renamed, hidden=("Value #A",), keep="Value #B"),
@@ -148,7 +155,9 @@ def _columns_of_need() -> list[Json]:
     left = thresholds((None, colors.EXPIRED), (0, "text"))
     restart = words({"1": ("safe", colors.GOOD), "0": ("unsafe", colors.UNSAFE)})
     return [
-        by_name("Trouble", mappings=trouble.RANK_WORDS, custom__cellOptions=CELL_COLORED, custom__width=110),
+        by_name(
+            "Trouble", mappings=[*trouble.RANK_WORDS, *_NOTHING], custom__cellOptions=CELL_COLORED, custom__width=110
+        ),
         by_name("Node", links=links.to_node(), custom__minWidth=115),
         by_name("Cluster", links=links.to_fleet(), custom__width=80),
         by_name("Cause or reason", links=[*links.to_cause(), *links.to_reasons()], custom__minWidth=185),
@@ -180,26 +189,29 @@ def nodes_with_finding() -> Json:
 
 
 def fleet_findings() -> Json:
-    found = 'max by (cluster, cause) (kubelet_cert_fleet_finding{cluster=~"$cluster|"}) == 1'
+    """A recorded finding outlasts the exporter, as its alert does."""
+    names = "kubelet_cert_fleet_finding|cluster_cause:kubelet_cert_fleet_finding:max"
+    found = f'max by (cluster, cause) ({{__name__=~"{names}",cluster=~"$cluster|"}}) == 1'
+    none = f'label_replace({_NOUGHT}, "cause", "none", "", "")'
     every = {"type": "regex", "options": {"pattern": ".+", "result": {"color": colors.CRITICAL, "index": 0}}}
     return table(
         "Across nodes",
         "What only shows when nodes are compared: a stalled signer, one certificate on several nodes, another "
         "issuer, the exporter's own clock. Each leads to its explanation.",
-        [rows(found)],
+        [rows(f"{found} or on () {none}")],
         field(
             "short",
             by_name(
                 "Cause",
                 links=links.to_cause(),
-                mappings=[every],
+                mappings=[*words({"none": ("none", "transparent")}), every],
                 custom__cellOptions=CELL_COLORED,
                 custom__minWidth=135,
             ),
             by_name("Cluster", links=links.to_fleet(), custom__minWidth=60),
             thresholds=only("text"),
             custom=COLUMNS,
-            noValue="none",
+            noValue="not known",
         ),
         options={"showHeader": False},
         transformations=merged(renamed={"cause": "Cause", "cluster": "Cluster"}, hidden=("Value",)),
