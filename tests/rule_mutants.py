@@ -25,7 +25,7 @@ from tests.promtool import FILES, KEPT, PROMTOOL, RULES, verdict
 
 ROOT = Path(__file__).parent.parent
 TESTS = tuple(
-    f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording", "crowd")
+    f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording", "crowd", "memory")
 )
 # What a survivor's rule and change look like, and why no test can tell it
 _OF_ONES = (

@@ -67,8 +67,8 @@ def of_certificates(words: Words) -> list[Story]:
             NO_CAUSE,
             explain,
         ),
-        story("KubeletCertUnrotatedExpired", 10, "kubeconfig")
-        .certificate(1 + 600 / LIFE, "kubeconfig", managed=False)
+        story("KubeletCertUnrotatedExpired", 20, "kubeconfig")
+        .certificate(1 + 1200 / LIFE, "kubeconfig", managed=False)
         .read()
         .finding("kubeconfig-embedded")
         .says(
@@ -186,7 +186,7 @@ def of_nodes(words: Words) -> list[Story]:
             "Reason: host_key_revoked.",
             "First: find out whether that host was set up anew",
         ),
-        Story("KubeletCertFinding", words, 2, {"cause": "kubelet-down"}, dashboard="fleet")
+        Story("KubeletCertFinding", words, 4, {"cause": "kubelet-down"}, dashboard="fleet")
         .finding("kubelet-down")
         .says(
             "Nodes have a fault that will cost them a certificate, or a restart.",
@@ -325,9 +325,10 @@ def of_exporters(words: Words) -> list[Story]:
             f"It is {words.instance}'s.",
             "First: `timedatectl` on the exporter's machine",
         ),
-        story("KubeletCertVisitsOverdue", 17, "overdue_visits", 7).says(
+        story("KubeletCertVisitsOverdue", 47, "overdue_visits", 7).says(
             "An exporter of kubelet certificates does not keep up with its visits.",
-            f"{this} had 7 visits waiting, or more, for half an hour.",
+            f"{this} has had visits waiting for three quarters of an hour.",
+            "Now: 7.",
             "Readings are older than they should be.",
             "First: `concurrency` and `logins_per_second`, and whether many nodes time out",
         ),

@@ -19,6 +19,8 @@ from tests.promtool import PROMTOOL, Episode, check, fires, world
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
 REMEMBERED = 10  # minutes for which a series counts that is gone
+PATIENCE = 2  # minutes for which a cause must hold that has no alert of its own
+AFTERWARDS = 15  # minutes for which a cause stays with the alert that named it
 RESTART = 5  # minutes for which a restart must be unsafe
 OWN_ALERT = {
     Cause.STORE_LINK_REGULAR_FILE: "KubeletCertStoreBroken",
@@ -79,7 +81,7 @@ def test_every_cause_has_its_alert(severity: Severity) -> None:
 def _alert(cause: Cause, node: str, first: int, last: int) -> Episode:
     if cause in OWN_ALERT:
         return fires(OWN_ALERT[cause], first, last, node=node)
-    return fires("KubeletCertFinding", first, last, cause=cause)
+    return fires("KubeletCertFinding", first + PATIENCE, last, cause=cause)
 
 
 def test_many_nodes_with_one_cause_are_one_alert() -> None:
@@ -93,9 +95,9 @@ def test_many_nodes_with_one_cause_are_one_alert() -> None:
     story.run(20)
     check(
         story,
-        fires("KubeletCertFinding", 0, 19, cluster="one", cause="rotation-storm"),
-        fires("KubeletCertFinding", 0, 19, cluster="two", cause="rotation-storm"),
-        fires("KubeletCertFinding", 0, 19, cluster="one", cause="kubelet-down"),
+        fires("KubeletCertFinding", PATIENCE, 19, cluster="one", cause="rotation-storm"),
+        fires("KubeletCertFinding", PATIENCE, 19, cluster="two", cause="rotation-storm"),
+        fires("KubeletCertFinding", PATIENCE, 19, cluster="one", cause="kubelet-down"),
     )
 
 
@@ -110,6 +112,47 @@ def test_a_restart_that_would_fail() -> None:
     story.run(15)
     last = 29 + REMEMBERED
     check(story, fires("KubeletCertRestartUnsafe", RESTART, last), fires("KubeletCertStoreBroken", 0, last))
+
+
+@pytest.mark.parametrize("remains", [False, True])
+@pytest.mark.parametrize(
+    ("alert", "first", "sign", "value"),
+    [
+        ("KubeletCertRestartUnsafe", RESTART, "kubelet_cert_restart_safe{", "0"),
+        ("KubeletCertRotationStalled", 0, 'state="stalled"', "1"),
+    ],
+)
+def test_a_cause_that_another_alert_names(alert: str, first: int, sign: str, value: str, *, remains: bool) -> None:
+    """It is not told a second time, not even as that alert ends; but where it outlasts it, it is."""
+    story = world()
+    life = Life.aged("w1", 0.3 if value == "0" else 0.93, story.now, DAY).stalls()
+    life.twist = empty_target if value == "0" else life.twist
+    story.add(life)
+    exporter = story.watch(3000)
+    embedded = {"w1": (Finding(Cause.KUBECONFIG_EMBEDDED, Severity.WARNING),)}
+    exporter.found = embedded
+    story.run(10)
+    life.twist = lambda facts: facts
+    if value == "1":
+        life.is_heard(story.now)
+    while _last(story, sign) == value:
+        story.run(1)
+    over = story.minute - 1
+    exporter.found = embedded if remains else {}
+    story.run(40)
+    told = [fires(alert, first, over - 1)]
+    if remains:
+        told.append(
+            fires("KubeletCertFinding", over + AFTERWARDS + PATIENCE, story.minute - 1, cause="kubeconfig-embedded")
+        )
+    check(story, *told)
+
+
+def _last(story: World, sign: str) -> str:
+    """What a series of the only node said at the last scrape."""
+    return next(
+        values[-1] for series, values in story.series.all() if sign in series and 'cert="serving"' not in series
+    )
 
 
 def test_a_restart_that_would_fail_for_one_replica() -> None:
@@ -138,7 +181,6 @@ def test_an_expired_node_is_not_also_unsafe() -> None:
         fires("KubeletCertRotationStalled", 0, ended[0] - 1),
         fires("KubeletCertExpiring", 0, ended[0] - 1),
         fires("KubeletCertExpired", *ended),
-        fires("KubeletCertFinding", *ended, cause="bootstrap-file-missing"),
     )
 
 
