@@ -21,6 +21,7 @@ from grafana.builder.trouble import CHOSEN, FAILURE, FINDINGS, by_cause
 _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
 # At 10,000 nodes each point costs tens of thousands of samples.
+_VISIT = 120  # seconds that a visit takes at most: a reading is dated when it is taken, and told at the visit's end
 _FIRST_ROUND = 300  # seconds in which an exporter has read all its nodes once
 _COARSE = {"maxDataPoints": 120}
 _WORST_BELOW = ("expired", "stalled", "late", "not_yet_valid", "unknown", "unmanaged", "window", "fresh")
@@ -141,7 +142,7 @@ def _came_and_went(moments: str, since: str) -> str:
     known = f"min_over_time(({inventory})[$__range:$__interval])"
     round_ended = f"{known} + {_FIRST_ROUND} + 2 * $__interval_ms / 1000"
     began = f"{first} > on (cluster) group_left () ({round_ended})"
-    ended = f"({last} unless {moments}) < on (cluster, node) group_left () ({since})"
+    ended = f"({last} unless {moments}) < on (cluster, node) group_left () ({since} + {_VISIT})"
     return " or ".join(
         f'label_replace({expr}, "change", "{change}", "", "")' for expr, change in ((began, "began"), (ended, "ended"))
     )
