@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from exporter.config.settings import Pace, Rotation
+from exporter.model.files import Condition, PemFile
 from exporter.model.finding import Cause, Finding, Severity
 from grafana.builder import catalogue, linter
 from tests.exporters import World
 from tests.grafana import Chosen, fill, macros, panels
+from tests.kubelets import CURRENT
 from tests.lives import DAY, HOUR, MINUTE, Life
 from tests.promtool import METRIC, PROMTOOL, answered, named
 
@@ -28,6 +31,7 @@ VALUES = {
     "slot": Chosen(("86400",)),
     **macros(HOUR, 60, 60),
 }
+NEED = "Nodes that need a hand, a row for each cause"
 CRASH_LOOP = (Finding(Cause.KUBELET_CRASH_LOOP, Severity.CRITICAL),)
 Answer = Mapping[tuple[tuple[str, str], ...], float]
 
@@ -81,8 +85,7 @@ def test_who_was_not_visited_yet_needs_no_hand() -> None:
     story.add(*healthy(story, "w1", "w2", "w3"))
     story.watch(lead=0).is_stuck = True
     story.run(2)
-    need = "Nodes that need a hand, a row for each cause"
-    shows(story, 1, {("How many", "not readable"): 0, ("How many", "nodes in need"): 0, (need, "A"): {}})
+    shows(story, 1, {("How many", "not readable"): 0, ("How many", "nodes in need"): 0, (NEED, "A"): {}})
 
 
 def test_whose_window_has_closed_is_not_expected_to_rotate() -> None:
@@ -128,12 +131,17 @@ def test_the_newer_certificate_has_the_word() -> None:
 
 
 def test_a_certificate_that_begins_with_its_ca() -> None:
-    """As k3s signs them: by its dates nine years old, with 292 of 365 days left."""
+    """As k3s signs them: by its dates nine years old, with three quarters of a year left."""
     story = world()
-    story.add(Life.aged("w1", 1 - 0.08, story.now + 2 * MINUTE, 3650 * DAY).is_read_by(Rotation.MANUAL))
+    story.add(Life.aged("w1", 0.925, story.now + 2 * MINUTE, 3650 * DAY).stalls().is_read_by(Rotation.MANUAL))
     story.watch()
     story.run(3)
-    shows(story, 2, {("Certificate authorities", "D"): {by(cluster="prod"): 365 * DAY}})
+    of_cluster, of_cert = by(cluster="prod"), by(cert="client", cluster="prod", node="w1")
+    answers = {
+        ("Certificates, furthest first", "A"): {of_cert: 0.25},
+        ("Certificate authorities", "D"): {of_cluster: 365 * DAY},
+    }
+    shows(story, 2, answers)
 
 
 def test_an_exporter_that_is_dead_takes_no_trouble_away() -> None:
@@ -145,7 +153,7 @@ def test_an_exporter_that_is_dead_takes_no_trouble_away() -> None:
     story.run(20)
     exporter.is_up = False
     story.run(20)
-    numbers = {"exporters down": 1, "stalled": 3, "not readable": -1, "in the window": -1}
+    numbers = {"exporters down": 1, "nodes in need": 4, "stalled": 3, "not readable": -1, "in the window": -1}
     shows(
         story,
         39,
@@ -153,6 +161,36 @@ def test_an_exporter_that_is_dead_takes_no_trouble_away() -> None:
             **{("How many", name): number for name, number in numbers.items()},
             ("Across nodes", "A"): {by(cause="fleet-stalled", cluster="prod"): 1},
             ("What changed lately", "A"): {},
+        },
+    )
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_was_found_outlasts_the_exporter(restarts: bool) -> None:
+    """Findings and unsafe restarts: it is dead, or it has started anew and not visited the nodes yet."""
+    story = world()
+    story.add(*healthy(story, "w1", "w2"))
+    story.lives["w2"].twist = lambda facts: replace(facts, client=PemFile(CURRENT, Condition.EMPTY))
+    exporter = story.watch()
+    exporter.found = {"w1": CRASH_LOOP, "w2": ()}
+    story.run(5)
+    if restarts:
+        exporter.restart(story.now)
+        exporter.is_stuck = True
+    else:
+        exporter.is_up = False
+    story.run(20)
+    crashed = by(cause="kubelet-crash-loop", cluster="prod", node="w1", severity="critical")
+    ranks = {by(cluster="prod", node="w1"): 4, by(cluster="prod", node="w2"): 5}
+    numbers = {"nodes in need": 2, "restart unsafe": 1}
+    shows(
+        story,
+        24,
+        {
+            **{("How many", name): number for name, number in numbers.items()},
+            (NEED, "A"): {crashed: 1},
+            (NEED, "B"): ranks,
+            ("Nodes by cause", "A"): {by(cause="kubelet-crash-loop"): 1},
         },
     )
 
@@ -177,8 +215,7 @@ def test_without_trouble_there_is_nothing_to_do() -> None:
     story.add(*healthy(story, "w1"))
     story.watch().found = {"w1": ()}
     story.run(20)
-    need = "Nodes that need a hand, a row for each cause"
-    shows(story, 19, {(need, "B"): 0, ("Across nodes", "A"): {by(cause="none"): 0}, ("How many", "stalled"): 0})
+    shows(story, 19, {(NEED, "B"): 0, ("Across nodes", "A"): {by(cause="none"): 0}, ("How many", "stalled"): 0})
     story.exporters[0].is_up = False
     story.run(20)
-    shows(story, 39, {(need, "B"): {}, ("Across nodes", "A"): {}, ("How many", "stalled"): -1})
+    shows(story, 39, {(NEED, "B"): {}, ("Across nodes", "A"): {}, ("How many", "stalled"): -1})

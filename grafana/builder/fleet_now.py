@@ -31,7 +31,6 @@ _NOUGHT = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where an expor
 _NOTHING = words({"0": ("nothing to do", colors.GOOD)})
 _NOT_KNOWN = words({"-1": ("not known", colors.UNKNOWN)})
 _NONE_SCRAPED = words({"-1": ("none known", colors.CRITICAL)})
-_SAFETY = f"min {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}})"
 
 
 def numbers() -> list[Json]:
@@ -41,7 +40,7 @@ def numbers() -> list[Json]:
         ("expired", f"{_in_state('expired')} or {trouble.unrotated_past_end(_CERTS)}", colors.EXPIRED),
         ("stalled", _in_state("stalled"), colors.STALLED),
         ("late", _in_state("late"), colors.LATE),
-        ("restart unsafe", f"{_SAFETY} == 0", colors.UNSAFE),
+        ("restart unsafe", trouble.UNSAFE, colors.UNSAFE),
         ("not readable", f"max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}}) == 0", colors.UNKNOWN),
         ("in the window", _in_state("window"), colors.NORMAL),
         ("alerts fire", f"max {_BY_ALERT} (ALERTS{{{_FIRING}}})", colors.WARNING),
@@ -96,11 +95,12 @@ def _in_state(state: str) -> str:
 
 def nodes_in_need() -> Json:
     """Findings come first: a merge gives what is known of a node to each of the rows that it has by then."""
-    causes = f"max by (cluster, node, cause, severity) ({trouble.FINDINGS} == 1)"
+    causes = f"max by (cluster, node, cause, severity) ({trouble.found()})"
     named = f'label_replace({trouble.FAILURE}, "cause", "$1", "reason", "(.*)")'
     reasons = f"max by (cluster, node, cause) ({named}) {trouble.NOT_READ}"
     left, begins = _dates()
-    age = f"time() - max {BY_NODE} (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
+    success = "kubelet_cert_node_last_success_timestamp_seconds"
+    age = f'time() - max {BY_NODE} ({{__name__=~"{success}|cluster_node:{success}:max",{CHOSEN}}})'
     renamed = {
         "Value #B": "Trouble",
         "node": "Node",
@@ -124,7 +124,7 @@ def nodes_in_need() -> Json:
         [
             rows(f"{causes} or ({reasons})"),
             rows(f"bottomk({_MOST}, {trouble.RANK}) or on () {_NOUGHT}"),
-            *map(rows, map(trouble.in_trouble, (_state(), left, _SAFETY, age))),
+            *map(rows, map(trouble.in_trouble, (_state(), left, trouble.SAFETY, age))),
             rows(begins),
         ],
         field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="not known"),
@@ -146,7 +146,9 @@ def _dates() -> tuple[str, str]:
     """Until the client certificate ends, or, of one that is not valid yet, until it begins."""
     of_client = f'{{{CHOSEN},cert="client"}}'
     begins = f"max {BY_NODE} (kubelet_cert_not_before_timestamp_seconds{of_client} > time())"
-    left = f"max {BY_NODE} (kubelet_cert_not_after_timestamp_seconds{of_client}) - time()"
+    end = "kubelet_cert_not_after_timestamp_seconds"
+    known = f'{{__name__=~"{end}|cluster_node_cert:{end}:max",{CHOSEN},cert="client"}}'
+    left = f"max {BY_NODE} ({known}) - time()"
     return f"{left} unless on (cluster, node) {begins}", f"{begins} - time()"
 
 

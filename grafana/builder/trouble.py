@@ -38,19 +38,39 @@ def _nodes_in_state(state: str) -> str:
     return f"max {BY_NODE} {in_state(state)}"
 
 
+_UNANSWERED = "kubelet_cert_node_failure|cluster_node_job_instance:kubelet_cert_node_info:exporter_gone"
+# What is recorded lags, so it only counts where no exporter reads the node: there it is what is remembered.
+_UNREAD = f'and {ON_NODE} {{__name__=~"{_UNANSWERED}",{CHOSEN}}}'
 FINDINGS = f"kubelet_cert_finding{{{CHOSEN}}}"
+
+
+def found(more: str = "") -> str:
+    """Findings that hold, 1 each, and those that are remembered; ``more`` are matchers."""
+    matchers = f"{{{CHOSEN}{more}}}"
+    remembered = f"cluster_node_cause_severity:kubelet_cert_finding:max{matchers} {_UNREAD}"
+    return f"kubelet_cert_finding{matchers} == 1 or {remembered}"
+
+
+_SAFE = f"kubelet_cert_restart_safe{{{CHOSEN}}}"
+_UNSAFE = f"cluster_node:kubelet_cert_restart_safe:unsafe{{{CHOSEN}}} {_UNREAD}"
+UNSAFE = f"max {BY_NODE} ({_SAFE} == 0 or {_UNSAFE})"
+SAFETY = f"min {BY_NODE} ({_SAFE} or {_UNSAFE})"
+
+
+def _severity(severity: str) -> str:
+    return f',severity="{severity}"'
 
 
 def by_cause(severity: str) -> str:
     """Nodes with a finding of that severity, by cause: counted by name, as the exporters of a DaemonSet add up."""
-    return f'max by (cluster, node, cause) (kubelet_cert_finding{{{CHOSEN},severity="{severity}"}} == 1)'
+    return f"max by (cluster, node, cause) ({found(_severity(severity))})"
 
 
 # Who was not visited yet is no trouble: after the start of an exporter all are.
 FAILURE = f'kubelet_cert_node_failure{{{CHOSEN},reason!="not_yet_visited"}}'
 NOT_READ = f"unless {ON_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)"
 
-_DOWN = "kubelet-down|kubelet-crash-loop"
+_DOWN = ',cause=~"kubelet-down|kubelet-crash-loop"'
 
 # The most urgent first: words, colour, and the nodes it holds for. What is out of the cluster, or will be soon by
 # itself, comes before what only a restart brings about.
@@ -58,12 +78,12 @@ _KINDS = (
     ("expired", "dark-red", _nodes_in_state("expired")),
     ("stalled", colors.STALLED, _nodes_in_state("stalled")),
     ("not valid yet", colors.ODD, _nodes_in_state("not_yet_valid")),
-    ("kubelet down", colors.CRITICAL, f'max {BY_NODE} (kubelet_cert_finding{{{CHOSEN},cause=~"{_DOWN}"}} == 1)'),
-    ("do not restart", colors.UNSAFE, f"max {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}} == 0)"),
-    ("critical finding", colors.CRITICAL, f'max {BY_NODE} (kubelet_cert_finding{{{CHOSEN},severity="critical"}} == 1)'),
+    ("kubelet down", colors.CRITICAL, f"max {BY_NODE} ({found(_DOWN)})"),
+    ("do not restart", colors.UNSAFE, UNSAFE),
+    ("critical finding", colors.CRITICAL, f"max {BY_NODE} ({found(_severity('critical'))})"),
     ("not readable", colors.UNKNOWN, f"max {BY_NODE} ({FAILURE} == 1) {NOT_READ}"),
     ("late", colors.LATE, _nodes_in_state("late")),
-    ("warning", colors.WARNING, f"max {BY_NODE} ({FINDINGS} == 1)"),
+    ("warning", colors.WARNING, f"max {BY_NODE} ({found()})"),
 )
 _RANKED = tuple(enumerate(_KINDS, start=1))
 
