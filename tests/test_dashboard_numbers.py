@@ -21,13 +21,13 @@ from tests.promtool import METRIC, PROMTOOL, answered, named
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
 BOARDS = {board["uid"]: board for board in (build() for build in catalogue.DASHBOARDS.values())}
-FLEET = BOARDS["kubelet-cert-fleet"]
 ASKED = frozenset(
     name for board in BOARDS.values() for expr in linter.expressions(board) for name in METRIC.findall(expr)
 )
 VALUES = {
     "cluster": Chosen(("prod",), is_multiple=True, all_value=".*"),
     "cert": Chosen(("client",), is_multiple=True, all_value=".+"),
+    "node": Chosen(("w2",)),
     "slot": Chosen(("86400",)),
     **macros(HOUR, 60, 60),
 }
@@ -57,7 +57,8 @@ def shows(story: World, minute: int, answers: Mapping[tuple[str, str], Answer | 
 def _target(title: str, name: str) -> dict[str, Any]:
     [found] = [
         target
-        for panel in panels(FLEET)
+        for board in BOARDS.values()
+        for panel in panels(board)
         if panel["title"] == title
         for target in panel["targets"]
         if name in (target["legendFormat"], target["refId"])
@@ -191,6 +192,7 @@ def test_what_was_found_outlasts_the_exporter(restarts: bool) -> None:
             (NEED, "A"): {crashed: 1},
             (NEED, "B"): ranks,
             ("Nodes by cause", "A"): {by(cause="kubelet-crash-loop"): 1},
+            ("Restart", "restart"): {by(cluster="prod", node="w2"): 0},
         },
     )
 

@@ -124,7 +124,7 @@ def nodes_in_need() -> Json:
         [
             rows(f"{causes} or ({reasons})"),
             rows(f"bottomk({_MOST}, {trouble.RANK}) or on () {_NOUGHT}"),
-            *map(rows, map(trouble.in_trouble, (_state(), left, trouble.SAFETY, age))),
+            *map(rows, map(trouble.in_trouble, (_state(), left, trouble.safety(), age))),
             rows(begins),
         ],
         field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="not known"),

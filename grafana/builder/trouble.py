@@ -44,21 +44,23 @@ _UNREAD = f'and {ON_NODE} {{__name__=~"{_UNANSWERED}",{CHOSEN}}}'
 FINDINGS = f"kubelet_cert_finding{{{CHOSEN}}}"
 
 
-def found(more: str = "") -> str:
-    """Findings that hold, 1 each, and those that are remembered; ``more`` are matchers."""
-    matchers = f"{{{CHOSEN}{more}}}"
-    remembered = f"cluster_node_cause_severity:kubelet_cert_finding:max{matchers} {_UNREAD}"
-    return f"kubelet_cert_finding{matchers} == 1 or {remembered}"
+def found(matchers: str = CHOSEN) -> str:
+    """Findings that hold, 1 each, and those that are remembered."""
+    remembered = f"cluster_node_cause_severity:kubelet_cert_finding:max{{{matchers}}} {_UNREAD}"
+    return f"kubelet_cert_finding{{{matchers}}} == 1 or {remembered}"
 
 
-_SAFE = f"kubelet_cert_restart_safe{{{CHOSEN}}}"
-_UNSAFE = f"cluster_node:kubelet_cert_restart_safe:unsafe{{{CHOSEN}}} {_UNREAD}"
-UNSAFE = f"max {BY_NODE} ({_SAFE} == 0 or {_UNSAFE})"
-SAFETY = f"min {BY_NODE} ({_SAFE} or {_UNSAFE})"
+def safety(matchers: str = CHOSEN, *, chosen: str = "") -> str:
+    """Of each node, 1 where a restart is safe and 0 where not; ``chosen`` is a comparison."""
+    remembered = f"cluster_node:kubelet_cert_restart_safe:unsafe{{{matchers}}} {_UNREAD}"
+    return f"min {BY_NODE} (kubelet_cert_restart_safe{{{matchers}}}{chosen} or {remembered})"
+
+
+UNSAFE = safety(chosen=" == 0")
 
 
 def _severity(severity: str) -> str:
-    return f',severity="{severity}"'
+    return f'{CHOSEN},severity="{severity}"'
 
 
 def by_cause(severity: str) -> str:
@@ -70,7 +72,7 @@ def by_cause(severity: str) -> str:
 FAILURE = f'kubelet_cert_node_failure{{{CHOSEN},reason!="not_yet_visited"}}'
 NOT_READ = f"unless {ON_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)"
 
-_DOWN = ',cause=~"kubelet-down|kubelet-crash-loop"'
+_DOWN = f'{CHOSEN},cause=~"kubelet-down|kubelet-crash-loop"'
 
 # The most urgent first: words, colour, and the nodes it holds for. What is out of the cluster, or will be soon by
 # itself, comes before what only a restart brings about.
