@@ -140,9 +140,8 @@ def questions(hours: float) -> Iterator[tuple[str, Question]]:
     """Every query of the dashboards over that many hours, with their variables as they stand when one is opened."""
     for path in sorted(DASHBOARDS.glob("*.json")):
         content = json.loads(path.read_text())
-        content["time"]["from"] = f"now-{hours * 60:.0f}m"
         values = {variable["name"]: _as_opened(variable) for variable in content["templating"]["list"]}
-        for question in Dashboard(content, SCRAPE).questions(values):
+        for question in Dashboard(content, SCRAPE, hours * 3600).questions(values):
             yield path.stem, question
 
 

@@ -26,7 +26,7 @@ RULES = Path(__file__).parent.parent / "grafana" / "alerts"
 FILES = tuple(f"{noun}.yaml" for noun in ("recording", "rotation", "nodes", "fleet", "exporter"))
 KEPT = "KEPT_RULE_TESTS"  # a folder in which tests leave what they gave to promtool
 HERE = "@RULES@"  # stands there for the folder of the rule files
-_METRIC = re.compile(r"\b(?:up|kubelet_cert_\w+)\b")
+METRIC = re.compile(r"\b(?:up|kubelet_cert_\w+)\b")
 _CERTIFICATE, _NODE, _CAUSE = ("cluster", "node", "cert"), ("cluster", "node"), ("cluster", "cause")
 _TARGET = ("job", "instance")
 
@@ -95,7 +95,7 @@ def fires(alert: str, first: int, last: int, **identity: str) -> Episode:
 
 def named(rules: Path = RULES) -> frozenset[str]:
     """Every metric that the rules look at; a story is spared all others."""
-    return frozenset(name for file in FILES for name in _METRIC.findall((rules / file).read_text()))
+    return frozenset(name for file in FILES for name in METRIC.findall((rules / file).read_text()))
 
 
 def world(**options: object) -> World:
@@ -113,7 +113,12 @@ def check(story: World, *episodes: Episode, every: int = 1) -> None:
 
 def recorded(story: World, minute: int, query: str, answer: Mapping[tuple[tuple[str, str], ...], float]) -> None:
     """At that minute a query has this answer, by labels."""
-    run(written(story.series.lines(), [_asked(query, minute, answer)]))
+    answered(story, minute, {query: answer})
+
+
+def answered(story: World, minute: int, answers: Mapping[str, Mapping[tuple[tuple[str, str], ...], float]]) -> None:
+    """At that minute each query has its answer, by labels."""
+    run(written(story.series.lines(), [_asked(query, minute, answer) for query, answer in answers.items()]))
 
 
 def written(lines: list[dict[str, str]], queries: list[dict[str, object]], every: int = 1) -> str:

@@ -28,14 +28,14 @@ def build() -> Json:
         bands=[
             (4, numbers()),
             (21, [nodes_in_need()]),
-            (11, [wide(10, nodes_with_finding()), alerts()]),
+            (15, [wide(9, nodes_with_finding()), alerts()]),
             heading(row("What rotates, and when")),
             (10, [position(), forecast()]),
             (5, [wide(5, expected()), authorities()]),
             (11, [furthest()]),
             heading(row("What was")),
             (9, [states_over_time(), rotations_seen()]),
-            (11, [wide(10, findings_over_time()), what_changed()]),
+            (9, [wide(9, findings_over_time()), what_changed()]),
         ],
     )
     return marked(made, [firing('cluster=~"$cluster|"', by="alertname, severity, cluster")])

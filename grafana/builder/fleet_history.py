@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from grafana.builder import colors, links
-from grafana.builder.fields import CELL_TEXT_COLORED, COLUMNS, bars, by_name, field, fixed, only, stacked, words
+from grafana.builder.fields import (
+    CELL_TEXT_COLORED,
+    COLUMNS,
+    bars,
+    by_name,
+    field,
+    fixed,
+    only,
+    series_colors,
+    stacked,
+    words,
+)
 from grafana.builder.panels import Json, merged, query, rows, table, time_series
-from grafana.builder.trouble import CHOSEN, FAILURE, FINDINGS
+from grafana.builder.trouble import CHOSEN, FAILURE, FINDINGS, by_cause
 
 _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
 # At 10,000 nodes each point costs tens of thousands of samples.
+_VISIT = 120  # seconds that a visit takes at most: a reading is dated when it is taken, and told at the visit's end
+_FIRST_ROUND = 300  # seconds in which an exporter has read all its nodes once
 _COARSE = {"maxDataPoints": 120}
 _WORST_BELOW = ("expired", "stalled", "late", "not_yet_valid", "unknown", "unmanaged", "window", "fresh")
 
@@ -41,55 +54,64 @@ def states_over_time() -> Json:
 
 
 def rotations_seen() -> Json:
-    """Compared with what was a step ago: each rotation falls into one bar, and no range is read."""
+    """Compared with what was a step ago: each rotation falls into one bar, and no range is read.
+
+    Where the replica dies that was the first to see a rotation, the begin falls back: that is none.
+    """
     begin = f"max {_BY_CERT} (kubelet_cert_not_before_timestamp_seconds{{{_CERTS}}}"
     none = f"0 * max by (cluster) (kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where history is shorter than a step
     return time_series(
         "Rotations seen",
         "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer.",
-        [query(f"sum by (cluster) ({begin}) != bool {begin} offset $__interval)) or {none}", "{{cluster}} rotations")],
-        field("short", custom=bars(), decimals=0, min=0),
+        [query(f"sum by (cluster) ({begin}) > bool {begin} offset $__interval)) or {none}", "{{cluster}} rotations")],
+        field("short", custom=bars(axisSoftMax=5), decimals=0, min=0),
         interval="1m",
         maxDataPoints=40,
     )
 
 
 def findings_over_time() -> Json:
+    """Two layers: fifteen causes in as many colours nobody can tell apart, and the bars above name them."""
+    nought = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"
+    colored = {"critical": colors.CRITICAL, "warning": colors.WARNING}
+    counted = {severity: f"count({by_cause(severity)}) or {nought}" for severity in colored}
     return time_series(
         "Findings over time",
-        "On how many nodes each cause holds.",
-        [
-            query(
-                f"sum by (cause) (max by (cluster, cause, severity) (kubelet_cert_nodes_with_finding{{{CHOSEN}}})) > 0",
-                "{{cause}}",
-            )
-        ],
-        field("short", custom=stacked(), decimals=0, min=0),
-        options={"legend": {"displayMode": "list", "placement": "right", "showLegend": True, "calcs": []}},
+        "Findings on nodes by their own severity; a node counts once for each of its causes. Which causes they are "
+        "now, Nodes by cause says; which came and went, What changed lately.",
+        [query(expr, severity) for severity, expr in counted.items()],
+        field("short", *series_colors(colored), custom=stacked(), decimals=0, min=0),
         **_COARSE,
     )
 
 
 def what_changed() -> Json:
-    """Only series that exist while something is wrong are looked through: that is cheap at any size."""
-    findings = _came_and_went(f"max by (cluster, node, cause) (timestamp({FINDINGS}))")
+    """Only series that exist while something is wrong are looked through: that is cheap at any size.
+
+    Ended is a finding only where a later reading is without it, and a reason where the node was visited since:
+    neither ends with its exporter.
+    """
+    read = f"max by (cluster, node) (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
+    visited = f"max by (cluster, node) (timestamp(kubelet_cert_node_up{{{CHOSEN}}}))"
+    findings = _came_and_went(f"max by (cluster, node, cause) (timestamp({FINDINGS}))", read)
     unread = f'max by (cluster, node, cause) (label_replace(timestamp({FAILURE}), "cause", "$1", "reason", "(.*)"))'
     return table(
         "What changed lately",
-        "Findings, and reasons why a node could not be read, that began or ended within the time shown above.",
-        [rows(f"1000 * ({findings} or {_came_and_went(unread)})")],
+        "Findings, and reasons why a node could not be read, that began or ended within the time shown above. What "
+        f"was there within {_FIRST_ROUND // 60} minutes of the exporter's own begin is left out: it only then saw it.",
+        [rows(f"1000 * ({findings} or {_came_and_went(unread, visited)})")],
         field(
             "short",
-            by_name("When", unit="dateTimeFromNow", custom__width=110),
+            by_name("When", unit="dateTimeFromNow", custom__width=130),
             by_name(
                 "Change",
                 mappings=words({"began": ("began", colors.LATE), "ended": ("ended", colors.GOOD)}),
                 custom__cellOptions=CELL_TEXT_COLORED,
                 custom__width=70,
             ),
-            by_name("Cause or reason", custom__minWidth=170),
-            by_name("Node", links=links.to_node(), custom__minWidth=115),
-            by_name("Cluster", links=links.to_fleet()),
+            by_name("Cause or reason", custom__minWidth=165),
+            by_name("Node", links=links.to_node(), custom__minWidth=105),
+            by_name("Cluster", links=links.to_fleet(), custom__minWidth=65),
             thresholds=only("text"),
             custom=COLUMNS,
             noValue="nothing in this time",
@@ -107,12 +129,20 @@ def what_changed() -> Json:
     )
 
 
-def _came_and_went(moments: str) -> str:
-    """When it was first seen, if not from the range's first steps on, and when last, if it is gone at its end."""
+def _came_and_went(moments: str, since: str) -> str:
+    """When it was first seen, if the exporter had read its nodes before, and when last, if it is gone by now.
+
+    ``since`` is when the node was last looked at.
+
+    When each node was first read would be a point a node and step; when its cluster was is one a cluster and step.
+    """
     first = f"min_over_time(({moments})[$__range:$__interval])"
     last = f"max_over_time(({moments})[$__range:$__interval])"
-    began = f"{first} > time() - $__range_s + 2 * $__interval_ms / 1000"
+    inventory = f"min by (cluster) (timestamp(kubelet_cert_inventory_nodes{{{CHOSEN}}}))"
+    known = f"min_over_time(({inventory})[$__range:$__interval])"
+    round_ended = f"{known} + {_FIRST_ROUND} + 2 * $__interval_ms / 1000"
+    began = f"{first} > on (cluster) group_left () ({round_ended})"
+    ended = f"({last} unless {moments}) < on (cluster, node) group_left () ({since} + {_VISIT})"
     return " or ".join(
-        f'label_replace({expr}, "change", "{change}", "", "")'
-        for expr, change in ((began, "began"), (f"{last} unless {moments}", "ended"))
+        f'label_replace({expr}, "change", "{change}", "", "")' for expr, change in ((began, "began"), (ended, "ended"))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grafana.builder import colors, links, trouble
+from grafana.builder.exporter_series import OUR_JOBS
 from grafana.builder.fields import (
     CELL_COLORED,
     CELL_TEXT_COLORED,
@@ -23,50 +24,64 @@ _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
 _NO_FILTER = "Looks at all certificates of a node, whichever are chosen above."
 _MOST = 200  # nodes that a person can look through
-_SAFETY = f"min {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}})"
+_FIRING = 'component="kubelet-cert",alertstate="firing",cluster=~"$cluster|"'
+_BY_ALERT = "by (alertname, cluster, node, cert, cause)"
+_PAGES = {"show": False, "enablePagination": True, "reducer": ["sum"], "fields": "", "countRows": False}
+_NOUGHT = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where an exporter answers that has nodes
+_NOTHING = words({"0": ("nothing to do", colors.GOOD)})
+_NOT_KNOWN = words({"-1": ("not known", colors.UNKNOWN)})
+_NONE_SCRAPED = words({"-1": ("none known", colors.CRITICAL)})
 
 
 def numbers() -> list[Json]:
-    """Nought is told where there are nodes, and not where there is no data."""
-    nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
+    """Nought is told where an exporter has nodes; where none answers, only what is remembered is."""
     told = (
-        ("need a hand", f"count({trouble.SCORE}) or 0 * {nodes}", colors.CRITICAL),
-        ("expired", _in_state("expired"), colors.EXPIRED),
+        ("nodes in need", trouble.RANK, colors.CRITICAL),
+        ("expired", f"{_in_state('expired')} or {trouble.unrotated_past_end(_CERTS)}", colors.EXPIRED),
         ("stalled", _in_state("stalled"), colors.STALLED),
         ("late", _in_state("late"), colors.LATE),
-        ("restart unsafe", f"sum(1 - {_SAFETY})", colors.UNSAFE),
-        (
-            "not readable",
-            f"{nodes} - (count(max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)) or 0 * {nodes})",
-            colors.UNKNOWN,
-        ),
+        ("restart unsafe", trouble.UNSAFE, colors.UNSAFE),
+        ("not readable", f"max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}}) == 0", colors.UNKNOWN),
         ("in the window", _in_state("window"), colors.NORMAL),
+        ("alerts fire", f"max {_BY_ALERT} (ALERTS{{{_FIRING}}})", colors.WARNING),
     )
-    overrides = (by_name(name, thresholds=thresholds((None, colors.CALM), (1, color))) for name, _, color in told)
+    asked = [instant(f"count({what}) or {_NOUGHT} or vector(-1)", name) for name, what, _ in told]
+    down = f"count(up{{{OUR_JOBS}}} == 0) or 0 * count(up{{{OUR_JOBS}}}) or vector(-1)"
+    overrides = [
+        by_name("exporters down", thresholds=_from_one(colors.CRITICAL), mappings=_NONE_SCRAPED),
+        *(by_name(name, thresholds=_from_one(color)) for name, _, color in told),
+    ]
     return [
         stat(
             "How many",
-            "Nodes that need a hand, as in the table below. Certificates that are expired (the API server refuses the "
-            "node), stalled (past the rotation window and any grace), late (past the window; a healthy kubelet may "
-            "still be at it). Nodes that a restart would not bring back, and nodes whose last visit read nothing. "
-            "Certificates in the window, at 70 to 90 % of their lifetime: to be rotated now is normal.",
-            [instant(expr, name) for name, expr, _ in told],
-            field("short", *overrides, thresholds=only(colors.CALM)),
+            "Exporters that Prometheus cannot scrape: of their nodes only what the rules remember counts. Nodes that "
+            "need a hand, as in the table below, which has a row for each of their causes. Certificates "
+            "past their end, those that no kubelet rotates too; stalled ones (past the rotation window and any "
+            "grace); late ones (past the window; a healthy kubelet may still be at it). Nodes that a restart would "
+            "not bring back, and nodes whose last visit read nothing. Certificates in the window, at 70 to 90 % of "
+            "their lifetime: to be rotated now is normal. Alerts that fire, where the rules are loaded.",
+            [instant(down, "exporters down"), *asked],
+            field("short", *overrides, mappings=_NOT_KNOWN, thresholds=only(colors.UNKNOWN)),
             orientation="vertical",
             textMode="value_and_name",
         ),
         wide(5, fleet_findings()),
-        wide(3, _size(nodes)),
+        wide(3, _size()),
     ]
 
 
-def _size(nodes: str) -> Json:
+def _from_one(color: str) -> Json:
+    return thresholds((None, colors.UNKNOWN), (0, colors.CALM), (1, color))
+
+
+def _size() -> Json:
+    nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
     certificates = f"count(max {_BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}))"
     return stat(
         "Fleet",
         "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
         [instant(nodes, "nodes"), instant(certificates, "certificates")],
-        field("short", thresholds=only("text")),
+        field("short", thresholds=only("text"), noValue="not known"),
         colorMode="none",
         orientation="horizontal",
         text={"titleSize": 12, "valueSize": 24},
@@ -75,16 +90,17 @@ def _size(nodes: str) -> Json:
 
 
 def _in_state(state: str) -> str:
-    return f"sum(max {_BY_CERT} ({trouble.states(state, _CERTS)}))"
+    return trouble.in_state(state, _CERTS)
 
 
 def nodes_in_need() -> Json:
     """Findings come first: a merge gives what is known of a node to each of the rows that it has by then."""
-    causes = f"max by (cluster, node, cause, severity) ({trouble.FINDINGS} == 1)"
+    causes = f"max by (cluster, node, cause, severity) ({trouble.found()})"
     named = f'label_replace({trouble.FAILURE}, "cause", "$1", "reason", "(.*)")'
     reasons = f"max by (cluster, node, cause) ({named}) {trouble.NOT_READ}"
-    left = f'max {BY_NODE} (kubelet_cert_not_after_timestamp_seconds{{{CHOSEN},cert="client"}}) - time()'
-    age = f"time() - max {BY_NODE} (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
+    left, begins = _dates()
+    success = "kubelet_cert_node_last_success_timestamp_seconds"
+    age = f'time() - max {BY_NODE} ({{__name__=~"{success}|cluster_node:{success}:max",{CHOSEN}}})'
     renamed = {
         "Value #B": "Trouble",
         "node": "Node",
@@ -93,22 +109,26 @@ def nodes_in_need() -> Json:
         "severity": "Severity",
         "Value #C": "State",
         "Value #D": "Time left",
+        "Value #G": "Begins in",
         "Value #E": "Restart",
         "Value #F": "Last read",
     }
     return table(
-        "Nodes that need a hand",
-        "Worst first, a row for each cause, or reason why a node could not be read. Empty: nothing to do. "
-        "docs/causes.md and docs/reasons.md explain them; kubelet-cert-exporter explain NODE says what to type. State: "
-        "the worst of the node's certificates; time left: of its client certificate. "
-        f"At most {_MOST} nodes. {_NO_FILTER}",
+        "Nodes that need a hand, a row for each cause",
+        "The most urgent first, and of those alike the one with the least time left. A row for each cause, or reason "
+        "why a node could not be read: a node may have several. A cause or reason leads to its explanation; "
+        " kubelet-cert-exporter explain NODE says what to type. Severity: of the cause, which may differ "
+        "from that of an alert about it. State: the worst of the node's certificates, so a certificate that no kubelet "
+        "rotates may be the expired one. Time left: until the client certificate ends; where it is not valid yet, "
+        f"begins in says when that heals by itself. At most {_MOST} nodes. {_NO_FILTER}",
         [
             rows(f"{causes} or ({reasons})"),
-            rows(f"topk({_MOST}, {trouble.SCORE})"),
-            *map(rows, map(trouble.in_trouble, (trouble.worst_state("cluster, node"), left, _SAFETY, age))),
+            rows(f"bottomk({_MOST}, {trouble.RANK}) or on () {_NOUGHT}"),
+            *map(rows, map(trouble.in_trouble, (_state(), left, trouble.safety(), age))),
+            rows(begins),
         ],
-        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="nothing to do"),
-        options={"sortBy": [{"displayName": "Trouble", "desc": True}]},
+        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="not known"),
+        options={"sortBy": [{"displayName": "Trouble", "desc": False}]},
         transformations=[
             *merged(renamed=renamed, hidden=("Value #A",), keep="Value #B"),
             {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "Time left", "desc": False}]}},
@@ -116,33 +136,49 @@ def nodes_in_need() -> Json:
     )
 
 
+def _state() -> str:
+    """The worst of the certificates' states; one that has none is expired where a reading saw it past its end."""
+    past = f"0 * max {BY_NODE} ({trouble.unrotated_past_end()}) + {colors.STATE_NUMBERS['expired']}"
+    return f"({past}) or {trouble.worst_state('cluster, node')}"
+
+
+def _dates() -> tuple[str, str]:
+    """Until the client certificate ends, or, of one that is not valid yet, until it begins."""
+    of_client = f'{{{CHOSEN},cert="client"}}'
+    begins = f"max {BY_NODE} (kubelet_cert_not_before_timestamp_seconds{of_client} > time())"
+    end = "kubelet_cert_not_after_timestamp_seconds"
+    known = f'{{__name__=~"{end}|cluster_node_cert:{end}:max",{CHOSEN},cert="client"}}'
+    left = f"max {BY_NODE} ({known}) - time()"
+    return f"{left} unless on (cluster, node) {begins}", f"{begins} - time()"
+
+
 def _columns_of_need() -> list[Json]:
     colored = {"custom__cellOptions": CELL_TEXT_COLORED}
     left = thresholds((None, colors.EXPIRED), (0, "text"))
     restart = words({"1": ("safe", colors.GOOD), "0": ("unsafe", colors.UNSAFE)})
     return [
-        by_name("Trouble", mappings=trouble.SCORE_WORDS, custom__cellOptions=CELL_COLORED, custom__width=140),
+        by_name(
+            "Trouble", mappings=[*trouble.RANK_WORDS, *_NOTHING], custom__cellOptions=CELL_COLORED, custom__width=110
+        ),
         by_name("Node", links=links.to_node(), custom__minWidth=115),
-        by_name("Cluster", links=links.to_fleet(), custom__width=100),
-        by_name("Cause or reason", links=[*links.to_cause(), *links.to_reasons()], custom__minWidth=165),
+        by_name("Cluster", links=links.to_fleet(), custom__width=80),
+        by_name("Cause or reason", links=[*links.to_cause(), *links.to_reasons()], custom__minWidth=185),
         by_name("Severity", custom__width=70),
-        by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=90, **colored),
+        by_name("State", mappings=colors.STATE_NUMBER_WORDS, custom__width=95, **colored),
         by_name("Time left", unit="s", decimals=1, thresholds=left, custom__width=85, **colored),
         by_name("Restart", mappings=restart, custom__width=70, **colored),
-        by_name("Last read", unit="s", decimals=0, custom__width=75),
+        by_name("Begins in", unit="s", decimals=1, custom__width=80),
+        by_name("Last read", unit="s", decimals=0, custom__width=80),
     ]
 
 
 def nodes_with_finding() -> Json:
-    counted = {
-        severity: "sum by (cause) (max by (cluster, cause) "
-        f'(kubelet_cert_nodes_with_finding{{{CHOSEN},severity="{severity}"}}))'
-        for severity in ("critical", "warning")
-    }
+    counted = {severity: f"count by (cause) ({trouble.by_cause(severity)})" for severity in ("critical", "warning")}
     return bar_gauge(
         "Nodes by cause",
-        "On how many nodes each cause holds, critical ones first. docs/causes.md explains each.",
-        [instant(f"sort_desc({nodes} > 0)", "{{cause}}") for nodes in counted.values()],
+        "On how many nodes each cause holds, critical ones first. A bar leads to the cause's explanation. Critical and "
+        "warning are said of the finding; the alert about it may have another severity.",
+        [instant(f"sort_desc({nodes})", "{{cause}}") for nodes in counted.values()],
         field(
             "short",
             by_query("A", color=fixed(colors.CRITICAL), unit="suffix: critical"),
@@ -155,43 +191,62 @@ def nodes_with_finding() -> Json:
 
 
 def fleet_findings() -> Json:
-    found = 'max by (cluster, cause, severity) (kubelet_cert_fleet_finding{cluster=~"$cluster|"}) == 1'
-    return stat(
+    """A recorded finding outlasts the exporter, as its alert does."""
+    names = "kubelet_cert_fleet_finding|cluster_cause:kubelet_cert_fleet_finding:max"
+    found = f'max by (cluster, cause) ({{__name__=~"{names}",cluster=~"$cluster|"}}) == 1'
+    none = f'label_replace({_NOUGHT}, "cause", "none", "", "")'
+    every = {"type": "regex", "options": {"pattern": ".+", "result": {"color": colors.CRITICAL, "index": 0}}}
+    return table(
         "Across nodes",
         "What only shows when nodes are compared: a stalled signer, one certificate on several nodes, another "
-        "issuer, the exporter's own clock. docs/causes.md explains each.",
-        [instant(found, "{{cluster}} {{cause}}")],
-        field("short", thresholds=thresholds((None, colors.CALM), (1, colors.CRITICAL)), noValue="none"),
-        textMode="name",
+        "issuer, the exporter's own clock. Each leads to its explanation.",
+        [rows(f"{found} or on () {none}")],
+        field(
+            "short",
+            by_name(
+                "Cause",
+                links=links.to_cause(),
+                mappings=[*words({"none": ("none", "transparent")}), every],
+                custom__cellOptions=CELL_COLORED,
+                custom__minWidth=135,
+            ),
+            by_name("Cluster", links=links.to_fleet(), custom__minWidth=60),
+            thresholds=only("text"),
+            custom=COLUMNS,
+            noValue="not known",
+        ),
+        options={"showHeader": False},
+        transformations=merged(renamed={"cause": "Cause", "cluster": "Cluster"}, hidden=("Value",)),
     )
 
 
 def alerts() -> Json:
     """As far as our rules are loaded."""
-    chosen = 'component="kubelet-cert",alertstate="firing",cluster=~"$cluster|"'
     ranks = {"critical": 3, "warning": 2, "info": 1}
     ranked = " or ".join(
-        f'{rank} * max by (alertname, cluster, node, cert, cause) (ALERTS{{{chosen},severity="{severity}"}})'
-        for severity, rank in ranks.items()
+        f'{rank} * max {_BY_ALERT} (ALERTS{{{_FIRING},severity="{severity}"}})' for severity, rank in ranks.items()
     )
     about = f'label_join({ranked}, "about", "", "cert", "cause")'
     told = words({str(rank): (severity, colors.SEVERITIES[severity]) for severity, rank in ranks.items()})
     return table(
         "Firing alerts",
-        "Alerts of this exporter's rules that fire now, critical first. Empty also where the rules are not loaded.",
+        "Alerts of this exporter's rules that fire now, critical first; how many, the tile above says. An alert leads "
+        "to its runbook. Severity: of the alert, whom to wake; that of the finding behind it says how bad the node is. "
+        "Empty also where the rules are not loaded.",
         [rows(about)],
         field(
             "short",
-            by_name("Severity", mappings=told, custom__cellOptions=CELL_COLORED, custom__width=80),
-            by_name("Alert", links=links.to_runbook(), custom__minWidth=180),
-            by_name("Node", links=links.to_node(), custom__minWidth=115),
-            by_name("Cluster", links=links.to_fleet(), custom__width=90),
-            by_name("Certificate or cause", custom__minWidth=150),
+            by_name("Severity", mappings=told, custom__cellOptions=CELL_COLORED, custom__width=85),
+            by_name("Alert", links=links.to_runbook(), custom__minWidth=165),
+            by_name("Node", links=links.to_node(), custom__minWidth=100),
+            by_name("Cluster", links=links.to_fleet(), custom__width=65),
+            by_name("Certificate or cause", custom__minWidth=140),
             thresholds=only("text"),
             custom=COLUMNS,
             noValue="no alert fires, or no rules are loaded",
         ),
-        options={"sortBy": [{"displayName": "Severity", "desc": True}]},
+        # pages, as a scroll bar may be hidden: "1 - 14 of 17 rows"
+        options={"footer": _PAGES, "sortBy": [{"displayName": "Severity", "desc": True}]},
         transformations=merged(
             renamed={
                 "Value": "Severity",

@@ -14,55 +14,108 @@ BY_NODE = "by (cluster, node)"
 ON_NODE = "on (cluster, node)"
 CHOSEN = 'cluster=~"$cluster"'
 
-_ACCUSED = ("late", "stalled", "expired")
 _SAID = "kubelet_cert_rotation_state"
-_REMEMBERED = f"{_SAID}|cluster_node_cert_state:{_SAID}:max"
+_BY_STATE = "by (cluster, node, cert, state)"
+# Where the recording rules are loaded they have the last word: they know which of two exporters read the newer
+# certificate, and what they remember outlasts the exporter, as its alert does.
+NOT_RECORDED = f"unless on (cluster) cluster:kubelet_cert_nodes:known{{{CHOSEN}}}"
 
 
-def states(state: str, matchers: str = CHOSEN) -> str:
-    """The series of a state, 1 where it holds and 0 where not.
-
-    An accusation outlasts the exporter where the recording rules are loaded, as its alert does.
-    """
-    said = f'{{__name__=~"{_REMEMBERED}",' if state in _ACCUSED else f"{_SAID}{{"
-    return f'{said}{matchers},state="{state}"}}'
+def _recorded(state: str, matchers: str) -> str:
+    return f'cluster_node_cert_state:{_SAID}:max{{{matchers},state="{state}"}}'
 
 
-def _in_state(state: str) -> str:
-    return f"max {BY_NODE} ({states(state)} == 1)"
+def _said(state: str, matchers: str) -> str:
+    return f'max {_BY_STATE} ({_SAID}{{{matchers},state="{state}"}} == 1)'
 
 
+def in_state(state: str, matchers: str = CHOSEN) -> str:
+    """The certificates in a state, 1 each."""
+    return f"({_recorded(state, matchers)} or {_said(state, matchers)} {NOT_RECORDED})"
+
+
+def _nodes_in_state(state: str) -> str:
+    return f"max {BY_NODE} {in_state(state)}"
+
+
+_UNANSWERED = "kubelet_cert_node_failure|cluster_node_job_instance:kubelet_cert_node_info:exporter_gone"
+# What is recorded lags, so it only counts where no exporter reads the node: there it is what is remembered.
+_UNREAD = f'and {ON_NODE} {{__name__=~"{_UNANSWERED}",{CHOSEN}}}'
 FINDINGS = f"kubelet_cert_finding{{{CHOSEN}}}"
-FAILURE = f"kubelet_cert_node_failure{{{CHOSEN}}}"
+
+
+def found(matchers: str = CHOSEN) -> str:
+    """Findings that hold, 1 each, and those that are remembered."""
+    remembered = f"cluster_node_cause_severity:kubelet_cert_finding:max{{{matchers}}} {_UNREAD}"
+    return f"kubelet_cert_finding{{{matchers}}} == 1 or {remembered}"
+
+
+def safety(matchers: str = CHOSEN, *, chosen: str = "") -> str:
+    """Of each node, 1 where a restart is safe and 0 where not; ``chosen`` is a comparison."""
+    remembered = f"cluster_node:kubelet_cert_restart_safe:unsafe{{{matchers}}} {_UNREAD}"
+    return f"min {BY_NODE} (kubelet_cert_restart_safe{{{matchers}}}{chosen} or {remembered})"
+
+
+UNSAFE = safety(chosen=" == 0")
+
+
+def _severity(severity: str) -> str:
+    return f'{CHOSEN},severity="{severity}"'
+
+
+def by_cause(severity: str) -> str:
+    """Nodes with a finding of that severity, by cause: counted by name, as the exporters of a DaemonSet add up."""
+    return f"max by (cluster, node, cause) ({found(_severity(severity))})"
+
+
+# Who was not visited yet is no trouble: after the start of an exporter all are.
+FAILURE = f'kubelet_cert_node_failure{{{CHOSEN},reason!="not_yet_visited"}}'
 NOT_READ = f"unless {ON_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)"
 
-# The worst first: words, colour, and the nodes it holds for.
-_KINDS = (
-    ("certificate expired", "dark-red", _in_state("expired")),
-    ("not valid yet", colors.ODD, _in_state("not_yet_valid")),
-    ("rotation stalled", colors.STALLED, _in_state("stalled")),
-    ("do not restart", colors.UNSAFE, f"max {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}} == 0)"),
-    ("critical finding", colors.CRITICAL, f'max {BY_NODE} (kubelet_cert_finding{{{CHOSEN},severity="critical"}} == 1)'),
-    ("not readable", colors.UNKNOWN, f"max {BY_NODE} ({FAILURE} == 1) {NOT_READ}"),
-    ("rotation late", colors.LATE, _in_state("late")),
-    ("warning", colors.WARNING, f"max {BY_NODE} ({FINDINGS} == 1)"),
-)
-_RANKED = tuple(zip(range(len(_KINDS), 0, -1), _KINDS, strict=True))
+_DOWN = f'{CHOSEN},cause=~"kubelet-down|kubelet-crash-loop"'
 
-# A node's worst trouble as a number; a node that needs no hand has none. `or` keeps what stands to its left.
-SCORE = " or ".join(f"0 * ({nodes}) + {rank}" for rank, (_, _, nodes) in _RANKED)
-SCORE_WORDS = words({str(rank): (told, color) for rank, (told, color, _) in _RANKED})
+# The most urgent first: words, colour, and the nodes it holds for. What is out of the cluster, or will be soon by
+# itself, comes before what only a restart brings about.
+_KINDS = (
+    ("expired", "dark-red", _nodes_in_state("expired")),
+    ("stalled", colors.STALLED, _nodes_in_state("stalled")),
+    ("not valid yet", colors.ODD, _nodes_in_state("not_yet_valid")),
+    ("kubelet down", colors.CRITICAL, f"max {BY_NODE} ({found(_DOWN)})"),
+    ("do not restart", colors.UNSAFE, UNSAFE),
+    ("critical finding", colors.CRITICAL, f"max {BY_NODE} ({found(_severity('critical'))})"),
+    ("not readable", colors.UNKNOWN, f"max {BY_NODE} ({FAILURE} == 1) {NOT_READ}"),
+    ("late", colors.LATE, _nodes_in_state("late")),
+    ("warning", colors.WARNING, f"max {BY_NODE} ({found()})"),
+)
+_RANKED = tuple(enumerate(_KINDS, start=1))
+
+# A node's worst trouble as a number, 1 for the most urgent; a node that needs no hand has none. `or` keeps what stands
+# to its left.
+RANK = " or ".join(f"0 * ({nodes}) + {rank}" for rank, (_, _, nodes) in _RANKED)
+RANK_WORDS = words({str(rank): (told, color) for rank, (told, color, _) in _RANKED})
+
+
+def unrotated_past_end(matchers: str = CHOSEN) -> str:
+    """Certificates that no kubelet rotates, and that a reading saw past their end: no state says so."""
+    end = "kubelet_cert_not_after_timestamp_seconds"
+    kinds = 'cert=~"kubeconfig|serving|serving_live"'
+    read = f"max {BY_NODE} (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
+    rotated = f"kubelet_cert_rotation_window_end_timestamp_seconds{{{matchers},{kinds}}}"
+    return (
+        f"(max by (cluster, node, cert) ({end}{{{matchers},{kinds}}} < time()) < {ON_NODE} group_left () {read})"
+        f" unless on (cluster, node, cert) {rotated}"
+    )
 
 
 def worst_state(labels: str, matchers: str = CHOSEN) -> str:
     """The worst state of the certificates under these labels, as its number in ``colors.STATE_NUMBERS``."""
-    numbers = " or ".join(
-        f"{number} * max by (cluster, node, cert, state) ({states(state, matchers)} == 1)"
-        for state, number in colors.STATE_NUMBERS.items()
+    recorded, said = (
+        " or ".join(f"{number} * {states(state, matchers)}" for state, number in colors.STATE_NUMBERS.items())
+        for states in (_recorded, _said)
     )
-    return f"max by ({labels}) ({numbers})"
+    return f"max by ({labels}) ({recorded} or ({said}) {NOT_RECORDED})"
 
 
 def in_trouble(expr: str) -> str:
     """The expression, for nodes that need a hand."""
-    return f"({expr}) and {ON_NODE} ({SCORE})"
+    return f"({expr}) and {ON_NODE} ({RANK})"
