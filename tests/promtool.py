@@ -108,10 +108,15 @@ def world(**options: object) -> World:
 
 def check(story: World, *episodes: Episode, every: int = 1) -> None:
     """Nothing but these alerts fires, at any minute of a story; or at each of so many, where it is a long one."""
-    last = (story.minute - 1) // every * every
+    compare(story.series.lines(), story.minute, *episodes, every=every)
+
+
+def compare(lines: list[dict[str, str]], minutes: int, *episodes: Episode, every: int = 1) -> None:
+    """The same of input series that were written otherwise."""
+    last = (minutes - 1) // every * every
     late = [episode for episode in episodes if not 0 <= episode.first <= episode.last <= last]
     assert not late, f"beyond the story, which ends at {last}: {late}"
-    run(written(story.series.lines(), list(_moments(episodes, last, every)), every))
+    run(written(lines, list(_moments(episodes, last, every)), every))
 
 
 def recorded(story: World, minute: int, query: str, answer: Mapping[tuple[tuple[str, str], ...], float]) -> None:

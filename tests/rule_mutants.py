@@ -21,11 +21,11 @@ from typing import Any
 
 import yaml
 
-from tests.promtool import FILES, KEPT, PROMTOOL, RULES, verdict
+from tests.promtool import FILES, KEPT, PROMTOOL, RULES, bare, verdict
 
 ROOT = Path(__file__).parent.parent
 TESTS = tuple(
-    f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording", "crowd")
+    f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording", "crowd", "edges")
 )
 # What a survivor's rule and change look like, and why no test can tell it
 _OF_ONES = (
@@ -54,7 +54,7 @@ _SAMPLE = re.compile(r"(\{.*?[^\\]\}) ([^,\s]+)")
 _GROUPING = re.compile(r"\b(by|on|ignoring)\s*\(([^()]*)\)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mutant:
     """A rule by its place, what is changed in it, and the rule as it is then."""
 
@@ -190,11 +190,6 @@ def _operand_begins(expr: str, at: int) -> int:
     return 0
 
 
-def _bare(rule: dict[str, Any]) -> dict[str, Any]:
-    """Without annotations, whose queries cost more than the rule."""
-    return {key: value for key, value in rule.items() if key != "annotations"}
-
-
 class Together:
     """All mutants of the alerts at once, beside the alerts as they are: noticed is who fires otherwise than these.
 
@@ -205,8 +200,8 @@ class Together:
         texts = sorted((file.read_text() for file in folder.glob("*.json")), key=len)  # most die in the short ones
         self._tests = [json.loads(text) for text in texts]
         self._mutants = dict(enumerate(chosen, 1))
-        self._recording = [_bare(rule) for rule in _rules(FILES[0])]
-        self._alerts = [_bare(rule) for file in FILES[1:] for rule in _rules(file)]
+        self._recording = [bare(rule) for rule in _rules(FILES[0])]
+        self._alerts = [bare(rule) for file in FILES[1:] for rule in _rules(file)]
 
     def survivors(self) -> list[Mutant]:
         """Those that no test file tells from their originals."""
@@ -242,7 +237,7 @@ class Together:
         names = {self._mutants[number].name for number in left}
         rules = [rule | {"alert": f"{rule['alert']}__0"} for rule in self._alerts if rule["alert"] in names]
         rules += [
-            _bare(self._mutants[it].changed) | {"alert": f"{self._mutants[it].name}__{it}"} for it in sorted(left)
+            bare(self._mutants[it].changed) | {"alert": f"{self._mutants[it].name}__{it}"} for it in sorted(left)
         ]
         story = test["tests"][0]
         moments = sorted({int(query["eval_time"][:-1]) for query in story["promql_expr_test"]})
@@ -275,25 +270,72 @@ def _fired(said: str) -> dict[int, set[tuple[str, ...]]]:
 
 
 class OneByOne:
-    """Mutants of recorded series: all that reads them changes, so each has its own run, until a test notices."""
+    """Mutants of recorded series: all that reads them changes, so each has its own run, until a test notices.
 
-    def __init__(self, folder: Path) -> None:
-        self._texts = sorted((file.read_text() for file in folder.glob("*.json")), key=len)
+    Only stories in which the series itself becomes another are worth it, and those where it does most come first.
+    """
+
+    def __init__(self, folder: Path, chosen: list[Mutant]) -> None:
+        self._mutants = dict(enumerate(chosen, 1))
+        self._numbers = {mutant: number for number, mutant in self._mutants.items()}
+        self._texts = [file.read_text() for file in sorted(folder.glob("*.json"))]
+        with ThreadPoolExecutor(2) as pool:
+            self._others = list(pool.map(self._differences, self._texts))
 
     def misses(self, mutant: Mutant) -> bool:
-        """Whether no test notices; those that ask for the series by its name come first, then the last that did."""
+        """Whether no test notices; those that ask for the series by its name come first."""
+        number = self._numbers[mutant]
+        worth = [
+            (mutant.name not in text, len(text) / others[number], text)
+            for text, others in zip(self._texts, self._others, strict=True)
+            if number in others
+        ]
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
             for file in FILES:
                 groups = yaml.safe_load((RULES / file).read_text())["groups"]
                 if file == mutant.file:
                     groups[mutant.group]["rules"][mutant.rule] = mutant.changed
-                bare = [group | {"rules": [_bare(rule) for rule in group["rules"]]} for group in groups]
-                Path(folder, file).write_text(json.dumps({"groups": bare}))
-            for text in sorted(self._texts, key=lambda text: mutant.name not in text):
-                if verdict(text, Path(folder)) is not None:
-                    self._texts = [text, *(it for it in self._texts if it is not text)]
-                    return False
-        return True
+                plain = [group | {"rules": [bare(rule) for rule in group["rules"]]} for group in groups]
+                Path(folder, file).write_text(json.dumps({"groups": plain}))
+            return all(verdict(text, Path(folder)) is None for _, _, text in sorted(worth))
+
+    def _differences(self, text: str) -> dict[int, int]:
+        """By mutant: at how many minutes and for how many series it differs in a story, where it does."""
+        test = json.loads(text)
+        story = test["tests"][0]
+        last = max(int(query["eval_time"][:-1]) for query in story["promql_expr_test"])
+        asked = {"expr": f"sum by (mutant) (sum_over_time(differs[{last + 1}m]))", "eval_time": f"{last}m"}
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+            (Path(folder) / "rules.yaml").write_text(json.dumps({"groups": list(self._groups())}))
+            own = {"rule_files": ["rules.yaml"], "tests": [story | {"promql_expr_test": [asked | {"exp_samples": []}]}]}
+            (Path(folder) / "test.json").write_text(json.dumps(test | own))
+            done = subprocess.run(
+                [str(PROMTOOL), "test", "rules", "test.json"], cwd=folder, capture_output=True, text=True, check=False
+            )
+        said = done.stdout + done.stderr
+        broken = {int(number): 1 for number in re.findall(r"rule: mutant:(\d+), time", said)}
+        return broken | {int(number): int(float(n)) for number, n in re.findall(r'mutant="(\d+)"\} ([\d.E+]+)', said)}
+
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        """The recording rules, and beside each its mutants, which read what it reads but themselves for itself."""
+        for group_number, group in enumerate(yaml.safe_load((RULES / FILES[0]).read_text())["groups"]):
+            rules = []
+            for rule_number, rule in enumerate(group["rules"]):
+                rules.append(rule)
+                for number, it in self._mutants.items():
+                    if (it.group, it.rule) == (group_number, rule_number):
+                        rules += _beside(rule, it, number)
+            yield group | {"rules": rules}
+
+
+def _beside(rule: dict[str, Any], mutant: Mutant, number: int) -> list[dict[str, Any]]:
+    """A mutant of a recording rule under a name of its own, and how many of its series differ."""
+    name = f"mutant:{number}"
+    labels = ",".join(f'{label}="{value}"' for label, value in rule.get("labels", {}).items())
+    own = f"{rule['record']}{{{labels}}}"
+    differs = f"count(({name} unless {own}) or ({own} unless {name}) or ({name} != {own}))"
+    changed = mutant.changed | {"record": name, "expr": mutant.changed["expr"].replace(rule["record"], name)}
+    return [changed, {"record": "differs", "expr": differs, "labels": {"mutant": str(number)}}]
 
 
 def _rules(file: str) -> list[dict[str, Any]]:

@@ -1,0 +1,225 @@
+"""Either side of each threshold, and neighbours that must not lend a node what it lacks.
+
+A namesake in another cluster, another node of the cluster and another certificate of the node stand beside each node
+that an alert is about: what they have must neither raise the alert nor quench it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.promtool import PROMTOOL, fires
+from tests.typed import Typed
+
+pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
+
+REMEMBERED = 10  # minutes for which a series counts that is gone
+
+
+# What the kubelet does not rotate. Of 1000 minutes the last twentieth is 50, and three tenths are 300.
+
+
+@pytest.mark.parametrize(("left", "is_expiring"), [(49, True), (45, True), (51, False), (60, False)])
+def test_the_last_twentieth(left: float, is_expiring: bool) -> None:
+    """From a reading in it on; before, it is due. A state that nobody knows any more takes nothing back."""
+    story = Typed(8).node().certificate(left, "unknown")
+    story.has("kubelet_cert_rotation_enabled", 0, cluster="prod", node="w1", cert="client")
+    story.node("w2").certificate(700, "fresh", 400, node="w2")
+    story.node(cluster="other").certificate(700, "fresh", 400, cluster="other")
+    story.certificate(700, "fresh", 400, cert="serving")
+    story.fires(fires("KubeletCertExpiring" if is_expiring else "KubeletCertManualRotationDue", 0, 7))
+
+
+@pytest.mark.parametrize(("left", "is_due"), [(299, True), (260, True), (301, False), (340, False)])
+def test_the_last_three_tenths(left: float, is_due: bool) -> None:
+    """What a neighbour has expiring, or renewed by its distribution, is its own."""
+    story = Typed(8)
+    for cluster, node, its in (("prod", "w1", left), ("other", "w1", 40), ("prod", "w2", 40)):
+        story.node(node, cluster).certificate(its, "unmanaged", node=node, cluster=cluster)
+        story.has("kubelet_cert_rotation_enabled", 0, cluster=cluster, node=node, cert="client")
+    for cluster, node in (("third", "w1"), ("prod", "w3")):
+        story.node(node, cluster, distribution="k3s").certificate(200, "unmanaged", node=node, cluster=cluster)
+        story.has("kubelet_cert_rotation_enabled", 0, cluster=cluster, node=node, cert="client")
+    story.fires(
+        *([fires("KubeletCertManualRotationDue", 0, 7)] if is_due else []),
+        fires("KubeletCertExpiring", 0, 7, cluster="other"),
+        fires("KubeletCertExpiring", 0, 7, node="w2"),
+    )
+
+
+def test_rotation_that_is_on_beside_some_that_is_off() -> None:
+    """Nor does a replica that says "off" outvote one that says "on"."""
+    story = Typed(8).node().certificate(200, "unmanaged")
+    for value, labels in ((1, {}), (0, {"instance": "two:10024"}), (0, {"cert": "serving"})):
+        own = {"cluster": "prod", "node": "w1", "cert": "client", **labels}
+        story.has("kubelet_cert_rotation_enabled", value, **own)
+    for cluster, node in (("other", "w1"), ("prod", "w2")):
+        story.node(node, cluster).certificate(700, "unmanaged", cluster=cluster, node=node)
+        story.has("kubelet_cert_rotation_enabled", 0, cluster=cluster, node=node, cert="client")
+    story.fires()
+
+
+def test_a_certificate_without_a_state_beside_some_that_have_one() -> None:
+    """A handshake's, and not a CA or a client certificate: these have alerts of their own."""
+    story = Typed(20).node().certificate(-5, cert="serving_live").certificate(-5, cert="ca")
+    story.certificate(600, "fresh", 300, cert="serving")
+    for cluster, node in (("other", "w1"), ("prod", "w2")):
+        story.node(node, cluster).certificate(600, "fresh", 300, cert="serving_live", cluster=cluster, node=node)
+    story.fires(fires("KubeletCertUnrotatedExpired", 10, 19, cert="serving_live"))
+
+
+# Blind.
+
+
+def _unread(story: Typed, node: str = "w1", cluster: str = "prod") -> Typed:
+    """What nobody rotates, in its last twentieth, and last read before that."""
+    return story.node(node, cluster, read=60).certificate(40, "unmanaged", node=node, cluster=cluster)
+
+
+def test_blind_until_the_failed_visit_is_forgotten() -> None:
+    """The last visit failed, as far as anybody knows; a neighbour's visit is no visit of it."""
+    story = _unread(Typed(50)).has("kubelet_cert_node_up", ((0, 30), (None, 20)), cluster="prod", node="w1")
+    for cluster, node in (("other", "w1"), ("prod", "w2")):
+        _unread(story, node, cluster).has("kubelet_cert_node_up", cluster=cluster, node=node)
+    story.fires(fires("KubeletCertBlind", 15, 29 + REMEMBERED))
+
+
+def test_both_of_a_nodes_certificates_are_unseen() -> None:
+    """Each in its own way; a neighbour that was not visited yet excuses nobody."""
+    story = _unread(Typed(25)).has("kubelet_cert_node_up", 0, cluster="prod", node="w1")
+    story.certificate(100, "unknown", -200, cert="serving")
+    for cluster, node in (("other", "w1"), ("prod", "w2")):
+        story.node(node, cluster, read=60).certificate(100, "unknown", -200, cluster=cluster, node=node)
+        story.has("kubelet_cert_node_failure", reason="not_yet_visited", cluster=cluster, node=node)
+    story.fires(fires("KubeletCertBlind", 15, 24), fires("KubeletCertBlind", 15, 24, cert="serving"))
+
+
+@pytest.mark.parametrize("window", [-5, 5, 30])
+def test_unknown_is_told_from_its_window_on(window: int) -> None:
+    """The certificate's own window, whatever the state of the other one is, and however far in its window that is."""
+    story = Typed(25).node(read=90).certificate(400, "unknown", window).certificate(200, "late", -100, cert="serving")
+    told = [fires("KubeletCertBlind", max(window, 0) + 15, 24)] if window < 10 else []
+    story.fires(*told, fires("KubeletCertRotationLate", 0, 24, cert="serving"))
+
+
+def test_never_read_until_the_failure_is_forgotten() -> None:
+    """Ten minutes after its last word."""
+    story = Typed(90).node(read=None)
+    story.has("kubelet_cert_node_failure", ((1, 70), (None, 20)), cluster="prod", node="w1", reason="auth_failed")
+    story.fires(fires("KubeletCertNeverRead", 60, 69 + REMEMBERED))
+
+
+def test_unsafe_until_it_is_forgotten() -> None:
+    """Ten minutes after its last word; that a serving certificate has expired is no excuse."""
+    story = Typed(50).node().certificate(-5, "expired", -300, cert="serving")
+    story.has("kubelet_cert_restart_safe", ((0, 30), (None, 20)), cluster="prod", node="w1")
+    story.fires(
+        fires("KubeletCertRestartUnsafe", 5, 29 + REMEMBERED), fires("KubeletCertExpired", 0, 49, cert="serving")
+    )
+
+
+# The cluster.
+
+
+def test_what_the_fleets_exporter_was_is_forgotten() -> None:
+    """That each exporter has one node counts ten minutes longer than it is told."""
+    story = Typed(40)
+    for number in range(3):
+        story.node(f"w{number}").certificate(95, "stalled", -200, node=f"w{number}")
+    story.has("kubelet_cert_inventory_nodes", ((1, 20), (None, 20)), cluster="prod")
+    story.has("kubelet_cert_exporter_last_visit_timestamp_seconds", 0)
+    story.fires(
+        fires("KubeletCertFleetRotationStalled", 0, 19 + REMEMBERED),
+        *(fires("KubeletCertRotationStalled", 0, 39, node=f"w{number}") for number in range(3)),
+    )
+
+
+@pytest.mark.parametrize(("left", "minutes"), [(240, 66), (260, 66)])
+def test_a_ca_beside_openshifts(left: float, minutes: int) -> None:
+    """A node of OpenShift says nothing of its neighbours' CA; and it is the newest CA that counts."""
+    story = Typed(minutes).node().certificate(700, "fresh", 400)
+    story.certificate(left + minutes, cert="ca").node("w2").certificate(100, cert="ca", node="w2")
+    story.node("w3", distribution="openshift").certificate(5000, cert="ca", node="w3")
+    story.node(cluster="other", distribution="openshift").certificate(5000, cert="ca", cluster="other")
+    nearly = [fires("KubeletCertCANearlyExpired", minutes - 249 + left + 5, minutes - 1)] if left < 250 else []
+    if left < 250:
+        nearly = [fires("KubeletCertCANearlyExpired", 62, minutes - 1)]
+    story.fires(fires("KubeletCertCAExpiring", 60, minutes - 1), *nearly)
+
+
+def test_an_inventory_that_shrank_six_hours_ago() -> None:
+    """That is how it is, then: the alert ends."""
+    story = Typed(420)
+    for number in range(4):
+        values = 1 if number < 2 else ((1, 20), (None, 400))
+        story.has("kubelet_cert_node_info", values, cluster="prod", node=f"w{number}", distribution="kubeadm")
+    gone = 20 + REMEMBERED
+    story.fires(fires("KubeletCertInventoryShrank", gone + 15, gone - 1 + 360))
+
+
+def _coverage(story: Typed, *rows: tuple[float | None, float | None]) -> Typed:
+    for number, row in enumerate(rows):
+        for instance, value in zip(("one:10024", "two:10024"), row, strict=True):
+            if value is not None:
+                story.has("kubelet_cert_node_up", value, cluster="prod", node=f"w{number}", instance=instance)
+        story.has("kubelet_cert_node_info", cluster="prod", node=f"w{number}", distribution="kubeadm")
+    return story
+
+
+def test_nodes_that_one_replica_sees_are_seen() -> None:
+    """Ten, none of them by both."""
+    _coverage(Typed(30), *[(0, 1)] * 5, *[(1, 0)] * 5).fires()
+
+
+@pytest.mark.parametrize(("every", "gaps"), [(14, []), (22, [21, 43])])
+def test_nodes_that_are_seen_now_and_then(every: int, gaps: list[int]) -> None:
+    """Once in a quarter of an hour is enough."""
+    story = Typed(23 + 2 * every)
+    for number in range(5):
+        values = ((1, 1), (0, every - 1), (1, 1), (0, every - 1), (1, 1), (0, 22))
+        story.has("kubelet_cert_node_up", values, cluster="prod", node=f"w{number}")
+        story.has("kubelet_cert_node_info", cluster="prod", node=f"w{number}", distribution="kubeadm")
+    lows = [(gap, gap) for gap in gaps] + [(2 * every + 21, 2 * every + 22)]
+    story.fires(*(fires("KubeletCertCoverageLow", *low) for low in lows))
+
+
+def test_a_cluster_vanishes_for_whoever_is_left() -> None:
+    """An exporter that looks at other clusters: a node exporter's target is none."""
+    story = Typed(60)
+    info = ((1, 10), (None, 50))
+    story.has("kubelet_cert_node_info", info, cluster="prod", node="w1", distribution="kubeadm")
+    story.has("up", ((1, 10), (None, 50))).has("up", job="node")
+    story.fires(fires("KubeletCertExporterAbsent", 25, 59))
+
+
+# The exporter.
+
+
+def _pattern(text: str, times: int) -> tuple[tuple[float | None, int], ...]:
+    return tuple((int(digit), 1) for digit in text * times)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param("0000000001111111", id="long spells: two changes in a quarter of an hour"),
+        pytest.param("11010", id="up three fifths of the time"),
+        pytest.param("1", id="up"),
+    ],
+)
+def test_up_often_enough(pattern: str) -> None:
+    """No crash loop."""
+    Typed(80).has("up", _pattern(pattern, 80 // len(pattern))).fires()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "first", "end"),
+    [
+        pytest.param("000001", 14, 62, id="up a sixth of the time"),
+        pytest.param("101001010100010", 20, 61, id="up six fifteenths of the time"),
+    ],
+)
+def test_a_crash_loop_until_it_has_been_up_for_a_while(pattern: str, first: int, end: int) -> None:
+    """Half of a quarter of an hour."""
+    story = Typed(100).has("up", _pattern(pattern, 60 // len(pattern)) + ((1, 40),))
+    story.fires(fires("KubeletCertExporterDown", first, end))
