@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -251,10 +252,14 @@ class Together:
             order = {"rule_files": ["rules.yaml"], "group_eval_order": ["recording", "mutants"]}
             (here / "test.json").write_text(json.dumps(test | order | {"tests": [story | {"promql_expr_test": asked}]}))
             file = "test.json" if command == "test" else "rules.yaml"
-            done = subprocess.run(
-                [str(PROMTOOL), command, "rules", file], cwd=here, capture_output=True, text=True, check=False
-            )
-        return done.stdout + done.stderr
+            return _told(command, file, folder)
+
+
+def _told(command: str, file: str, folder: str) -> str:
+    done = subprocess.run(
+        [str(PROMTOOL), command, "rules", file], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
 
 
 def _fired(said: str) -> dict[int, set[tuple[str, ...]]]:
@@ -272,24 +277,29 @@ def _fired(said: str) -> dict[int, set[tuple[str, ...]]]:
 class OneByOne:
     """Mutants of recorded series: all that reads them changes, so each has its own run, until a test notices.
 
-    Only stories in which the series itself becomes another are worth it, and those where it does most come first.
+    Story by story, the short ones first: who makes no other series of it is not noticed there, and needs no run. What
+    no rule reads (the heatmap) is left to stories that ask for it.
     """
 
     def __init__(self, folder: Path, chosen: list[Mutant]) -> None:
+        self._texts = sorted((file.read_text() for file in folder.glob("*.json")), key=len)
         self._mutants = dict(enumerate(chosen, 1))
-        self._numbers = {mutant: number for number, mutant in self._mutants.items()}
-        self._texts = [file.read_text() for file in sorted(folder.glob("*.json"))]
-        with ThreadPoolExecutor(2) as pool:
-            self._others = list(pool.map(self._differences, self._texts))
+        self._read = " ".join(rule["expr"] for file in FILES for rule in _rules(file))
 
-    def misses(self, mutant: Mutant) -> bool:
-        """Whether no test notices; those that ask for the series by its name come first."""
-        number = self._numbers[mutant]
-        worth = [
-            (mutant.name not in text, len(text) / others[number], text)
-            for text, others in zip(self._texts, self._others, strict=True)
-            if number in others
-        ]
+    def survivors(self) -> list[Mutant]:
+        """Those that no test file tells from their originals."""
+        left = set(self._mutants)
+        with ThreadPoolExecutor(2) as pool:
+            for text in self._texts:
+                read = {number for number in left if self._mutants[number].name in self._read}
+                broken, others = self._differing(text, read)
+                others |= {number for number in left - read if self._mutants[number].name in text}
+                missed = dict(zip(sorted(others), pool.map(self._misses, sorted(others), repeat(text)), strict=True))
+                left -= broken | {number for number, is_missed in missed.items() if not is_missed}
+        return [self._mutants[number] for number in sorted(left)]
+
+    def _misses(self, number: int, text: str) -> bool:
+        mutant = self._mutants[number]
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
             for file in FILES:
                 groups = yaml.safe_load((RULES / file).read_text())["groups"]
@@ -297,33 +307,35 @@ class OneByOne:
                     groups[mutant.group]["rules"][mutant.rule] = mutant.changed
                 plain = [group | {"rules": [bare(rule) for rule in group["rules"]]} for group in groups]
                 Path(folder, file).write_text(json.dumps({"groups": plain}))
-            return all(verdict(text, Path(folder)) is None for _, _, text in sorted(worth))
+            return verdict(text, Path(folder)) is None
 
-    def _differences(self, text: str) -> dict[int, int]:
-        """By mutant: at how many minutes and for how many series it differs in a story, where it does."""
+    def _differing(self, text: str, left: set[int]) -> tuple[set[int], set[int]]:
+        """Who cannot be evaluated in a story, and whose series are others at some minute of it."""
         test = json.loads(text)
         story = test["tests"][0]
         last = max(int(query["eval_time"][:-1]) for query in story["promql_expr_test"])
         asked = {"expr": f"sum by (mutant) (sum_over_time(differs[{last + 1}m]))", "eval_time": f"{last}m"}
-        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-            (Path(folder) / "rules.yaml").write_text(json.dumps({"groups": list(self._groups())}))
-            own = {"rule_files": ["rules.yaml"], "tests": [story | {"promql_expr_test": [asked | {"exp_samples": []}]}]}
-            (Path(folder) / "test.json").write_text(json.dumps(test | own))
-            done = subprocess.run(
-                [str(PROMTOOL), "test", "rules", "test.json"], cwd=folder, capture_output=True, text=True, check=False
-            )
-        said = done.stdout + done.stderr
-        broken = {int(number): 1 for number in re.findall(r"rule: mutant:(\d+), time", said)}
-        return broken | {int(number): int(float(n)) for number, n in re.findall(r'mutant="(\d+)"\} ([\d.E+]+)', said)}
+        own = {"rule_files": ["rules.yaml"], "tests": [story | {"promql_expr_test": [asked | {"exp_samples": []}]}]}
+        broken: set[int] = set()  # where one is, nothing else is told
+        while left - broken:
+            with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+                (Path(folder) / "rules.yaml").write_text(json.dumps({"groups": list(self._groups(left - broken))}))
+                (Path(folder) / "test.json").write_text(json.dumps(test | own))
+                said = _told("test", "test.json", folder)
+            errors = set(map(int, re.findall(r"mutant:(\d+)\b.*(?:, time|parse error)", said))) & (left - broken)
+            if not errors:
+                return broken, set(map(int, re.findall(r'mutant="(\d+)"\} [\d.E+]+', said)))
+            broken |= errors
+        return broken, set()
 
-    def _groups(self) -> Iterator[dict[str, Any]]:
+    def _groups(self, left: set[int]) -> Iterator[dict[str, Any]]:
         """The recording rules, and beside each its mutants, which read what it reads but themselves for itself."""
         for group_number, group in enumerate(yaml.safe_load((RULES / FILES[0]).read_text())["groups"]):
             rules = []
             for rule_number, rule in enumerate(group["rules"]):
                 rules.append(rule)
                 for number, it in self._mutants.items():
-                    if (it.group, it.rule) == (group_number, rule_number):
+                    if number in left and (it.group, it.rule) == (group_number, rule_number):
                         rules += _beside(rule, it, number)
             yield group | {"rules": rules}
 
@@ -357,12 +369,7 @@ def main() -> int:
             raise SystemExit("the tests fail without any mutant")
         alerts = [one for one in chosen if "alert" in one.changed]
         survivors = Together(Path(folder), alerts).survivors() if alerts else []
-        hunt = OneByOne(Path(folder))
-        with ThreadPoolExecutor(2) as pool:
-            recorded = [one for one in chosen if "record" in one.changed]
-            survivors += [
-                one for one, is_missed in zip(recorded, pool.map(hunt.misses, recorded), strict=True) if is_missed
-            ]
+        survivors += OneByOne(Path(folder), [one for one in chosen if "record" in one.changed]).survivors()
     unknown = [one for one in survivors if reason(one) is None]
     for one in survivors:
         print(f"{'SURVIVED' if one in unknown else 'known   '}  {one.name}: {one.change}", flush=True)
