@@ -26,7 +26,8 @@ from tests.promtool import FILES, KEPT, PROMTOOL, RULES, bare, verdict
 
 ROOT = Path(__file__).parent.parent
 TESTS = tuple(
-    f"tests/test_rules_{noun}.py" for noun in ("rotation", "nodes", "fleet", "exporter", "recording", "crowd", "edges")
+    f"tests/test_rules_{noun}.py"
+    for noun in ("rotation", "nodes", "fleet", "exporter", "recording", "crowd", "memory", "edges")
 )
 # What a survivor's rule and change look like, and why no test can tell it
 _OF_ONES = (

@@ -325,9 +325,10 @@ def of_exporters(words: Words) -> list[Story]:
             f"It is {words.instance}'s.",
             "First: `timedatectl` on the exporter's machine",
         ),
-        story("KubeletCertVisitsOverdue", 17, "overdue_visits", 7).says(
+        story("KubeletCertVisitsOverdue", 47, "overdue_visits", 7).says(
             "An exporter of kubelet certificates does not keep up with its visits.",
-            f"{this} had 7 visits waiting, or more, for half an hour.",
+            f"{this} has had visits waiting for three quarters of an hour.",
+            "Now: 7.",
             "Readings are older than they should be.",
             "First: `concurrency` and `logins_per_second`, and whether many nodes time out",
         ),

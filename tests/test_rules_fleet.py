@@ -344,7 +344,9 @@ def _down(story: World, node: str) -> int:
     raise AssertionError(node)
 
 
-@pytest.mark.parametrize(("before", "now", "shrank"), [(10, 7, True), (10, 8, False), (20, 15, False), (3, 2, False), (3, 1, True)])
+@pytest.mark.parametrize(
+    ("before", "now", "shrank"), [(10, 7, True), (10, 8, False), (20, 15, False), (3, 2, False), (3, 1, True)]
+)
 def test_an_inventory_that_shrinks(before: int, now: int, shrank: bool) -> None:
     """By three tenths and two nodes, a quarter of an hour after the nodes are forgotten."""
     story = fleet(before)

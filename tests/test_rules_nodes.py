@@ -150,7 +150,9 @@ def test_a_cause_that_another_alert_names(alert: str, first: int, sign: str, val
 
 def _last(story: World, sign: str) -> str:
     """What a series of the only node said at the last scrape."""
-    return next(values[-1] for series, values in story.series.all() if sign in series and 'cert="serving"' not in series)
+    return next(
+        values[-1] for series, values in story.series.all() if sign in series and 'cert="serving"' not in series
+    )
 
 
 def test_a_restart_that_would_fail_for_one_replica() -> None:
