@@ -219,13 +219,13 @@ def test_what_explains_a_stalled_node(cause: Cause, severity: Severity, *, toget
 def test_a_shard_that_leaves_service_discovery() -> None:
     """Others have nodes of that cluster, not these: they are remembered."""
     story = world()
-    stuck, well = Life.aged("s1", 0.915, story.now, DAY).stalls(), Life.aged("s2", 0.2, story.now, DAY)
+    stuck, well = Life.aged("s1", 0.923, story.now, DAY).stalls(), Life.aged("s2", 0.2, story.now, DAY)
     shard = story.watch(instance="0:10024", own=[stuck, well])
     story.watch(instance="1:10024", own=lives(story, 2))
     story.run(10)
     shard.is_known = False
-    story.run(40)
-    check(story, fires("KubeletCertRotationStalled", 0, 49, node="s1"))
+    story.run(25)
+    check(story, fires("KubeletCertRotationStalled", 0, 34, node="s1"))
 
 
 @pytest.mark.parametrize("known", [True, False])
