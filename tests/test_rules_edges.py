@@ -9,11 +9,12 @@ from __future__ import annotations
 import pytest
 
 from tests.promtool import PROMTOOL, fires
-from tests.typed import Typed
+from tests.typed import Typed, Values
 
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
 REMEMBERED = 10  # minutes for which a series counts that is gone
+JOB = "kubelet-cert-exporter"
 
 
 # What the kubelet does not rotate. Of 1000 minutes the last twentieth is 50, and three tenths are 300.
@@ -222,3 +223,53 @@ def test_a_crash_loop_until_it_has_been_up_for_a_while(pattern: str, first: int,
     """Half of a quarter of an hour."""
     story = Typed(100).has("up", _pattern(pattern, 60 // len(pattern)) + ((1, 40),))
     story.fires(fires("KubeletCertExporterDown", first, end))
+
+
+def test_what_is_another_jobs() -> None:
+    """It is down, paused, stuck or has a certificate that ends: none of our business."""
+    story = Typed(40)
+    for labels in ({"job": "another"}, {"job": "another", "instance": "two:10024"}):
+        story.has("up", 0, **labels).has("kubelet_cert_exporter_logins_paused", **labels)
+        story.has("kubelet_cert_exporter_ssh_credential_not_after_timestamp_seconds", -60, file="/k", **labels)
+    story.has("up").fires()
+
+
+def test_a_login_certificate_beside_others() -> None:
+    """Of what it was good for, not of what another file was; each job has its own."""
+    story = Typed(50)
+    name = "kubelet_cert_exporter_ssh_credential_not_after_timestamp_seconds"
+    story.has(name, 20 * 60, file="/a").has(name, 4000 * 60, file="/b").has(name, 4000 * 60, file="/a", job=f"{JOB}-2")
+    story.fires(fires("KubeletCertSshCredentialExpiring", 19, 49, file="/a"))
+
+
+def test_stuck_until_it_is_forgotten() -> None:
+    """Two hours after its last visit, as long as it has nodes; a replica and a namesake of another job work on."""
+    name, nodes = "kubelet_cert_exporter_last_visit_timestamp_seconds", "kubelet_cert_inventory_nodes"
+    story = Typed(60).has(name, ((-7200 + 60, 30), (None, 30))).has(nodes, ((3, 30), (None, 30)), cluster="prod")
+    for labels in ({"instance": "two:10024"}, {"job": f"{JOB}-2"}):
+        story.has("up", **labels).has(name, **labels).has(nodes, 3, cluster="prod", **labels)
+    for labels in ({"instance": "three:10024"}, {"job": f"{JOB}-3"}):  # without nodes there is nothing to visit
+        story.has("up", **labels).has(name, -9000, **labels)
+    story.has("up").fires(fires("KubeletCertExporterStuck", 17, 29 + REMEMBERED))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "visit", "episodes"),
+    [
+        (((3, 30), (None, 36)), None, [(15, 29 + REMEMBERED)]),
+        (3, ((None, 31), (1860, 6), (None, 29)), [(15, 30), (62, 65)]),
+    ],
+    ids=["its nodes are gone", "it visits"],
+)
+def test_never_a_visit_until_it_is_forgotten(
+    nodes: Values, visit: Values | None, episodes: list[tuple[int, int]]
+) -> None:
+    """It has nodes, and has ended no visit, whatever its neighbours did; one that was told counts for ten minutes."""
+    ended, inventory = "kubelet_cert_exporter_last_visit_timestamp_seconds", "kubelet_cert_inventory_nodes"
+    story = Typed(66).has(inventory, nodes, cluster="prod")
+    if visit is not None:
+        story.has(ended, visit)
+    for labels in ({"instance": "two:10024"}, {"job": f"{JOB}-2"}):
+        story.has("up", **labels).has(ended, **labels).has(inventory, 3, cluster="prod", **labels)
+    story.has(inventory, 3, cluster="prod", job="another", instance="four:1")
+    story.has("up").fires(*(fires("KubeletCertExporterStuck", *episode) for episode in episodes))
