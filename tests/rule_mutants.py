@@ -37,11 +37,14 @@ _OF_ONES = (
 _OF_TARGETS = "Exporter(Down|Stuck)|VisitsOverdue|LoginsPaused|HostKeysUnchecked|ReloadFailed|SourceDown|SshCredential"
 KNOWN = (
     (r"⟨<=?⟩ -> ⟨<=?⟩$|⟨>=?⟩ -> ⟨>=?⟩$", "two times, or a share of one: they are never equal at a scrape"),
-    (r"⟨3⟩ -> ⟨2\.4⟩|⟨2⟩ -> ⟨2\.5⟩", "what is counted is whole"),
+    (r"⟨3⟩ -> ⟨2\.4⟩|⟨2⟩ -> ⟨(2\.5|1\.6)⟩", "what is counted is whole"),
+    (r"Blind: .*max\{ ⟨state=\"unknown\"⟩ -> ⟨⟩", "the next clause takes every other state away"),
+    (r"ManualRotationDue: .*off unless on \( ⟨cluster, node, cert⟩ -> ⟨cluster, node⟩", "of clients alone, one a node"),
+    (r"ExporterDown: .*(avg_over_time|changes)\(up\{ ⟨job.*⟩ -> ⟨⟩", "the other half of the clause names the job, too"),
+    (r"InventoryShrank: .*⟨6h⟩ -> ⟨43200s⟩", "there are two ranges, and the shorter one ends the alert"),
+    (r"ClusterVanished: .*⟨max_over_time⟩ -> ⟨min_over_time⟩", "it fires by being there; the number is only told"),
     (rf"Cert({_OF_ONES}): .*⟨max⟩ -> ⟨min⟩", "every value is 1: it fires by being there"),
     (rf"({_OF_TARGETS}).*⟨max⟩ -> ⟨min⟩", "a target has one such series, whatever labels it has besides"),
-    (r"KubeletCertCA.*openshift.*(10m|last_over_time)", "a node that left takes its CA along, as long after"),
-    (r"ManualRotationDue.*(rotation_enabled|node_info|kops).*10m", "the dates beside it are remembered as long"),
 )
 _OF_SERIES = re.compile("memory|recording")
 _SET_OPERATOR = re.compile(r"\b(and|or|unless)\b(?:\s+(?:on|ignoring)\s*\([^)]*\))?")

@@ -273,3 +273,30 @@ def test_never_a_visit_until_it_is_forgotten(
         story.has("up", **labels).has(ended, **labels).has(inventory, 3, cluster="prod", **labels)
     story.has(inventory, 3, cluster="prod", job="another", instance="four:1")
     story.has("up").fires(*(fires("KubeletCertExporterStuck", *episode) for episode in episodes))
+
+
+def test_a_cause_beside_a_namesakes_trouble() -> None:
+    """That the namesake's restart is unsafe, or its certificate stalled, tells nothing of this node's cause."""
+    story = Typed(10)
+    for node in ("w1", "w2"):
+        for cluster in ("prod", "other"):
+            story.node(node, cluster)
+        story.has("kubelet_cert_finding", cluster="prod", node=node, cause=f"of-{node}", severity="warning")
+    story.has("kubelet_cert_restart_safe", 0, cluster="other", node="w1")
+    story.certificate(90, "stalled", -200, cluster="other", node="w2")
+    story.fires(
+        fires("KubeletCertFinding", 2, 9, cause="of-w1"),
+        fires("KubeletCertFinding", 2, 9, cause="of-w2"),
+        fires("KubeletCertRestartUnsafe", 5, 9, cluster="other"),
+        fires("KubeletCertRotationStalled", 0, 9, cluster="other", node="w2"),
+    )
+
+
+def test_a_cluster_vanishes_with_a_target_whose_namesake_is_down() -> None:
+    """Another job's: it is not the exporter that does not answer."""
+    story = Typed(50).has("up", job="kubelet-cert-exporter-2").has("up", 0, job="node")
+    story.has("up", ((1, 10), (None, 40)))
+    for node in ("w1", "w2"):
+        info = ((1, 10), (None, 40))
+        story.has("kubelet_cert_node_info", info, cluster="prod", node=node, distribution="kubeadm")
+    story.fires(fires("KubeletCertClusterVanished", 30, 49))
