@@ -1,8 +1,12 @@
 """Changes one threshold or clause of the alert rules at a time and looks whether the rules' tests notice.
 
-``make test-long`` runs it, ``python -m tests.rule_mutants WORD…`` a part of it. The tests run once, to leave what they
-give to promtool; a mutant then meets these files alone. One that none of them notices survives: it needs a reason in
-``KNOWN``, or a better test.
+What is changed: a number by a fifth or a quarter, a range to its half and its double, a `for` to none, less and more,
+a comparison to its opposite and to the one that takes in the edge, `max` to `min`, `and` to `unless`; a clause, a
+matcher, a word of an alternative, a label of `by` or `on` or a last_over_time is left out.
+
+``python -m tests.rule_mutants`` runs it, with words only the rules that have one of them in their file's or their own
+name (`rotation.yaml`, `Blind`). The tests run once, to leave what they give to promtool; a mutant then meets these
+files alone. One that none of them notices survives: it needs a reason in ``KNOWN``, or a better test.
 """
 
 from __future__ import annotations
@@ -41,6 +45,8 @@ KNOWN = (
     (r"Blind: .*max\{ ⟨state=\"unknown\"⟩ -> ⟨⟩", "the next clause takes every other state away"),
     (r"ManualRotationDue: .*off unless on \( ⟨cluster, node, cert⟩ -> ⟨cluster, node⟩", "of clients alone, one a node"),
     (r"ExporterDown: .*(avg_over_time|changes)\(up\{ ⟨job.*⟩ -> ⟨⟩", "the other half of the clause names the job, too"),
+    (r"SshCredentialExpiring: .*seconds\{ ⟨job.*⟩ -> ⟨⟩", "the other side of the comparison names the job, too"),
+    (r"ExporterStuck: .*⟨10m⟩ -> ⟨1200s⟩", "there are two ranges, and the shorter one ends the alert"),
     (r"InventoryShrank: .*⟨6h⟩ -> ⟨43200s⟩", "there are two ranges, and the shorter one ends the alert"),
     (r"ClusterVanished: .*⟨max_over_time⟩ -> ⟨min_over_time⟩", "it fires by being there; the number is only told"),
     (rf"Cert({_OF_ONES}): .*⟨max⟩ -> ⟨min⟩", "every value is 1: it fires by being there"),
@@ -242,9 +248,7 @@ class Together:
     def _said(self, left: set[int], test: dict[str, Any], command: str) -> str:
         names = {self._mutants[number].name for number in left}
         rules = [rule | {"alert": f"{rule['alert']}__0"} for rule in self._alerts if rule["alert"] in names]
-        rules += [
-            bare(self._mutants[it].changed) | {"alert": f"{self._mutants[it].name}__{it}"} for it in sorted(left)
-        ]
+        rules += [bare(self._mutants[it].changed) | {"alert": f"{self._mutants[it].name}__{it}"} for it in sorted(left)]
         story = test["tests"][0]
         moments = sorted({int(query["eval_time"][:-1]) for query in story["promql_expr_test"]})
         firing = 'ALERTS{alertstate="firing"}'
@@ -282,8 +286,8 @@ def _fired(said: str) -> dict[int, set[tuple[str, ...]]]:
 class OneByOne:
     """Mutants of recorded series: all that reads them changes, so each has its own run, until a test notices.
 
-    Story by story, those about recorded series and the short ones first: who makes no other series of it is not noticed there, and needs no run. What
-    no rule reads (the heatmap) is left to stories that ask for it.
+    Story by story, those about recorded series and the short ones first: who makes no other series of it is not noticed
+    there, and needs no run. What no rule reads (the heatmap) is left to stories that ask for it.
     """
 
     def __init__(self, folder: Path, chosen: list[Mutant]) -> None:
@@ -363,7 +367,8 @@ def _rules(file: str) -> list[dict[str, Any]]:
 
 def main() -> int:
     """The number of mutants that survived without a reason."""
-    chosen = [one for one in mutants() if not sys.argv[1:] or any(word in one.name for word in sys.argv[1:])]
+    words = sys.argv[1:]
+    chosen = [one for one in mutants() if not words or any(word in f"{one.file} {one.name}" for word in words)]
     with tempfile.TemporaryDirectory() as folder:
         kept = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", *TESTS],

@@ -221,7 +221,7 @@ def test_up_often_enough(pattern: str) -> None:
 )
 def test_a_crash_loop_until_it_has_been_up_for_a_while(pattern: str, first: int, end: int) -> None:
     """Half of a quarter of an hour."""
-    story = Typed(100).has("up", _pattern(pattern, 60 // len(pattern)) + ((1, 40),))
+    story = Typed(100).has("up", (*_pattern(pattern, 60 // len(pattern)), (1, 40)))
     story.fires(fires("KubeletCertExporterDown", first, end))
 
 
@@ -300,3 +300,35 @@ def test_a_cluster_vanishes_with_a_target_whose_namesake_is_down() -> None:
         info = ((1, 10), (None, 40))
         story.has("kubelet_cert_node_info", info, cluster="prod", node=node, distribution="kubeadm")
     story.fires(fires("KubeletCertClusterVanished", 30, 49))
+
+
+def test_each_finding_has_its_own_alert() -> None:
+    """One of each kind, in a cluster each: nobody tells another one's."""
+    story = Typed(8)
+    for cause in ("fleet-stalled", "certificate-shared", "exporter-clock-off", "fleet-ca-caps"):
+        story.has("kubelet_cert_fleet_finding", cause=cause, cluster=f"of-{cause}", severity="warning")
+    for number, reason in enumerate(("key_material", "host_key_revoked", "auth_failed")):
+        story.node(f"w{number}", read=None)
+        story.has("kubelet_cert_node_failure", cluster="prod", node=f"w{number}", reason=reason)
+    story.fires(
+        fires("KubeletCertFleetRotationStalled", 0, 7, cluster="of-fleet-stalled"),
+        fires("KubeletCertShared", 0, 7, cluster="of-certificate-shared"),
+        fires("KubeletCertExporterClockOff", 0, 7),
+        fires("KubeletCertFleetFinding", 0, 7, cluster="of-fleet-ca-caps", cause="fleet-ca-caps"),
+        fires("KubeletCertKeyMaterialSeen", 0, 7, node="w0"),
+        fires("KubeletCertHostKeyChanged", 0, 7, node="w1"),
+    )
+
+
+def test_a_tenth_that_is_not_seen_and_a_fifth_that_leaves() -> None:
+    """Just too few of either; and OpenShift's CA may live for days."""
+    story = Typed(70)
+    for number in range(20):
+        node, is_there = f"w{number}", ((1, 20), (None, 50)) if number < 4 else 1
+        story.has("kubelet_cert_node_info", is_there, cluster="prod", node=node, distribution="kubeadm")
+    for number in range(30):
+        labels = {"cluster": "other", "node": f"w{number}"}
+        story.has("kubelet_cert_node_info", **labels, distribution="openshift")
+        story.has("kubelet_cert_node_up", int(number >= 3), **labels)
+    story.certificate(700, "fresh", 400, cluster="other").certificate(100, cert="ca", cluster="other")
+    story.fires()
