@@ -129,7 +129,7 @@ def test_a_cause_that_another_alert_names(alert: str, first: int, sign: str, val
     life.twist = empty_target if value == "0" else life.twist
     story.add(life)
     exporter = story.watch(3000)
-    embedded = {"w1": (Finding(Cause.KUBECONFIG_EMBEDDED, Severity.WARNING),)}
+    embedded: dict[str, tuple[Finding, ...]] = {"w1": (Finding(Cause.KUBECONFIG_EMBEDDED, Severity.WARNING),)}
     exporter.found = embedded
     story.run(10)
     life.twist = lambda facts: facts

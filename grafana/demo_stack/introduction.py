@@ -24,8 +24,8 @@ Open   Prometheus    {prometheus}/alerts
        Alertmanager  amtool alert query --alertmanager.url={alertmanager}
 
 {now}  Started. Nodes that are ill from the start bring their notifications within some ten minutes: groups wait for
-          company, a minute and a half on the way to the pager, two minutes on the way to a ticket, and a few alerts have
-          five minutes of patience before.
+          company, 90 seconds on the way to the pager, two minutes on the way to a ticket, and a few alerts have five
+          minutes of patience before.
 {stalls}  worker-08.prod stalls: nobody signs its requests, and its certificate of four hours is past its rotation
           window by more than the grace. The notification, KubeletCertRotationStalled, arrives by {arrives}.
 {expiring}  Its last twentieth begins: KubeletCertExpiring goes to the pager, and mutes the other. KubeletCertExpired
