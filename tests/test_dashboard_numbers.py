@@ -32,8 +32,10 @@ VALUES = {
     **macros(HOUR, 60, 60),
 }
 NEED = "Nodes that need a hand, a row for each cause"
-CRASH_LOOP = (Finding(Cause.KUBELET_CRASH_LOOP, Severity.CRITICAL),)
 Answer = Mapping[tuple[tuple[str, str], ...], float]
+NOTHING: Answer = {}
+UNTOLD = -1  # the tile says "not known"
+CRASH_LOOP = (Finding(Cause.KUBELET_CRASH_LOOP, Severity.CRITICAL),)
 
 
 def world() -> World:
@@ -47,15 +49,14 @@ def healthy(story: World, *names: str, ttl: float = 100 * DAY) -> list[Life]:
 
 def shows(story: World, minute: int, answers: Mapping[tuple[str, str], Answer | float]) -> None:
     """Each panel's query, by the panel's title and the query's legend or letter; a number has no labels."""
-    asked = {
-        fill(_target(*where)["expr"], VALUES): answer if isinstance(answer, Mapping) else {(): answer}
-        for where, answer in answers.items()
-    }
+    asked: dict[str, Answer] = {}
+    for where, answer in answers.items():
+        asked[fill(_target(*where)["expr"], VALUES)] = answer if isinstance(answer, Mapping) else {(): answer}
     answered(story, minute, asked)
 
 
 def _target(title: str, name: str) -> dict[str, Any]:
-    [found] = [
+    found: list[dict[str, Any]] = [
         target
         for board in BOARDS.values()
         for panel in panels(board)
@@ -63,7 +64,8 @@ def _target(title: str, name: str) -> dict[str, Any]:
         for target in panel["targets"]
         if name in (target["legendFormat"], target["refId"])
     ]
-    return found
+    [only] = found
+    return only
 
 
 def by(**labels: str) -> tuple[tuple[str, str], ...]:
@@ -138,7 +140,7 @@ def test_a_certificate_that_begins_with_its_ca() -> None:
     story.watch()
     story.run(3)
     of_cluster, of_cert = by(cluster="prod"), by(cert="client", cluster="prod", node="w1")
-    answers = {
+    answers: dict[tuple[str, str], Answer | float] = {
         ("Certificates, furthest first", "A"): {of_cert: 0.25},
         ("Certificate authorities", "D"): {of_cluster: 365 * DAY},
     }
@@ -154,14 +156,17 @@ def test_an_exporter_that_is_dead_takes_no_trouble_away() -> None:
     story.run(20)
     exporter.is_up = False
     story.run(20)
-    numbers = {"exporters down": 1, "nodes in need": 4, "stalled": 3, "not readable": -1, "in the window": -1}
     shows(
         story,
         39,
         {
-            **{("How many", name): number for name, number in numbers.items()},
+            ("How many", "exporters down"): 1,
+            ("How many", "nodes in need"): 4,
+            ("How many", "stalled"): 3,
+            ("How many", "not readable"): UNTOLD,
+            ("How many", "in the window"): UNTOLD,
             ("Across nodes", "A"): {by(cause="fleet-stalled", cluster="prod"): 1},
-            ("What changed lately", "A"): {},
+            ("What changed lately", "A"): NOTHING,
         },
     )
 
@@ -183,12 +188,12 @@ def test_what_was_found_outlasts_the_exporter(restarts: bool) -> None:
     story.run(20)
     crashed = by(cause="kubelet-crash-loop", cluster="prod", node="w1", severity="critical")
     ranks = {by(cluster="prod", node="w1"): 4, by(cluster="prod", node="w2"): 5}
-    numbers = {"nodes in need": 2, "restart unsafe": 1}
     shows(
         story,
         24,
         {
-            **{("How many", name): number for name, number in numbers.items()},
+            ("How many", "nodes in need"): 2,
+            ("How many", "restart unsafe"): 1,
             (NEED, "A"): {crashed: 1},
             (NEED, "B"): ranks,
             ("Nodes by cause", "A"): {by(cause="kubelet-crash-loop"): 1},
@@ -220,4 +225,4 @@ def test_without_trouble_there_is_nothing_to_do() -> None:
     shows(story, 19, {(NEED, "B"): 0, ("Across nodes", "A"): {by(cause="none"): 0}, ("How many", "stalled"): 0})
     story.exporters[0].is_up = False
     story.run(20)
-    shows(story, 39, {(NEED, "B"): {}, ("Across nodes", "A"): {}, ("How many", "stalled"): -1})
+    shows(story, 39, {(NEED, "B"): {}, ("Across nodes", "A"): {}, ("How many", "stalled"): UNTOLD})

@@ -1,9 +1,8 @@
-"""The fleet dashboard's first picture: how many, which nodes, why."""
+"""The fleet dashboard's first picture: which nodes, why, and what fires."""
 
 from __future__ import annotations
 
 from grafana.builder import colors, links, trouble
-from grafana.builder.exporter_series import OUR_JOBS
 from grafana.builder.fields import (
     CELL_COLORED,
     CELL_TEXT_COLORED,
@@ -16,81 +15,16 @@ from grafana.builder.fields import (
     thresholds,
     words,
 )
-from grafana.builder.layout import wide
-from grafana.builder.panels import Json, bar_gauge, instant, merged, rows, stat, table
+from grafana.builder.panels import Json, bar_gauge, instant, merged, rows, table
 from grafana.builder.trouble import BY_NODE, CHOSEN
 
-_CERTS = f'{CHOSEN},cert=~"$cert"'
-_BY_CERT = "by (cluster, node, cert)"
 _NO_FILTER = "Looks at all certificates of a node, whichever are chosen above."
+NOUGHT = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where an exporter answers that has nodes
 _MOST = 200  # nodes that a person can look through
-_FIRING = 'component="kubelet-cert",alertstate="firing",cluster=~"$cluster|"'
-_BY_ALERT = "by (alertname, cluster, node, cert, cause)"
+FIRING = 'component="kubelet-cert",alertstate="firing",cluster=~"$cluster|"'
+BY_ALERT = "by (alertname, cluster, node, cert, cause)"
 _PAGES = {"show": False, "enablePagination": True, "reducer": ["sum"], "fields": "", "countRows": False}
-_NOUGHT = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where an exporter answers that has nodes
 _NOTHING = words({"0": ("nothing to do", colors.GOOD)})
-_NOT_KNOWN = words({"-1": ("not known", colors.UNKNOWN)})
-_NONE_SCRAPED = words({"-1": ("none known", colors.CRITICAL)})
-
-
-def numbers() -> list[Json]:
-    """Nought is told where an exporter has nodes; where none answers, only what is remembered is."""
-    told = (
-        ("nodes in need", trouble.RANK, colors.CRITICAL),
-        ("expired", f"{_in_state('expired')} or {trouble.unrotated_past_end(_CERTS)}", colors.EXPIRED),
-        ("stalled", _in_state("stalled"), colors.STALLED),
-        ("late", _in_state("late"), colors.LATE),
-        ("restart unsafe", trouble.UNSAFE, colors.UNSAFE),
-        ("not readable", f"max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}}) == 0", colors.UNKNOWN),
-        ("in the window", _in_state("window"), colors.NORMAL),
-        ("alerts fire", f"max {_BY_ALERT} (ALERTS{{{_FIRING}}})", colors.WARNING),
-    )
-    asked = [instant(f"count({what}) or {_NOUGHT} or vector(-1)", name) for name, what, _ in told]
-    down = f"count(up{{{OUR_JOBS}}} == 0) or 0 * count(up{{{OUR_JOBS}}}) or vector(-1)"
-    overrides = [
-        by_name("exporters down", thresholds=_from_one(colors.CRITICAL), mappings=_NONE_SCRAPED),
-        *(by_name(name, thresholds=_from_one(color)) for name, _, color in told),
-    ]
-    return [
-        stat(
-            "How many",
-            "Exporters that Prometheus cannot scrape: of their nodes only what the rules remember counts. Nodes that "
-            "need a hand, as in the table below, which has a row for each of their causes. Certificates "
-            "past their end, those that no kubelet rotates too; stalled ones (past the rotation window and any "
-            "grace); late ones (past the window; a healthy kubelet may still be at it). Nodes that a restart would "
-            "not bring back, and nodes whose last visit read nothing. Certificates in the window, at 70 to 90 % of "
-            "their lifetime: to be rotated now is normal. Alerts that fire, where the rules are loaded.",
-            [instant(down, "exporters down"), *asked],
-            field("short", *overrides, mappings=_NOT_KNOWN, thresholds=only(colors.UNKNOWN)),
-            orientation="vertical",
-            textMode="value_and_name",
-        ),
-        wide(5, fleet_findings()),
-        wide(3, _size()),
-    ]
-
-
-def _from_one(color: str) -> Json:
-    return thresholds((None, colors.UNKNOWN), (0, colors.CALM), (1, color))
-
-
-def _size() -> Json:
-    nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
-    certificates = f"count(max {_BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}))"
-    return stat(
-        "Fleet",
-        "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
-        [instant(nodes, "nodes"), instant(certificates, "certificates")],
-        field("short", thresholds=only("text"), noValue="not known"),
-        colorMode="none",
-        orientation="horizontal",
-        text={"titleSize": 12, "valueSize": 24},
-        textMode="value_and_name",
-    )
-
-
-def _in_state(state: str) -> str:
-    return trouble.in_state(state, _CERTS)
 
 
 def nodes_in_need() -> Json:
@@ -123,7 +57,7 @@ def nodes_in_need() -> Json:
         f"begins in says when that heals by itself. At most {_MOST} nodes. {_NO_FILTER}",
         [
             rows(f"{causes} or ({reasons})"),
-            rows(f"bottomk({_MOST}, {trouble.RANK}) or on () {_NOUGHT}"),
+            rows(f"bottomk({_MOST}, {trouble.RANK}) or on () {NOUGHT}"),
             *map(rows, map(trouble.in_trouble, (_state(), left, trouble.safety(), age))),
             rows(begins),
         ],
@@ -194,7 +128,7 @@ def fleet_findings() -> Json:
     """A recorded finding outlasts the exporter, as its alert does."""
     names = "kubelet_cert_fleet_finding|cluster_cause:kubelet_cert_fleet_finding:max"
     found = f'max by (cluster, cause) ({{__name__=~"{names}",cluster=~"$cluster|"}}) == 1'
-    none = f'label_replace({_NOUGHT}, "cause", "none", "", "")'
+    none = f'label_replace({NOUGHT}, "cause", "none", "", "")'
     every = {"type": "regex", "options": {"pattern": ".+", "result": {"color": colors.CRITICAL, "index": 0}}}
     return table(
         "Across nodes",
@@ -224,7 +158,7 @@ def alerts() -> Json:
     """As far as our rules are loaded."""
     ranks = {"critical": 3, "warning": 2, "info": 1}
     ranked = " or ".join(
-        f'{rank} * max {_BY_ALERT} (ALERTS{{{_FIRING},severity="{severity}"}})' for severity, rank in ranks.items()
+        f'{rank} * max {BY_ALERT} (ALERTS{{{FIRING},severity="{severity}"}})' for severity, rank in ranks.items()
     )
     about = f'label_join({ranked}, "about", "", "cert", "cause")'
     told = words({str(rank): (severity, colors.SEVERITIES[severity]) for severity, rank in ranks.items()})
