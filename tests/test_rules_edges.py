@@ -141,9 +141,7 @@ def test_a_ca_beside_openshifts(left: float, minutes: int) -> None:
     story = Typed(minutes).node().certificate(700, "fresh", 400)
     story.certificate(left + minutes, cert="ca").node("w2").certificate(100, cert="ca", node="w2")
     story.node(cluster="other", distribution="openshift").certificate(5000, cert="ca", cluster="other")
-    nearly = [fires("KubeletCertCANearlyExpired", minutes - 249 + left + 5, minutes - 1)] if left < 250 else []
-    if left < 250:
-        nearly = [fires("KubeletCertCANearlyExpired", 62, minutes - 1)]
+    nearly = [fires("KubeletCertCANearlyExpired", 62, minutes - 1)] if left < 250 else []
     story.fires(fires("KubeletCertCAExpiring", 60, minutes - 1), *nearly)
 
 

@@ -197,46 +197,51 @@ def test_a_restart_that_is_unsafe_for_a_moment() -> None:
     check(story)
 
 
-@pytest.mark.parametrize(
-    ("reason", "alert"),
-    [
-        (Reason.KEY_MATERIAL, "KubeletCertKeyMaterialSeen"),
-        (Reason.HOST_KEY_CHANGED, "KubeletCertHostKeyChanged"),
-        (Reason.HOST_KEY_REVOKED, "KubeletCertHostKeyChanged"),
-        (Reason.BASTION_HOST_KEY, "KubeletCertHostKeyChanged"),
-        (Reason.HOST_KEY_UNKNOWN, None),
-        (Reason.HOST_CERTIFICATE_EXPIRED, None),
-        (Reason.CONNECT_TIMEOUT, None),
-        (Reason.BASTION_UNREACHABLE, None),
-        (Reason.AUTH_FAILED, None),
-    ],
-)
-def test_what_a_visit_met(reason: Reason, alert: str | None) -> None:
+MET: dict[Reason, str | None] = {
+    Reason.KEY_MATERIAL: "KubeletCertKeyMaterialSeen",
+    Reason.HOST_KEY_CHANGED: "KubeletCertHostKeyChanged",
+    Reason.HOST_KEY_REVOKED: "KubeletCertHostKeyChanged",
+    Reason.BASTION_HOST_KEY: "KubeletCertHostKeyChanged",
+    Reason.HOST_KEY_UNKNOWN: None,
+    Reason.HOST_CERTIFICATE_EXPIRED: None,
+    Reason.CONNECT_TIMEOUT: None,
+    Reason.BASTION_UNREACHABLE: None,
+    Reason.AUTH_FAILED: None,
+}
+
+
+def test_what_visits_met() -> None:
     """Key material and another host key are told at once, and end with a visit that succeeds; the rest is blindness."""
     story = world()
-    life = Life.aged("w1", 0.75, story.now, DAY, u=0.899)
-    story.add(life)
+    nodes = {reason: Life.aged(f"w-{reason}", 0.75, story.now, DAY, u=0.899, cluster=reason) for reason in MET}
+    story.add(*nodes.values())
     story.watch()
     story.run(10)
-    life.fails = lambda _: False
-    life.refuses = reason
+    for reason, life in nodes.items():
+        life.refuses = reason
     story.run(40)
-    life.refuses = None
+    for life in nodes.values():
+        life.refuses = None
     story.run(90)
-    failed = _failed(story, reason)
-    assert failed[0] < 26
-    assert failed[1] < 39 + 75
-    told = [fires(alert, failed[0], failed[1] + REMEMBERED)] if alert else []
-    check(story, *told, *_blind(story))
+    told = []
+    for reason, alert in MET.items():
+        failed = _failed(story, reason)
+        assert failed[0] < 26
+        assert failed[1] < 39 + 75
+        if alert:
+            told.append(fires(alert, failed[0], failed[1] + REMEMBERED, node=nodes[reason].name, cluster=reason))
+        told += _blind(story, nodes[reason].name, reason)
+    check(story, *told)
 
 
-def _blind(story: World) -> list[Episode]:
+def _blind(story: World, node: str, cluster: str) -> list[Episode]:
     """A back-off of an hour within the window is longer than a reading holds."""
     try:
-        first, last = story.spell("unknown")
+        first, last = story.spell("unknown", node)
     except AssertionError:
         return []
-    return [fires("KubeletCertBlind", first + 15, last)] if last - first >= 15 else []
+    blind = fires("KubeletCertBlind", first + 15, last, node=node, cluster=cluster) if last - first >= 15 else None
+    return [blind] if blind else []
 
 
 def _failed(story: World, reason: Reason) -> tuple[int, int]:

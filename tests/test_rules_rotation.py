@@ -58,30 +58,28 @@ def read_after(story: World, minute: int) -> int:
 
 
 @every_life
-@pytest.mark.parametrize("u", [0.7, 0.8, 0.895])
-def test_a_healthy_kubelet_fires_nothing(ttl: float, u: float) -> None:
+def test_healthy_kubelets_fire_nothing(ttl: float) -> None:
     """From before its window until its new certificate is old news; whole where life is short."""
     story = world()
-    share, minutes = (0.1, 90) if ttl == HOUR else (u, 100)
-    life = Life.aged("w1", share, story.now + (0 if ttl == HOUR else 15) * MINUTE, ttl, u=u, serving=ttl)
-    story.add(life)
-    watched(story, life)
-    story.run(minutes)
+    for number, u in enumerate((0.7, 0.8, 0.895), 1):
+        share, lead = (0.1, 0) if ttl == HOUR else (u, 15)
+        story.add(Life.aged(f"w{number}", share, story.now + lead * MINUTE, ttl, u=u, serving=ttl))
+    watched(story, story.lives["w1"])
+    story.run(90 if ttl == HOUR else 100)
     assert readings(story)
-    assert life.client.count > 1
+    assert all(life.client.count > 1 for life in story.lives.values())
     check(story)
 
 
-@pytest.mark.parametrize("share", [0.69, 0.75, 0.85])
-@pytest.mark.parametrize("ttl", [45 * DAY, YEAR], ids=["45 days", "year"])
-def test_hours_in_the_window_fire_nothing(ttl: float, share: float) -> None:
+def test_hours_in_the_window_fire_nothing() -> None:
     """To be in the window is normal, for however long."""
     story = world()
-    life = Life.aged("w1", share, story.now + HOUR, ttl, u=0.899)
-    story.add(life)
-    watched(story, life)
+    for ttl in (45 * DAY, YEAR):
+        for share in (0.69, 0.75, 0.85):
+            story.add(Life.aged(f"w{ttl}-{share}", share, story.now + HOUR, ttl, u=0.899))
+    story.watch()
     story.run(150)
-    assert life.client.count == 1
+    assert all(life.client.count == 1 for life in story.lives.values())
     check(story)
 
 

@@ -16,7 +16,7 @@ class Typed:
         self.minutes = minutes
         self.lines: list[dict[str, str]] = []
 
-    def has(self, name: str, values: Values = 1, **labels: str) -> Typed:
+    def has(self, name: str, values: Values = 1, /, **labels: str) -> Typed:
         """One value throughout, or values and for how many minutes each; None: the series is over."""
         own = {"job": "kubelet-cert-exporter", "instance": "one:10024", **labels}
         selector = ",".join(f'{label}="{value}"' for label, value in own.items() if value)
