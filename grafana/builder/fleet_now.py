@@ -19,7 +19,8 @@ from grafana.builder.panels import Json, bar_gauge, instant, merged, rows, table
 from grafana.builder.trouble import BY_NODE, CHOSEN
 
 _NO_FILTER = "Looks at all certificates of a node, whichever are chosen above."
-NOUGHT = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where an exporter answers that has nodes
+# where an exporter answers that has nodes, and where the rules know them
+NOUGHT = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}} and on (cluster) {trouble.RULES})"
 _MOST = 200  # nodes that a person can look through
 FIRING = 'component="kubelet-cert",alertstate="firing",cluster=~"$cluster|"'
 BY_ALERT = "by (alertname, cluster, node, cert, cause)"

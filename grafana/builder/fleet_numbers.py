@@ -42,7 +42,7 @@ def numbers() -> list[Json]:
             "past their end, those that no kubelet rotates too; stalled ones (past the rotation window and any "
             "grace); late ones (past the window; a healthy kubelet may still be at it). Nodes that a restart would "
             "not bring back, and nodes whose last visit read nothing. Certificates in the window, at 70 to 90 % of "
-            "their lifetime: to be rotated now is normal. Alerts that fire, where the rules are loaded.",
+            "their lifetime: to be rotated now is normal. Alerts that fire. Needs the recording rules.",
             [instant(down, "exporters down"), *asked],
             field("short", *overrides, mappings=_NOT_KNOWN, thresholds=only(colors.UNKNOWN)),
             orientation="vertical",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana.builder import colors, links, trouble
 from grafana.builder.fields import CELL_GAUGE, CELL_TEXT_COLORED, COLUMNS, by_name, field, only, thresholds, words
 from grafana.builder.panels import Json, bar_chart, buckets, heatmap, instant, merged, rows, stat, table
-from grafana.builder.trouble import CHOSEN, NOT_RECORDED
+from grafana.builder.trouble import CHOSEN
 
 _CERTS = f'{CHOSEN},cert=~"$cert"'
 _BY_CERT = "by (cluster, node, cert)"
@@ -21,7 +21,7 @@ _SLOT = "opens\\cluster"  # what the matrix calls its first column
 
 
 def position() -> Json:
-    """The only panel that needs a recorded series: from raw ones it would be a query a stripe."""
+    """From raw series it would be a query a stripe."""
     return heatmap(
         "Position in the lifetime",
         "How many certificates are how far through their life; needs the recording rules. Healthy stripes climb and "
@@ -101,13 +101,10 @@ def _converted(kind: str) -> Json:
 def furthest() -> Json:
     """What is shown of a certificate is chosen before it is aggregated: of thirty thousand some fifty are left.
 
-    The recorded share knows of certificates that begin when their CA does. Without rules, where two exporters differ,
-    the one that knows the newer certificate says the lower share.
+    The recorded share knows of certificates that begin when their CA does.
     """
-    begin, end = (f"kubelet_cert_{which}_timestamp_seconds{{{_CERTS}}}" for which in ("not_before", "not_after"))
-    by_dates = f"min {_BY_CERT} ((time() - {begin}) / ({end} - {begin})) {NOT_RECORDED}"
-    used = f"max {_BY_CERT} (cluster_node_cert:kubelet_cert_lifetime_used:ratio{{{_CERTS}}})"
-    top = f"topk({_MOST}, {used} or {by_dates})"
+    end = f"kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}"
+    top = f"topk({_MOST}, max {_BY_CERT} (cluster_node_cert:kubelet_cert_lifetime_used:ratio{{{_CERTS}}}))"
     closes = f"kubelet_cert_rotation_window_end_timestamp_seconds{{{_CERTS}}}"
     renamed = {
         "Value #A": "Life used",
@@ -131,7 +128,7 @@ def furthest() -> Json:
 
 
 def _states_of(top: str) -> str:
-    """By their numbers; recorded ones are an eighth of the exporter's, which only stand in where no rules are."""
+    """By their numbers."""
     told = trouble.worst_state("cluster, node, cert", _CERTS)
     past = f"0 * ({trouble.unrotated_past_end(_CERTS)}) + {colors.STATE_NUMBERS['expired']}"
     return f"({past} or {told} or 0 * {top}) and {_ON_CERT} {top}"
@@ -151,12 +148,7 @@ def _columns_of_furthest() -> list[Json]:
 
 def authorities() -> Json:
     ends = f'kubelet_cert_not_after_timestamp_seconds{{{CHOSEN},cert="ca"}}'
-    of_client = f'{{{CHOSEN},cert="client"}}'
-    by_dates = (
-        f"max by (cluster) (clamp_max(kubelet_cert_not_after_timestamp_seconds{of_client}"
-        f" - kubelet_cert_not_before_timestamp_seconds{of_client}, 365 * 86400)) {NOT_RECORDED}"
-    )
-    leaf = f"(max by (cluster) (cluster:kubelet_cert_leaf_lifetime_seconds:max{{{CHOSEN}}}) or {by_dates})"
+    leaf = f"max by (cluster) (cluster:kubelet_cert_leaf_lifetime_seconds:max{{{CHOSEN}}})"
     left = thresholds((None, colors.CRITICAL), (0.25, colors.LATE), (1, colors.GOOD))
     return table(
         "Certificate authorities",

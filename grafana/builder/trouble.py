@@ -14,28 +14,19 @@ BY_NODE = "by (cluster, node)"
 ON_NODE = "on (cluster, node)"
 CHOSEN = 'cluster=~"$cluster"'
 
-_SAID = "kubelet_cert_rotation_state"
-_BY_STATE = "by (cluster, node, cert, state)"
-# Where the recording rules are loaded they have the last word: they know which of two exporters read the newer
-# certificate, and what they remember outlasts the exporter, as its alert does.
-NOT_RECORDED = f"unless on (cluster) cluster:kubelet_cert_nodes:known{{{CHOSEN}}}"
-
-
-def _recorded(state: str, matchers: str) -> str:
-    return f'cluster_node_cert_state:{_SAID}:max{{{matchers},state="{state}"}}'
-
-
-def _said(state: str, matchers: str) -> str:
-    return f'max {_BY_STATE} ({_SAID}{{{matchers},state="{state}"}} == 1)'
+# Recorded states alone: the rules know which of two exporters read the newer certificate, what they remember outlasts
+# the exporter, as its alert does, and they have one series a certificate where the exporter has eight.
+_STATE = "cluster_node_cert_state:kubelet_cert_rotation_state:max"
+RULES = f"cluster:kubelet_cert_nodes:known{{{CHOSEN}}}"  # only there where they are loaded
 
 
 def in_state(state: str, matchers: str = CHOSEN) -> str:
     """The certificates in a state, 1 each."""
-    return f"({_recorded(state, matchers)} or {_said(state, matchers)} {NOT_RECORDED})"
+    return f'{_STATE}{{{matchers},state="{state}"}}'
 
 
 def _nodes_in_state(state: str) -> str:
-    return f"max {BY_NODE} {in_state(state)}"
+    return f"max {BY_NODE} ({in_state(state)})"
 
 
 _UNANSWERED = "kubelet_cert_node_failure|cluster_node_job_instance:kubelet_cert_node_info:exporter_gone"
@@ -109,11 +100,8 @@ def unrotated_past_end(matchers: str = CHOSEN) -> str:
 
 def worst_state(labels: str, matchers: str = CHOSEN) -> str:
     """The worst state of the certificates under these labels, as its number in ``colors.STATE_NUMBERS``."""
-    recorded, said = (
-        " or ".join(f"{number} * {states(state, matchers)}" for state, number in colors.STATE_NUMBERS.items())
-        for states in (_recorded, _said)
-    )
-    return f"max by ({labels}) ({recorded} or ({said}) {NOT_RECORDED})"
+    numbers = " or ".join(f"{number} * {in_state(state, matchers)}" for state, number in colors.STATE_NUMBERS.items())
+    return f"max by ({labels}) ({numbers})"
 
 
 def in_trouble(expr: str) -> str:
