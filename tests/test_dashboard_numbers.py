@@ -102,6 +102,19 @@ def test_whose_window_has_closed_is_not_expected_to_rotate() -> None:
     shows(story, 2, {("Rotations expected in 24 h", "A"): 1})
 
 
+def test_a_rotation_is_seen_once() -> None:
+    """By two replicas, in the minute after the first one's visit."""
+    story = world()
+    due, other = Life.aged("w1", 0.75, story.now, 10 * DAY), Life.aged("w2", 0.3, story.now, 10 * DAY)
+    due.client.due = story.now + MINUTE
+    story.add(due, other)
+    story.watch()
+    story.watch(instance="two:10024")
+    story.run(2 * HOUR // MINUTE)
+    total = "sum(sum_over_time(cluster_cert:kubelet_cert_rotations:seen[2h]))"
+    answered(story, 2 * HOUR // MINUTE - 1, {total: {(): 1}})
+
+
 def test_a_replica_that_knew_more_and_dies_is_no_rotation() -> None:
     """One of two replicas has seen the new certificate; it dies, and the old one is known again."""
     story = world()

@@ -19,7 +19,6 @@ from grafana.builder.panels import Json, merged, query, rows, table, time_series
 from grafana.builder.trouble import CHOSEN, FAILURE, FINDINGS, by_cause
 
 _CERTS = f'{CHOSEN},cert=~"$cert"'
-_BY_CERT = "by (cluster, node, cert)"
 # At 10,000 nodes each point costs tens of thousands of samples.
 _VISIT = 120  # seconds that a visit takes at most: a reading is dated when it is taken, and told at the visit's end
 _FIRST_ROUND = 300  # seconds in which an exporter has read all its nodes once
@@ -54,16 +53,12 @@ def states_over_time() -> Json:
 
 
 def rotations_seen() -> Json:
-    """Compared with what was a step ago: each rotation falls into one bar, and no range is read.
-
-    Where the replica dies that was the first to see a rotation, the begin falls back: that is none.
-    """
-    begin = f"max {_BY_CERT} (kubelet_cert_not_before_timestamp_seconds{{{_CERTS}}}"
-    none = f"0 * max by (cluster) (kubelet_cert_inventory_nodes{{{CHOSEN}}})"  # where history is shorter than a step
+    seen = f"sum_over_time(cluster_cert:kubelet_cert_rotations:seen{{{_CERTS}}}[$__interval])"
     return time_series(
         "Rotations seen",
-        "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer.",
-        [query(f"sum by (cluster) ({begin}) > bool {begin} offset $__interval)) or {none}", "{{cluster}} rotations")],
+        "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer. "
+        "Needs the recording rules.",
+        [query(f"sum by (cluster) ({seen})", "{{cluster}} rotations")],
         field("short", custom=bars(axisSoftMax=5), decimals=0, min=0),
         interval="1m",
         maxDataPoints=40,
