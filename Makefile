@@ -26,6 +26,8 @@ test: check
 test-long: $(VENV)/test.installed
 	$(BIN)/pytest -m long
 	$(BIN)/python tests/mutants.py
+	$(BIN)/python -m tests.rule_mutants
+	for run in $$(seq 20); do $(BIN)/pytest -q -n 2 -m 'not long' tests/test_rules_*.py || exit 1; done
 
 # for SECONDS each: what reads a node's answer, its documents, PEM files and certificates
 fuzz: $(VENV)/test.installed

@@ -6,12 +6,13 @@ from tests.annotations import LIFE, Story, Words
 from tests.promtool import ALERTS
 
 NO_CAUSE = "No cause was found on the node."
+FILE = " --config.file=/etc/kubelet-cert-exporter/config.yaml"
 
 
 def of_certificates(words: Words) -> list[Story]:
     """grafana/alerts/rotation.yaml."""
-    node, explain = words.node, f"First: `kubelet-cert-exporter explain {words.node}`"
-    visit = f"First: `kubelet-cert-exporter visit {words.node}`"
+    node, explain = words.node, f"First: `kubelet-cert-exporter explain {words.node}{FILE}`"
+    visit = f"First: `kubelet-cert-exporter visit {words.node}{FILE}`"
 
     def story(alert: str, minutes: int = 2, cert: str = "client") -> Story:
         return Story(
@@ -67,8 +68,8 @@ def of_certificates(words: Words) -> list[Story]:
             NO_CAUSE,
             explain,
         ),
-        story("KubeletCertUnrotatedExpired", 10, "kubeconfig")
-        .certificate(1 + 600 / LIFE, "kubeconfig", managed=False)
+        story("KubeletCertUnrotatedExpired", 20, "kubeconfig")
+        .certificate(1 + 1200 / LIFE, "kubeconfig", managed=False)
         .read()
         .finding("kubeconfig-embedded")
         .says(
@@ -93,11 +94,14 @@ def of_certificates(words: Words) -> list[Story]:
         story("KubeletCertNotYetValid", 6)
         .certificate(-0.036)
         .state("not_yet_valid")
+        .finding("not-yet-valid")
         .says(
             "A kubelet certificate is not valid yet.",
             f"The client certificate of {node} begins in the future.",
             "The clock of who signed it was ahead.",
             "It begins in 1h 0m 0s.",
+            "Do not restart the kubelet before then.",
+            "Found on the node: not-yet-valid.",
             explain,
         ),
         story("KubeletCertBlind", 17)
@@ -128,7 +132,7 @@ def of_certificates(words: Words) -> list[Story]:
 
 def of_nodes(words: Words) -> list[Story]:
     """grafana/alerts/nodes.yaml."""
-    node, explain = words.node, f"First: `kubelet-cert-exporter explain {words.node}`"
+    node, explain = words.node, f"First: `kubelet-cert-exporter explain {words.node}{FILE}`"
 
     def story(alert: str, *causes: str, minutes: int = 2) -> Story:
         return Story(alert, words, minutes, dashboard="node").finding(*causes)
@@ -138,13 +142,14 @@ def of_nodes(words: Words) -> list[Story]:
         .of_node("kubelet_cert_restart_safe", 0)
         .says(
             "A kubelet would not come back from a restart.",
-            f"Mend the certificate files of {node} before you restart its kubelet or reboot it.",
+            f"Do not restart the kubelet of {node} or reboot it before that is mended.",
             "Found on the node: bootstrap-file-missing.",
             explain,
         ),
         story("KubeletCertStoreBroken", "store-link-gap", "orphan-empty").says(
             "A kubelet's certificate store is broken.",
-            f"The certificate store of {node} will fail the next rotation or restart.",
+            f"The certificate store of {node} is not as the kubelet leaves it.",
+            "A rotation was signed and lost there, or the next rotation or restart will fail.",
             "Found on the node: orphan-empty.",
             "Found on the node: store-link-gap.",
             explain,
@@ -158,7 +163,7 @@ def of_nodes(words: Words) -> list[Story]:
             "A kubelet crashes again and again.",
             f"The kubelet of {node} does not stay up. Its journal says what it stumbles over.",
             "Found on the node: kubelet-crash-loop.",
-            explain,
+            "First: the status and journal of its unit on the node, as `journalctl -u kubelet -n 50`",
         ),
         story("KubeletCertNodeClockSkew", "clock-behind")
         .of_node("kubelet_cert_node_clock_offset_seconds", -90)
@@ -174,7 +179,7 @@ def of_nodes(words: Words) -> list[Story]:
             "A node sent a private key.",
             f"The answer of {node} held a private key. It was dropped unread, and is stored nowhere.",
             "The node is not read until that is mended.",
-            f"First: `kubelet-cert-exporter visit {node}`",
+            f"First: `kubelet-cert-exporter visit {node}{FILE}`",
         ),
         story("KubeletCertHostKeyChanged")
         .failure("host_key_revoked")
@@ -186,13 +191,12 @@ def of_nodes(words: Words) -> list[Story]:
             "Reason: host_key_revoked.",
             "First: find out whether that host was set up anew",
         ),
-        Story("KubeletCertFinding", words, 2, {"cause": "kubelet-down"}, dashboard="fleet")
+        Story("KubeletCertFinding", words, 4, {"cause": "kubelet-down"}, dashboard="fleet")
         .finding("kubelet-down")
         .says(
             "Nodes have a fault that will cost them a certificate, or a restart.",
-            "kubelet-down holds on 1 of the cluster's nodes.",
-            f"One is {node}.",
-            "First: `kubelet-cert-exporter explain` with the name of one",
+            f"kubelet-down: {node}.",
+            explain,
         ),
     ]
 
@@ -201,7 +205,7 @@ def of_clusters(words: Words) -> list[Story]:
     """grafana/alerts/fleet.yaml."""
     cluster = words.cluster
     ca = "First: `kubeadm certs check-expiration` on a control plane node, or what your distribution has for it"
-    across = "First: `kubelet-cert-exporter visit`, which ends with what it finds across nodes"
+    across = f"First: `kubelet-cert-exporter visit{FILE}`", "It ends with what it finds across nodes, and their names."
 
     def story(alert: str, minutes: int = 2, **labels: str) -> Story:
         return Story(alert, words, minutes, labels, dashboard="fleet")
@@ -223,11 +227,14 @@ def of_clusters(words: Words) -> list[Story]:
         found("KubeletCertFleetRotationStalled", "fleet-stalled")
         .certificate(0.94)
         .state("stalled")
+        .finding("csr-denied")
         .says(
             "The kubelets of a cluster get no new certificates.",
             "Nothing on these nodes explains it: look at who approves and signs, not at the nodes.",
             "Not rotated in their window, nor in the grace after it: 1 nodes.",
             "Nodes of the cluster in all: 1.",
+            f"{words.node} ends in 1h 40m 0s.",
+            "Found on 1 of them: csr-denied.",
             "First: `kubectl get csr`",
         ),
         story("KubeletCertCAExpiring", 62)
@@ -253,19 +260,20 @@ def of_clusters(words: Words) -> list[Story]:
         found("KubeletCertShared", "certificate-shared").says(
             "Nodes share one client certificate.",
             "Several nodes have one and the same client certificate, and overwrite each other's status.",
-            across,
+            *across,
         ),
         found("KubeletCertFleetFinding", "fleet-ca-caps").says(
             "The nodes of a cluster have a fault in common.",
             "fleet-ca-caps holds: it shows where nodes are compared with each other.",
-            across,
+            *across,
         ),
         coverage.says(
             "Many nodes of a cluster cannot be read.",
             "3 nodes could not be read at their last visit, more than a tenth of the cluster.",
             "Reason: auth_failed, on 1 of them.",
             "Reason: sudo_denied, on 2 of them.",
-            "First: `kubelet-cert-exporter visit` with the name of one",
+            "First, with the name of one:",
+            f"`kubelet-cert-exporter visit NODE{FILE}`",
         ),
         shrank.says(
             "The inventory of a cluster has shrunk.",
@@ -325,16 +333,18 @@ def of_exporters(words: Words) -> list[Story]:
             f"It is {words.instance}'s.",
             "First: `timedatectl` on the exporter's machine",
         ),
-        story("KubeletCertVisitsOverdue", 17, "overdue_visits", 7).says(
+        story("KubeletCertVisitsOverdue", 47, "overdue_visits", 7).says(
             "An exporter of kubelet certificates does not keep up with its visits.",
-            f"{this} had 7 visits waiting, or more, for half an hour.",
+            f"{this} has had visits waiting for three quarters of an hour.",
+            "Now: 7.",
             "Readings are older than they should be.",
             "First: `concurrency` and `logins_per_second`, and whether many nodes time out",
         ),
         story("KubeletCertLoginsPaused", 2, "logins_paused").says(
             "An exporter of kubelet certificates has paused all logins.",
             f"{this} was refused by too many nodes, and logs in to none for a while.",
-            "First: its key and user on the nodes, `kubelet-cert-exporter visit` with the name of one",
+            "First: its key and user on the nodes, by a visit of one:",
+            f"`kubelet-cert-exporter visit NODE{FILE}`",
             "A reload ends the pause.",
         ),
         story("KubeletCertHostKeysUnchecked", 62, "unverified_nodes", 4).says(
@@ -347,7 +357,7 @@ def of_exporters(words: Words) -> list[Story]:
             "An exporter of kubelet certificates could not load its configuration.",
             f"{this} goes on with its old configuration,",
             "and would not start with the new one.",
-            "First: `kubelet-cert-exporter run --config.check` with its configuration file",
+            f"First: `kubelet-cert-exporter run --config.check{FILE}`",
         ),
         story("KubeletCertInventorySourceDown", 17, "inventory_source_up", 0, source=words.source).says(
             "A source of an exporter's inventory cannot be used.",

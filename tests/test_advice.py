@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from exporter.demo.store import FileStore
 from exporter.judge.advice import api, cluster, folder, kubelet, reissue, requests, serving, signer, steps, store
+from exporter.judge.advice.conf import point_at_link
 from exporter.judge.advice.steps import Advice
 from exporter.judge.case import Case
 from exporter.judge.certificate import parse
@@ -85,6 +86,10 @@ class Shell:
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         return done.stdout
 
+    def tried(self, command: str) -> str:
+        """The same of a command that may fail, as a look does that finds nothing."""
+        return self.run(f"{command} || true")
+
     def outside(self, tool: str, output: str = "", status: int = 0) -> None:
         """A tool that reaches beyond the node's files: what it prints, and how it ends."""
         script = f"#!/bin/sh\necho \"{tool} $*\" >> {self.here}/calls\nprintf '%s' '{output}'\nexit {status}\n"
@@ -108,6 +113,7 @@ class Shell:
 
 ELSEWHERE = (
     "with cluster access",
+    "where the exporter runs",
     "on a control plane node",
     "on that control plane node",
     "on that machine",
@@ -252,8 +258,8 @@ def reissued(here: Path) -> tuple[Case, tuple[str, str]]:
     plain(here / "root/worker-1-kubelet.conf", (CONF + EMBEDDED).encode())
     plain(here / "kubelet.conf", b"old")
     it = at(here, case(HEALTHY.with_files(PemFile(LINK, Condition.DANGLING))))
-    put, wait = (step.command for step in reissue.reissue(it)[2:4])
-    return it, (put, wait.replace("timeout 120", "timeout 1"))
+    mend, again, wait = (step.command for step in reissue.reissue(it)[2:5])
+    return it, (f"{mend}\n{again}", wait.replace("timeout 120", "timeout 1"))
 
 
 def test_a_new_certificate_is_taken_up_in_two_restarts(shell: Shell, tmp_path: Path) -> None:
@@ -261,7 +267,7 @@ def test_a_new_certificate_is_taken_up_in_two_restarts(shell: Shell, tmp_path: P
     _, (put, wait) = reissued(tmp_path)
     conf, link = tmp_path / "kubelet.conf", tmp_path / "pki" / CURRENT
     assert "STOP" not in shell.run(put)
-    assert shell.calls()[1:] == [RESTARTED]
+    assert shell.calls()[2:] == [RESTARTED]
     assert conf.read_text() == CONF + EMBEDDED
     assert copies(conf)[0].read_bytes() == b"old"
     assert os.listdir(tmp_path / "pki") == []
@@ -277,7 +283,7 @@ def test_without_a_new_link_the_node_keeps_what_works(shell: Shell, tmp_path: Pa
     _, (put, wait) = reissued(tmp_path)
     assert "STOP" in shell.run(f"{put}\n{wait}")
     assert (tmp_path / "kubelet.conf").read_text() == CONF + EMBEDDED
-    assert shell.calls()[1:] == [RESTARTED]
+    assert shell.calls()[2:] == [RESTARTED]
 
 
 def test_a_new_kubelet_conf_that_does_not_let_in_changes_nothing(shell: Shell, tmp_path: Path) -> None:
@@ -315,7 +321,8 @@ def test_a_request_by_hand_ends_in_the_store(shell: Shell, tmp_path: Path) -> No
     its, mint = in_store(tmp_path), Mint()
     it = at(tmp_path, case(HEALTHY.with_files(PemFile(LINK, Condition.DANGLING))))
     it = replace(it, kubelet=replace(it.kubelet, distribution=Distribution.UNKNOWN))
-    ask, _, place = (step.command for step in reissue.reissue(it)[:3])
+    ask, _, mend, again = (step.command for step in reissue.reissue(it)[:4])
+    place = f"{mend}\n{again}"
     shell.run(ask)
     key = tmp_path / "root/node.key"
     assert key.stat().st_mode & 0o077 == 0
@@ -334,11 +341,45 @@ def test_a_request_by_hand_ends_in_the_store(shell: Shell, tmp_path: Path) -> No
     assert shell.calls() == [RESTARTED]
 
 
+@pytest.mark.parametrize(
+    ("distribution", "tool"),
+    [
+        (Distribution.EKS, "aws autoscaling terminate-instance-in-auto-scaling-group"),
+        (Distribution.AKS, "az aks nodepool delete-machines"),
+        (Distribution.GKE, "gcloud container node-pools update"),
+        (Distribution.KOPS, "kops delete instance"),
+    ],
+)
+def test_a_managed_node_gets_another_machine(distribution: Distribution, tool: str) -> None:
+    """By the tool of who makes the machines: a Node object that is deleted leaves its machine behind."""
+    it = case()
+    told = reissue.reissue(replace(it, kubelet=replace(it.kubelet, distribution=distribution)))
+    commands = [step.command for step in told]
+    assert commands[0].startswith("kubectl drain worker-1 ")
+    assert any(command.startswith(tool) for command in commands)
+    assert not any("delete node" in command for command in commands)
+
+
 def test_little_time_left_has_a_way_out() -> None:
     """An approver that nobody mends in a day: then a certificate from outside, and not before."""
     for share, is_near in ((0.95, False), (0.9999, True), (1.01, True)):
         told = requests.client(case(using(aged(share))))
         assert any("kubeadm kubeconfig user" in step.command for step in told) is is_near
+
+
+def test_the_way_out_does_not_lead_back_to_the_old_certificate(shell: Shell, tmp_path: Path) -> None:
+    """A stalled pair that still holds: it goes aside, and kubelet.conf keeps the new key until then."""
+    in_store(tmp_path)
+    (tmp_path / "root").mkdir()
+    plain(tmp_path / "root/worker-1-kubelet.conf", (CONF + EMBEDDED).encode())
+    conf = plain(tmp_path / "kubelet.conf", (CONF + NAMED).encode())
+    told = [step.command for step in requests.client(at(tmp_path, case(using(aged(0.9999)))))]
+    put, wait = (command for command in told if RESTARTED in command)
+    for command in (put, wait.replace("timeout 120", "timeout 1")):
+        shell.run(command)
+        assert conf.read_text() == CONF + EMBEDDED
+        assert not (tmp_path / "pki" / CURRENT).exists()
+    assert shell.calls().count(RESTARTED) == 1
 
 
 def test_a_regular_file_becomes_a_link_to_the_same_pair(shell: Shell, tmp_path: Path) -> None:
@@ -619,6 +660,36 @@ def test_requests_are_read_before_one_is_approved(shell: Shell) -> None:
         shell.outside("kubectl", listed)
 
 
+@pytest.mark.parametrize(
+    ("listed", "status", "answer", "is_made"),
+    [
+        ("a  ClusterRole/other", 0, YES, True),
+        ("a  ClusterRole/other", 0, "no\n", False),
+        ("a  ClusterRole/other", 0, "", False),
+        ("a  ClusterRole/system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", 0, YES, False),
+        ("", 1, YES, False),
+    ],
+)
+def test_a_binding_is_made_after_a_yes(shell: Shell, listed: str, status: int, answer: str, is_made: bool) -> None:
+    """It counts for a whole cluster: only where it was seen that nobody has it, and a look makes none."""
+    shell.outside("kubectl", listed, status)
+    told = [step.command for step in requests.client(SICK["not signed"].case)]
+    look, make = (command for command in told if "clusterrolebinding" in command)
+    shell.tried(look)
+    assert not any("create" in call for call in shell.calls())
+    printed = shell.run(make, answer)
+    assert any("create clusterrolebinding" in call for call in shell.calls()) is is_made
+    assert ("STOP" in printed) is not is_made
+
+
+def test_the_kubelets_own_words_are_found(shell: Shell) -> None:
+    """Its journal begins a sentence with a capital (pkg/kubelet, certificate_manager.go)."""
+    shell.outside("journalctl", "certificate_manager.go:562] Certificate request was not signed: timed out\n")
+    for told in (requests.client(SICK["not signed"].case), api.unauthorized(SICK["not signed"].case)):
+        (command,) = [step.command for step in told if step.command.startswith("journalctl")]
+        assert "was not signed" in shell.run(command)
+
+
 def test_a_request_by_token_is_found_by_its_subject(shell: Shell, tmp_path: Path) -> None:
     """Without a certificate a node asks under its bootstrap token's name: the subject alone says who asks."""
     for name in ("worker-1", "worker-10"):
@@ -632,6 +703,36 @@ def test_a_request_by_token_is_found_by_its_subject(shell: Shell, tmp_path: Path
     plain(shell.tools / "kubectl", script.encode(), mode=0o755)
     newest = requests.client(SICK["no first certificate"].case)[1].command
     assert shell.run(newest).strip() == "csr-a"
+
+
+@pytest.mark.parametrize("answer", ["no\n", "", YES])
+def test_a_node_that_works_is_mended_without_a_restart(shell: Shell, tmp_path: Path, answer: str) -> None:
+    """A restart is a step of its own, after a yes: what runs needs none at once."""
+    its = in_store(tmp_path)
+    conf = plain(tmp_path / "kubelet.conf", (CONF + EMBEDDED).encode())
+    shell.follow(kubelet.point_at_link, at(tmp_path, case(HEALTHY.with_kubeconfig(pair("#1", b"any")))), answer)
+    assert str(its.current) in conf.read_text()
+    assert shell.calls() == ([RESTARTED] if answer == YES else [])
+    content = its.current.read_bytes()
+    its.current.unlink()
+    plain(its.current, content)
+    it = at(tmp_path, case())
+    shell.follow(store.regular_file, replace(it, facts=replace(it.facts, client=read(its.current))), answer)
+    assert its.current.is_symlink()
+    assert shell.calls() == ([RESTARTED] if answer == YES else [])
+    target = its.current.resolve()
+    its.current.unlink()
+    it = at(tmp_path, case(HEALTHY.with_files(PemFile(LINK, Condition.DANGLING)), newest=(read(target),)))
+    shell.follow(store.relink, it, answer)
+    assert its.current.resolve() == target
+    assert shell.calls() == ([RESTARTED] if answer == YES else [])
+
+
+def test_a_node_that_is_out_is_mended_and_restarted_in_one() -> None:
+    """Nobody is asked where the kubelet does not run, or its certificate has ended."""
+    down = case(replace(HEALTHY, process=SICK["down"].case.facts.process))
+    for it, is_asked in ((case(), True), (down, False), (case(using(aged(1.01))), False)):
+        assert any("read -r yes" in step.command for step in point_at_link(it)) is is_asked
 
 
 def test_nobody_is_started_without_a_yes(shell: Shell) -> None:
@@ -651,11 +752,21 @@ def test_nobody_is_started_without_a_yes(shell: Shell) -> None:
             assert (RESTARTED in shell.calls()) is (answer == YES)
 
 
+@pytest.mark.parametrize("advice", [kubelet.down, kubelet.loop])
+def test_a_start_alone_does_not_mend_an_expired_certificate(advice: Advice) -> None:
+    """Then the way to a new one stands behind it; not where the certificate holds, or something else renews it."""
+    absent = SICK["down"].case.facts.process
+    ended, good = (case(replace(using(aged(share)), process=absent)) for share in (1.01, 0.5))
+    of_k3s = replace(ended, kubelet=replace(ended.kubelet, distribution=Distribution.K3S))
+    for it, has_way in ((ended, True), (good, False), (of_k3s, False)):
+        assert any("kubeadm kubeconfig user" in step.command for step in advice(it)) is has_way
+
+
 def test_the_name_is_right_before_a_restart(shell: Shell) -> None:
     """The host's, and the flag's."""
-    restart = cluster.name(SICK["name by the host"].case)[2].command
+    restart = cluster.name(SICK["name by the host"].case)[4].command
     assert "STOP" in shell.run(restart)
-    flag = cluster.name(SICK["name by the flag"].case)[1].command
+    flag = cluster.name(SICK["name by the flag"].case)[3].command
     for given, is_left in {
         "--hostname-override=worker-2": True,
         '--hostname-override "worker-2" --v=2': True,
@@ -665,6 +776,14 @@ def test_the_name_is_right_before_a_restart(shell: Shell) -> None:
         shell.outside("systemctl", given)
         assert ("STOP" in shell.run(flag)) is is_left
         assert (RESTARTED in shell.calls()) is not is_left
+
+
+@pytest.mark.parametrize("name", ["name by the host", "name by the flag"])
+def test_a_name_is_given_to_one_machine_alone(name: str) -> None:
+    """Two clones ask for the same way back: before it, whether another machine has that certificate or name."""
+    purposes = [step.purpose for step in cluster.name(SICK[name].case)]
+    assert "KubeletCertShared" in purposes[0]
+    assert purposes[1].startswith("with cluster access: addresses")
 
 
 def test_a_gate_in_a_flag_is_taken_out_first(shell: Shell) -> None:

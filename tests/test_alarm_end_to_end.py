@@ -28,7 +28,7 @@ from grafana.demo_stack.addresses import address, url
 from grafana.demo_stack.configuration import ALERTMANAGER, Links
 from grafana.demo_stack.introduction import WITHIN
 from grafana.demo_stack.notification import Notification
-from grafana.demo_stack.pages import page
+from grafana.demo_stack.pages import RUNBOOKS, page
 from grafana.demo_stack.part import Part
 from grafana.demo_stack.programs import installed
 from grafana.demo_stack.receiver import Receiver
@@ -150,7 +150,7 @@ class Alarm:
 
     def _prometheus(self, receiver: str, alertmanager: int) -> Path:
         rules = self.directory / "rules"
-        configuration.write_rules(rules, Links(f"{receiver}/runbooks", receiver))
+        configuration.write_rules(rules, Links(f"{receiver}{RUNBOOKS}", receiver))
         for file in rules.iterdir():
             file.write_text(_hurried(file.read_text()))
         path = self.directory / "prometheus.yml"

@@ -117,7 +117,7 @@ def test_a_renamed_dashboard_is_noticed() -> None:
         (f"{RULES}rotation.yaml", "by (cluster, node, cert)", "by (cluster, node, role)"),
         (f"{RULES}rotation.yaml", "$labels.cert", "$labels.certificate"),
         (f"{RULES}rotation.yaml", "var-node=", "var-host="),
-        (f"{RULES}fleet.yaml", 'distribution="openshift"', 'distribution="ocp"'),
+        (f"{RULES}recording.yaml", 'distribution="openshift"', 'distribution="ocp"'),
         ("grafana/alertmanager/alertmanager.yml", "KubeNodeNotReady", "KubeNodeUnready"),
     ],
 )

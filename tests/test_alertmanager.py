@@ -104,6 +104,8 @@ MUTES: dict[str, dict[str, tuple[str, ...]]] = {
         "KubeletCertRestartUnsafe": NODE,
     },
     "KubeletCertExpiring": {"KubeletCertRotationLate": CERTIFICATE, "KubeletCertRotationStalled": CERTIFICATE},
+    "KubeletCertNotYetValid": {"KubeletCertRestartUnsafe": NODE},
+    "KubeletCertRestartUnsafe": {"KubeletCertUnrotatedExpired": NODE},
     "KubeletCertCANearlyExpired": {"KubeletCertCAExpiring": CLUSTER},
     "KubeletCertCoverageLow": {"KubeletCertBlind": CLUSTER},
     "KubeletCertExporterDown": _NOT_SEEN,
@@ -119,6 +121,8 @@ NEAR_MISSES = [(*pair, label) for pair in PAIRS for label in MUTES[pair[0]][pair
 def alert(name: str, **changes: str | None) -> Labels:
     """An alert of that name about the one node, certificate or exporter of these tests; None takes a label away."""
     labels: dict[str, str | None] = {label: VALUES[label] for label in (IDENTITIES | OTHERS)[name]}
+    if name == "KubeletCertUnrotatedExpired":
+        labels["cert"] = "kubeconfig"
     ours = {"component": "kubelet-cert"} if name in IDENTITIES else {}
     labels |= {"alertname": name, "severity": _severity(name), **ours, **changes}
     return {label: value for label, value in labels.items() if value is not None}
@@ -251,9 +255,19 @@ def test_two_alerts_without_a_node_or_certificate_are_not_about_the_same_one(
 
 
 @pytest.mark.parametrize("cert", ["serving", "kubeconfig"])
-def test_only_the_clients_expiry_answers_the_question_of_a_restart(real: Alertmanager, cert: str) -> None:
-    """A serving certificate that has expired says nothing about the restart."""
-    assert real.muted_by(alert("KubeletCertExpired", cert=cert), [alert("KubeletCertRestartUnsafe")]) == []
+@pytest.mark.parametrize("name", ["KubeletCertExpired", "KubeletCertNotYetValid"])
+def test_only_the_clients_certificate_answers_the_question_of_a_restart(
+    real: Alertmanager, name: str, cert: str
+) -> None:
+    """A serving certificate that has expired, or has not begun, says nothing about the restart."""
+    assert real.muted_by(alert(name, cert=cert), [alert("KubeletCertRestartUnsafe")]) == []
+
+
+@pytest.mark.parametrize("cert", ["serving", "serving_live"])
+def test_an_unsafe_restart_mutes_what_kubelet_conf_holds_alone(real: Alertmanager, cert: str) -> None:
+    """A serving certificate that has expired is another fault."""
+    muted = alert("KubeletCertUnrotatedExpired", cert=cert)
+    assert real.muted_by(alert("KubeletCertRestartUnsafe"), [muted]) == []
 
 
 @pytest.mark.parametrize("source", ["KubeletCertExporterDown", "KubeletCertExporterStuck"])

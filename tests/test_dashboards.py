@@ -128,6 +128,7 @@ def test_promtool_notices_what_is_not_promql(tmp_path: Path) -> None:
         ("sum(a) + min(last_over_time(kubelet_cert_x[5m]))", ("min", "")),
         ("topk(3, kubelet_cert_x)", ("topk", "")),
         ('max({__name__=~"kubelet_cert_x|y:kubelet_cert_x:max"})', ("max", "")),
+        ("sum(n:kubelet_cert_x:max or max by (node) (kubelet_cert_x))", ("max", "node")),
         ("abs(kubelet_cert_x) > max(b)", ("", "")),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import datetime
 import json
 import os
 import re
@@ -12,123 +12,45 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 
-from grafana.demo_stack import configuration, pages, programs, stack
+from grafana.demo_stack import configuration, programs, stack
+from grafana.demo_stack.addresses import Addresses
 from grafana.demo_stack.configuration import Links
-from grafana.demo_stack.notification import Notification, rendered
-from grafana.demo_stack.pages import Page, page
+from grafana.demo_stack.introduction import introduction
+from grafana.demo_stack.leash import leash
+from grafana.demo_stack.page import Page
 from grafana.demo_stack.part import Part, PartError
+from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.receiver import Receiver
-from tests.alertmanagers import free_port
+from tests.alertmanagers import free_port, wait_for
 from tests.demo_stacks import demo
 
-PROMETHEUS = "http://127.0.0.1:19090"
 needs_programs = pytest.mark.skipif(
     not shutil.which("prometheus") or not shutil.which("prometheus-alertmanager"),
     reason="Debian's prometheus and prometheus-alertmanager are not installed",
 )
 
 
-def body(*alerts: dict[str, object]) -> dict[str, object]:
-    """A webhook's request, as far as it is read."""
-    return {"version": "4", "receiver": "kubelet-cert-tickets", "status": "firing", "alerts": list(alerts)}
-
-
-def one(node: str, status: str = "firing", **labels: str) -> dict[str, object]:
-    """One alert of such a request."""
-    common = {"alertname": "KubeletCertRotationStalled", "severity": "warning", "component": "kubelet-cert"}
-    return {
-        "status": status,
-        "labels": {**common, "cluster": "prod", "node": node, "cert": "client", **labels},
-        "annotations": {
-            "summary": "A certificate is not renewed.",
-            "description": f"{node}: nobody signs.\nRun: kubelet-cert-exporter explain {node}",
-            "runbook_url": "http://r/Stalled.md",
-            "dashboard_url": f"http://g/d/node?var-node={node}",
-        },
+def test_a_newcomer_is_told_what_to_expect() -> None:
+    """Of a node that is just off: nothing at first, and what the rules say after which time."""
+    now = datetime.datetime(2026, 1, 1, 21, 0, tzinfo=datetime.UTC)
+    text = introduction(Addresses(), Path("/folder"), "http://p/alerts", None, now)
+    assert "touch /folder/demo/nodes/worker-01.prod.off" in text
+    patience = {
+        rule["alert"]: rule["for"]
+        for rules_file in (configuration.ALERTMANAGER.parent.parent / "alerts").glob("*.yaml")
+        for group in yaml.safe_load(rules_file.read_text())["groups"]
+        for rule in group["rules"]
+        if rule.get("alert") in ("KubeletCertBlind", "KubeletCertNeverRead")
     }
-
-
-def test_a_notification_reads_well() -> None:
-    """The group once, each alert with its description and link, the runbook once; no description of what is over."""
-    notification = Notification.of(body(one("worker-1"), one("worker-2"), one("worker-3", "resolved")))
-    assert rendered(notification, "21:00:00").splitlines() == [
-        "21:00:00  FIRING  warning  KubeletCertRotationStalled  cluster=prod  (kubelet-cert-tickets)",
-        "          A certificate is not renewed.",
-        "          * cert=client node=worker-1",
-        "          worker-1: nobody signs.",
-        "          Run: kubelet-cert-exporter explain worker-1",
-        "          dashboard  http://g/d/node?var-node=worker-1",
-        "          * cert=client node=worker-2",
-        "          worker-2: nobody signs.",
-        "          Run: kubelet-cert-exporter explain worker-2",
-        "          dashboard  http://g/d/node?var-node=worker-2",
-        "          runbook    http://r/Stalled.md",
-        "21:00:00  RESOLVED  warning  KubeletCertRotationStalled  cluster=prod  (kubelet-cert-tickets)",
-        "          A certificate is not renewed.",
-        "          * cert=client node=worker-3",
-        "          dashboard  http://g/d/node?var-node=worker-3",
-        "          runbook    http://r/Stalled.md",
-    ]
-
-
-def test_a_label_cannot_command_the_terminal() -> None:
-    """Other people's escape sequences and line ends are shown, not obeyed."""
-    text = rendered(Notification.of(body(one("worker\x1b[2J-1", cluster="a\nb\u202e"))), "21:00:00")
-    assert all(line.isprintable() for line in text.splitlines())
-    assert "cluster=a\\x0ab\\x202e" in text
-
-
-def test_what_is_no_notification_is_refused(tmp_path: Path) -> None:
-    """400 with the reason for anything else; and what arrives is handed on."""
-    taken: list[Notification] = []
-    with Receiver(0, taken.append, lambda target: Page(200, target)) as receiver:
-        for text in ("", "[]", "{}", '{"receiver": "a", "alerts": [{}]}'):
-            with pytest.raises(urllib.error.HTTPError, match="400"):
-                urllib.request.urlopen(f"{receiver.url}/notify/a", text.encode())
-        with urllib.request.urlopen(f"{receiver.url}/notify/a", json.dumps(body(one("worker-1"))).encode()) as answer:
-            assert answer.status == 204
-    assert taken == [Notification.of(body(one("worker-1")))]
-
-
-def test_documents_are_served_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of docs with their links; no other file of the machine, by whatever path."""
-    documents = tmp_path / "docs"
-    (documents / "runbooks").mkdir(parents=True)
-    (documents / "runbooks" / "A.md").write_text("# A <b>\n\nSee [causes](../causes.md#x).\n")
-    (tmp_path / "secret.md").write_text("secret")
-    monkeypatch.setattr(pages, "_DOCS", documents)
-    found = page("/runbooks/A.md", PROMETHEUS)
-    assert found.status == 200
-    assert "A &lt;b&gt;" in found.text
-    assert '<a href="../causes.md#x">causes</a>' in found.text
-    assert "/runbooks/A.md" in page("/", PROMETHEUS).text
-    for target in ("/../secret.md", "/%2e%2e/secret.md", "//secret.md", "/runbooks", "/runbooks/B.md", "/favicon.ico"):
-        assert page(target, PROMETHEUS).status == 404, target
-
-
-@pytest.mark.parametrize("node", ["worker-1", '"><script>alert(1)</script>', 'a"b\\c\n{d}', "ä & b"])
-def test_a_dashboards_page_leads_to_prometheus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, node: str) -> None:
-    """It says where Grafana would be, and asks Prometheus about the very node, whatever its name."""
-    (tmp_path / "node.json").write_text('{"uid": "kubelet-cert-node"}')
-    monkeypatch.setattr(pages, "_ROOT", tmp_path)
-    monkeypatch.setattr(pages, "_DASHBOARDS", tmp_path)
-    target = f"/d/kubelet-cert-node?{urllib.parse.urlencode({'var-cluster': 'prod', 'var-node': node})}"
-    found = page(target, PROMETHEUS)
-    assert found.status == 200
-    assert "<script>" not in found.text
-    assert "node.json" in found.text
-    links = [html.unescape(link) for link in re.findall(r'href="([^"]+)"', found.text)]
-    queries = [urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)["g0.expr"][0] for link in links]
-    assert f'kubelet_cert_rotation_state{{cluster="prod",node={json.dumps(node)}}} == 1' in queries
-    assert page("/d/another", PROMETHEUS).status == 404
+    assert patience == {"KubeletCertBlind": "15m", "KubeletCertNeverRead": "1h"}
+    assert "nobody could see it for 15 minutes" in text
+    assert "told after an hour (KubeletCertNeverRead)" in text
 
 
 def test_the_shipped_rules_and_routes_are_not_bent(tmp_path: Path) -> None:
@@ -171,18 +93,65 @@ def test_a_part_that_ends_is_named_with_its_last_words(tmp_path: Path) -> None:
         stays.check()
 
 
+@pytest.mark.parametrize("there", ["/alerts", "/classic/alerts"])
+def test_the_page_of_the_alerts_is_the_one_that_answers(there: str) -> None:
+    """Builds of Prometheus have it at different paths."""
+    with Receiver(0, lambda _: None, lambda target: Page(200 if target == there else 404, b"")) as prometheus:
+        assert alerts_page(prometheus.url) == f"{prometheus.url}{there}"
+
+
 @needs_programs
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything(number: signal.Signals) -> None:
-    """Ctrl-C and a closed terminal leave no process and no file."""
+    """Ctrl-C, a plain kill and a closed terminal leave no process and no file."""
     with demo() as found:
         children = found.children()
         assert len(children) == 3
         (folder,) = re.findall(r"Logs and data: (\S+),", found.text)
         assert Path(folder).is_dir()
+        opened = re.findall(r"^(?:Open)? +(?:Prometheus|metrics|runbooks) +(\S+)$", found.text, re.MULTILINE)
+        assert len(opened) == 3
+        for address in opened:
+            with urllib.request.urlopen(address) as answer:
+                assert answer.status == 200, address
         assert found.end(number) == 0, found.text
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
     assert not Path(folder).exists()
+
+
+@needs_programs
+@pytest.mark.skipif(not leash(), reason="setpriv of util-linux is not installed")
+def test_a_killed_stack_leaves_no_process() -> None:
+    """It cannot end anything any more: the kernel tells its programs."""
+    with demo() as found:
+        children = found.children()
+        assert len(children) == 3
+        (folder,) = re.findall(r"Logs and data: (\S+),", found.text)
+        assert found.end(signal.SIGKILL) == -signal.SIGKILL
+    wait_for(lambda: not any(runs(pid) for pid in children), "something still runs", 30)
+    shutil.rmtree(folder)
+
+
+def runs(pid: int) -> bool:
+    """Whether it has not ended; nobody may have asked for its status yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("script", [None, "echo unrecognized option >&2; exit 1"])
+def test_without_a_leash_programs_start_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
+) -> None:
+    """No setpriv, or one that has no such option."""
+    if script:
+        (tmp_path / "setpriv").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "setpriv").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    leash.cache_clear()
+    assert leash() == ()
+    leash.cache_clear()
 
 
 @needs_programs

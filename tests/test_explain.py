@@ -470,6 +470,19 @@ def test_the_process_in_words(tmp_path: Path, process: Process, words: str) -> N
     assert words in page(replace(done, facts=replace(facts, process=process, service=service)))
 
 
+@pytest.mark.parametrize(("age", "is_told"), [(3, True), (119, True), (120, False), (DAY, False)])
+def test_a_start_is_no_all_clear(tmp_path: Path, age: int, is_told: bool) -> None:
+    """One visit meets a kubelet that exits again and again as one that runs: what it cannot tell is said, once."""
+    done = worker(tmp_path)
+    facts, assessment = told(done)
+    process = Process(Sight.SEEN, "kubelet", 1, started=NOW - age)
+    done = replace(done, facts=replace(facts, process=process, clock=None, taken=NOW))
+    words = "ago: one visit cannot tell a start from a crash loop."
+    assert (words in " ".join(page(done).split())) is is_told
+    loop = Finding(Cause.KUBELET_CRASH_LOOP, Severity.CRITICAL, "three visits, three processes")
+    assert words not in " ".join(page(replace(done, assessment=replace(assessment, findings=(loop,)))).split())
+
+
 @pytest.mark.parametrize(
     ("restart", "words"),
     [
@@ -494,6 +507,29 @@ def test_the_verdict_in_words(tmp_path: Path, restart: Restart, words: str) -> N
     _, assessment = told(done)
     text = page(replace(done, assessment=replace(assessment, restart=restart)))
     assert words in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("cause", "printed"),
+    [
+        (None, "Safe, if key and certificate match (not checked). The store's pair is good."),
+        (Cause.NODE_NAME_DIFFERS, "Not safe until the name is back. No file stops the kubelet, but it would register"),
+        (Cause.CA_EXPIRED, "It starts, and is refused. No file stops the kubelet, but the API server refuses it"),
+        (Cause.STORE_FULL, "The store's pair is good. Wait with it all the same until there is room."),
+    ],
+)
+def test_the_runbooks_gate_has_the_pages_words(tmp_path: Path, cause: Cause | None, printed: str) -> None:
+    """No file speaks against a restart, and something else does: who asks for data is told as much as who reads."""
+    done = worker(tmp_path)
+    findings = (Finding(cause, Severity.CRITICAL, "seen"),) if cause else ()
+    restart = Restart(safe=True, reason=RestartReason.COMES_BACK, words="The store's pair is good.")
+    done = replace(done, assessment=replace(told(done)[1], restart=restart, findings=findings))
+    runbook = (Path(__file__).parent.parent / "docs/runbooks/KubeletCertRotationStalled.md").read_text()
+    (gate,) = re.findall(r"python3 -c '([^']*\"restart\"[^']*)'", runbook)
+    given = json.dumps(story(done, view_of(done), NOW))
+    ran = subprocess.run([sys.executable, "-c", gate], input=given, capture_output=True, text=True, check=True)
+    assert printed in ran.stdout
+    assert " ".join(ran.stdout.split()) in " ".join(page(done).split())
 
 
 def test_a_node_that_does_not_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from tests.annotations import Story, Words
 from tests.promtool import ALERTS, FILES, HERE, PROMTOOL, RULES, verdict
-from tests.sayings import stories
+from tests.sayings import FILE, stories
 
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
@@ -88,7 +88,7 @@ def test_what_is_not_known_is_left_out(*, dates: bool) -> None:
         "The client certificate of w1 was not rotated in its window,",
         "nor in the grace after it.",
         "No cause was found on the node.",
-        "First: `kubelet-cert-exporter explain w1`",
+        "First: `kubelet-cert-exporter explain w1 --config.file=/etc/kubelet-cert-exporter/config.yaml`",
     )
     assert heard(story, alone=True) is None
 
@@ -97,3 +97,50 @@ def test_nothing_at_all_is_one_alert() -> None:
     """A Prometheus that knows nothing of us has one thing to say, and no template stumbles."""
     story = next(it for it in stories(Words()) if it.alert == "KubeletCertExporterAbsent")
     assert heard(story, alone=True) is None
+
+
+@pytest.mark.parametrize(
+    ("nodes", "named"), [("a", "a"), ("ab", "a and b"), ("abc", "a, b and c"), ("abcde", "a, b, c and 2 more")]
+)
+def test_nodes_with_one_cause_are_named(nodes: str, named: str) -> None:
+    """Three of them at most; not those whose own alert names the cause."""
+    story = Story("KubeletCertFinding", Words(node="a"), 4, {"cause": "kubelet-down"}, dashboard="fleet")
+    for node in (*nodes, "a0", "a1"):
+        story.has("kubelet_cert_node_info", cluster="prod", node=node)
+        story.has("kubelet_cert_finding", cluster="prod", node=node, cause="kubelet-down", severity="critical")
+    story.has("kubelet_cert_restart_safe", 0, cluster="prod", node="a0")
+    story.has("kubelet_cert_rotation_state", cluster="prod", node="a1", cert="client", state="expired")
+    summary = "Nodes have a fault that will cost them a certificate, or a restart."
+    explain = f"First: `kubelet-cert-exporter explain a{FILE}`"
+    assert heard(story.says(summary, f"kubelet-down: {named}.", explain)) is None
+
+
+def test_a_fleet_names_who_ends_first() -> None:
+    """Three of those that are stalled, and what was found on them; neither on others."""
+    story = Story("KubeletCertFleetRotationStalled", Words(), 2, dashboard="fleet")
+    story.has("kubelet_cert_fleet_finding", cluster="prod", cause="fleet-stalled", severity="critical")
+    for node, left, state in (
+        ("a", 7200, "stalled"),
+        ("b", 3600, "stalled"),
+        ("c", 60, "fresh"),
+        ("d", -60, "expired"),
+    ):
+        story.has("kubelet_cert_node_info", cluster="prod", node=node)
+        name = "kubelet_cert_not_after_timestamp_seconds"
+        story.has(name, story.now + left, cluster="prod", node=node, cert="client")
+        story.has("kubelet_cert_rotation_state", cluster="prod", node=node, cert="client", state=state)
+        cause = "csr-denied" if node in "abc" else "api-unreachable"
+        story.has("kubelet_cert_finding", cluster="prod", node=node, cause=cause, severity="critical")
+    story.says(
+        "The kubelets of a cluster get no new certificates.",
+        "Nothing on these nodes explains it: look at who approves and signs, not at the nodes.",
+        "Not rotated in their window, nor in the grace after it: 3 nodes.",
+        "Nodes of the cluster in all: 4.",
+        "d ended.",
+        "b ends in 1h 0m 0s.",
+        "a ends in 2h 0m 0s.",
+        "Found on 1 of them: api-unreachable.",
+        "Found on 2 of them: csr-denied.",
+        "First: `kubectl get csr`",
+    )
+    assert heard(story) is None

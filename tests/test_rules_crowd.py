@@ -77,7 +77,7 @@ def by_name(story: World, name: str, cluster: str) -> tuple[Life, list[Episode]]
         facts, kubeconfig=facts.kubeconfig and replace(facts.kubeconfig, certificate=its_own, key=its_own)
     )
     return life, [
-        fires("KubeletCertUnrotatedExpired", 0, LAST, cert="kubeconfig", node=name, cluster=cluster),
+        fires("KubeletCertUnrotatedExpired", 10, LAST, cert="kubeconfig", node=name, cluster=cluster),
         fires("KubeletCertRestartUnsafe", 5, LAST, node=name, cluster=cluster),
     ]
 
@@ -102,7 +102,5 @@ def test_the_same_names_in_two_clusters(turn: int) -> None:
             everything += episodes
         story.watch(instance=f"{cluster}:10024", own=lives)
         everything.append(fires("KubeletCertCoverageLow", 5, LAST, cluster=cluster))
-        for cause in ("kubeconfig-embedded", "bootstrap-file-missing"):
-            everything.append(fires("KubeletCertFinding", 0, LAST, cause=cause, cluster=cluster))
     story.run(LAST + 1)
     check(story, *everything)

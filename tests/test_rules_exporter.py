@@ -18,7 +18,7 @@ from tests.promtool import PROMTOOL, check, fires, world
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
 # Minutes of patience, but for STUCK and PAUSE, which are seconds.
-DOWN, ABSENT, OVERDUE, UNCHECKED, RELOAD, SOURCE = 10, 15, 45, 60, 5, 15
+DOWN, ABSENT, OVERDUE, UNCHECKED, RELOAD, SOURCE = 10, 15, 50, 60, 5, 15
 STUCK = 2 * HOUR + 15 * MINUTE
 PAUSE = 15 * MINUTE
 FILE = "/etc/keys/id-cert.pub"
@@ -98,6 +98,33 @@ def test_stuck() -> None:
     story.run(15)
     last = max(report.last_visit or 0 for report in exporter.state.snapshot(story.now).reports)
     check(story, fires("KubeletCertExporterStuck", story.at(last + STUCK), 159 + 10))
+
+
+def test_a_first_round_is_no_overdue_round() -> None:
+    """After a start every visit is due at once."""
+    story, exporter = healthy()
+    exporter.waiting = 4
+    story.run(44)
+    exporter.waiting = 0
+    story.run(10)
+    check(story)
+
+
+def test_a_login_certificate_of_each_new_pod() -> None:
+    """Another pod, the same file: what it had left when it was new is what the earlier pod saw."""
+    story, exporter = healthy()
+    ends = story.now + HOUR + 30
+    exporter.ssh = SshStatus(credentials=((FILE, ends),))
+    story.run(57)
+    exporter.is_known = False
+    other = story.watch(3000, "two:10024")
+    other.ssh = exporter.ssh
+    story.run(3)
+    check(
+        story,
+        fires("KubeletCertSshCredentialExpiring", 55, 59, file=FILE),
+        fires("KubeletCertSshCredentialExpiring", 57, 59, file=FILE, instance="two:10024"),
+    )
 
 
 def test_visits_that_are_always_overdue() -> None:
@@ -260,6 +287,6 @@ def test_a_target_that_is_gone_is_remembered_for_ten_minutes() -> None:
         fires("KubeletCertInventorySourceDown", SOURCE, last, source=FILE),
         fires("KubeletCertHostKeysUnchecked", UNCHECKED, last),
         fires("KubeletCertSshCredentialExpiring", 55, last, file=FILE),
-        fires("KubeletCertVisitsOverdue", 15, 69 + 30),
+        fires("KubeletCertVisitsOverdue", 45, 69 + 5),
         fires("KubeletCertExporterAbsent", 70 + ABSENT, 109),
     )

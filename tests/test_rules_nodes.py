@@ -19,6 +19,8 @@ from tests.promtool import PROMTOOL, Episode, check, fires, world
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
 REMEMBERED = 10  # minutes for which a series counts that is gone
+PATIENCE = 2  # minutes for which a cause must hold that has no alert of its own
+AFTERWARDS = 15  # minutes for which a cause stays with the alert that named it
 RESTART = 5  # minutes for which a restart must be unsafe
 OWN_ALERT = {
     Cause.STORE_LINK_REGULAR_FILE: "KubeletCertStoreBroken",
@@ -79,7 +81,7 @@ def test_every_cause_has_its_alert(severity: Severity) -> None:
 def _alert(cause: Cause, node: str, first: int, last: int) -> Episode:
     if cause in OWN_ALERT:
         return fires(OWN_ALERT[cause], first, last, node=node)
-    return fires("KubeletCertFinding", first, last, cause=cause)
+    return fires("KubeletCertFinding", first + PATIENCE, last, cause=cause)
 
 
 def test_many_nodes_with_one_cause_are_one_alert() -> None:
@@ -93,9 +95,9 @@ def test_many_nodes_with_one_cause_are_one_alert() -> None:
     story.run(20)
     check(
         story,
-        fires("KubeletCertFinding", 0, 19, cluster="one", cause="rotation-storm"),
-        fires("KubeletCertFinding", 0, 19, cluster="two", cause="rotation-storm"),
-        fires("KubeletCertFinding", 0, 19, cluster="one", cause="kubelet-down"),
+        fires("KubeletCertFinding", PATIENCE, 19, cluster="one", cause="rotation-storm"),
+        fires("KubeletCertFinding", PATIENCE, 19, cluster="two", cause="rotation-storm"),
+        fires("KubeletCertFinding", PATIENCE, 19, cluster="one", cause="kubelet-down"),
     )
 
 
@@ -110,6 +112,47 @@ def test_a_restart_that_would_fail() -> None:
     story.run(15)
     last = 29 + REMEMBERED
     check(story, fires("KubeletCertRestartUnsafe", RESTART, last), fires("KubeletCertStoreBroken", 0, last))
+
+
+@pytest.mark.parametrize("remains", [False, True])
+@pytest.mark.parametrize(
+    ("alert", "first", "sign", "value"),
+    [
+        ("KubeletCertRestartUnsafe", RESTART, "kubelet_cert_restart_safe{", "0"),
+        ("KubeletCertRotationStalled", 0, 'state="stalled"', "1"),
+    ],
+)
+def test_a_cause_that_another_alert_names(alert: str, first: int, sign: str, value: str, *, remains: bool) -> None:
+    """It is not told a second time, not even as that alert ends; but where it outlasts it, it is."""
+    story = world()
+    life = Life.aged("w1", 0.3 if value == "0" else 0.93, story.now, DAY).stalls()
+    life.twist = empty_target if value == "0" else life.twist
+    story.add(life)
+    exporter = story.watch(3000)
+    embedded: dict[str, tuple[Finding, ...]] = {"w1": (Finding(Cause.KUBECONFIG_EMBEDDED, Severity.WARNING),)}
+    exporter.found = embedded
+    story.run(10)
+    life.twist = lambda facts: facts
+    if value == "1":
+        life.is_heard(story.now)
+    while _last(story, sign) == value:
+        story.run(1)
+    over = story.minute - 1
+    exporter.found = embedded if remains else {}
+    story.run(40)
+    told = [fires(alert, first, over - 1)]
+    if remains:
+        told.append(
+            fires("KubeletCertFinding", over + AFTERWARDS + PATIENCE, story.minute - 1, cause="kubeconfig-embedded")
+        )
+    check(story, *told)
+
+
+def _last(story: World, sign: str) -> str:
+    """What a series of the only node said at the last scrape."""
+    return next(
+        values[-1] for series, values in story.series.all() if sign in series and 'cert="serving"' not in series
+    )
 
 
 def test_a_restart_that_would_fail_for_one_replica() -> None:
@@ -138,7 +181,6 @@ def test_an_expired_node_is_not_also_unsafe() -> None:
         fires("KubeletCertRotationStalled", 0, ended[0] - 1),
         fires("KubeletCertExpiring", 0, ended[0] - 1),
         fires("KubeletCertExpired", *ended),
-        fires("KubeletCertFinding", *ended, cause="bootstrap-file-missing"),
     )
 
 
@@ -155,46 +197,51 @@ def test_a_restart_that_is_unsafe_for_a_moment() -> None:
     check(story)
 
 
-@pytest.mark.parametrize(
-    ("reason", "alert"),
-    [
-        (Reason.KEY_MATERIAL, "KubeletCertKeyMaterialSeen"),
-        (Reason.HOST_KEY_CHANGED, "KubeletCertHostKeyChanged"),
-        (Reason.HOST_KEY_REVOKED, "KubeletCertHostKeyChanged"),
-        (Reason.BASTION_HOST_KEY, "KubeletCertHostKeyChanged"),
-        (Reason.HOST_KEY_UNKNOWN, None),
-        (Reason.HOST_CERTIFICATE_EXPIRED, None),
-        (Reason.CONNECT_TIMEOUT, None),
-        (Reason.BASTION_UNREACHABLE, None),
-        (Reason.AUTH_FAILED, None),
-    ],
-)
-def test_what_a_visit_met(reason: Reason, alert: str | None) -> None:
+MET: dict[Reason, str | None] = {
+    Reason.KEY_MATERIAL: "KubeletCertKeyMaterialSeen",
+    Reason.HOST_KEY_CHANGED: "KubeletCertHostKeyChanged",
+    Reason.HOST_KEY_REVOKED: "KubeletCertHostKeyChanged",
+    Reason.BASTION_HOST_KEY: "KubeletCertHostKeyChanged",
+    Reason.HOST_KEY_UNKNOWN: None,
+    Reason.HOST_CERTIFICATE_EXPIRED: None,
+    Reason.CONNECT_TIMEOUT: None,
+    Reason.BASTION_UNREACHABLE: None,
+    Reason.AUTH_FAILED: None,
+}
+
+
+def test_what_visits_met() -> None:
     """Key material and another host key are told at once, and end with a visit that succeeds; the rest is blindness."""
     story = world()
-    life = Life.aged("w1", 0.75, story.now, DAY, u=0.899)
-    story.add(life)
+    nodes = {reason: Life.aged(f"w-{reason}", 0.75, story.now, DAY, u=0.899, cluster=reason) for reason in MET}
+    story.add(*nodes.values())
     story.watch()
     story.run(10)
-    life.fails = lambda _: False
-    life.refuses = reason
+    for reason, life in nodes.items():
+        life.refuses = reason
     story.run(40)
-    life.refuses = None
+    for life in nodes.values():
+        life.refuses = None
     story.run(90)
-    failed = _failed(story, reason)
-    assert failed[0] < 26
-    assert failed[1] < 39 + 75
-    told = [fires(alert, failed[0], failed[1] + REMEMBERED)] if alert else []
-    check(story, *told, *_blind(story))
+    told = []
+    for reason, alert in MET.items():
+        failed = _failed(story, reason)
+        assert failed[0] < 26
+        assert failed[1] < 39 + 75
+        if alert:
+            told.append(fires(alert, failed[0], failed[1] + REMEMBERED, node=nodes[reason].name, cluster=reason))
+        told += _blind(story, nodes[reason].name, reason)
+    check(story, *told)
 
 
-def _blind(story: World) -> list[Episode]:
+def _blind(story: World, node: str, cluster: str) -> list[Episode]:
     """A back-off of an hour within the window is longer than a reading holds."""
     try:
-        first, last = story.spell("unknown")
+        first, last = story.spell("unknown", node)
     except AssertionError:
         return []
-    return [fires("KubeletCertBlind", first + 15, last)] if last - first >= 15 else []
+    blind = fires("KubeletCertBlind", first + 15, last, node=node, cluster=cluster) if last - first >= 15 else None
+    return [blind] if blind else []
 
 
 def _failed(story: World, reason: Reason) -> tuple[int, int]:

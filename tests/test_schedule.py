@@ -69,6 +69,7 @@ ONE_DAY = [
     pytest.param(1765, 1800, id="fresh: the slot may be near"),
     pytest.param(1775, 5400, id="fresh: a slot within half of min_interval is too near"),
     pytest.param(-5000, -1800, id="not yet valid: as at rest"),
+    pytest.param(-1000, 3, id="not yet valid: notBefore comes before the slot"),
     pytest.param(56000, 59400, id="fresh: the slot comes before the window"),
     pytest.param(59900, 60483, id="fresh: the window's start comes before the slot"),
     pytest.param(60483, 60912, id="in the window every hundredth of the lifetime"),
@@ -185,11 +186,12 @@ def test_the_serving_certificate_counts_too(managed: bool, at: float, next_visit
     ],
 )
 def test_boundaries_of_a_node(client: Reading | None, serving: Reading | None, moments: list[float]) -> None:
-    """A rotated certificate has four boundaries, another client certificate one, no reading none.
+    """Beside notBefore a rotated certificate has four boundaries, another client certificate one, no reading none.
 
     The end of an excuse is one where a stall may be claimed from then on.
     """
-    assert sorted(schedule.boundaries(report(0.0, client, serving=serving))) == pytest.approx(moments)
+    begins = [0 for seen in (client, serving) if seen]
+    assert sorted(schedule.boundaries(report(0.0, client, serving=serving))) == pytest.approx([*begins, *moments])
 
 
 @pytest.mark.parametrize(

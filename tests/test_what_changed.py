@@ -13,6 +13,7 @@ from tests.grafana import Chosen, fill, macros
 
 RANGE, STEP = 1200.0, 60.0
 INVENTORY = "kubelet_cert_inventory_nodes"
+READ = "kubelet_cert_node_last_success_timestamp_seconds"
 
 
 def _changes(folder: Path, inventory: str, finding: str, expected: str) -> subprocess.CompletedProcess[str]:
@@ -23,6 +24,7 @@ def _changes(folder: Path, inventory: str, finding: str, expected: str) -> subpr
     series = [
         {"series": f'{INVENTORY}{{cluster="prod"}}', "values": inventory},
         {"series": f"kubelet_cert_finding{labels}}}", "values": finding},
+        {"series": f'{READ}{{cluster="prod",node="worker-01"}}', "values": "0+60x60"},  # at each minute
     ]
     change = [{"labels": f'{labels},change="{expected}"}}', "value": 0}] if expected else []
     tested = {"expr": f"0 * ({query})", "eval_time": "40m", "exp_samples": change}

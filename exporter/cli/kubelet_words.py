@@ -31,6 +31,25 @@ _HANDSHAKES = {
 }
 
 
+_STARTING = 120.0  # seconds: a kubelet that exits again and again may be met like this as well
+
+
+def starting_words(facts: NodeFacts | None) -> str:
+    """What a single visit cannot tell of a kubelet that has only just started; empty where it runs for longer."""
+    started = facts.process.started if facts and facts.process else None
+    if facts is None or started is None or _shown(facts) - started >= _STARTING:
+        return ""
+    return (
+        f"The kubelet started {duration(_shown(facts) - started)} ago: one visit cannot tell a start from a crash "
+        "loop. Ask its unit and its journal on the node, or visit again minutes later."
+    )
+
+
+def _shown(facts: NodeFacts) -> float:
+    """This visit by the node's clock."""
+    return facts.clock.shown if facts.clock else facts.taken
+
+
 def kubelet_words(facts: NodeFacts, kubelet: Kubelet | None) -> list[str]:
     """One line each: the process, and its configuration; nothing where nobody looked."""
     told = [_process(facts)] if facts.process else []
@@ -46,8 +65,7 @@ def _process(facts: NodeFacts) -> str:
     name = f"{process.name}: " if process.name not in ("", "kubelet") else ""
     if process.started is None:
         return f"{name}Running."
-    now = facts.clock.shown if facts.clock else facts.taken
-    return f"{name}Running since {utc(process.started)}, for {duration(now - process.started)}."
+    return f"{name}Running since {utc(process.started)}, for {duration(_shown(facts) - process.started)}."
 
 
 def _configuration(kubelet: Kubelet) -> str:

@@ -98,6 +98,9 @@ def _state(visit: Visit, it: Standing, page: Page) -> None:
             page.paragraph("", _IN_MEMORY)
     elif it.assessment:
         page.paragraph("State", sentence(it))
+    starting = kubelet_words.starting_words(it.facts)
+    if starting and Cause.KUBELET_CRASH_LOOP not in it.causes:
+        page.paragraph("", starting)
 
 
 def _reason(visit: Visit, page: Page, *, has_cause: bool) -> None:

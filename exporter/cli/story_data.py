@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from exporter.cli import data, listing
 from exporter.cli.reasons import MEANINGS
-from exporter.cli.standing import standing
+from exporter.cli.restart_words import restart_words
+from exporter.cli.standing import Standing, standing
 from exporter.cli.state_words import since
 from exporter.cli.story import certificates
 from exporter.cli.urgency import urgency
@@ -25,17 +26,18 @@ def story(visit: Visit, view: NodeView, now: float) -> Data:
     facts, assessment, state = visit.facts, visit.assessment, view.client_state
     began = since(state, view.report.client)
     meaning = MEANINGS[visit.reason] if visit.reason else None
+    it = standing(visit, view, now)
     told: Data = {
         **data.node(view),
         "state_since": None if began is None else moment(began),
-        "urgency": urgency(standing(visit, view, now)),
+        "urgency": urgency(it),
         "visited": moment(visit.began),
         "duration_seconds": round(visit.duration, 3),
         "uid": facts.uid if facts else None,
         "reason_seen": meaning.seen if meaning else None,
         "reason_look_at": meaning.look if meaning else None,
         "findings": [_finding(finding) for finding in view.findings],
-        "restart": _restart(assessment.restart) if assessment and assessment.restart else None,
+        "restart": _restart(it, it.restart) if it.restart else None,
         "kubelet": _kubelet(assessment.kubelet) if assessment and assessment.kubelet else None,
         "process": _process(facts.process) if facts and facts.process else None,
         "handshake": facts.handshake if facts else None,
@@ -60,11 +62,15 @@ def _finding(finding: Finding) -> Data:
     }
 
 
-def _restart(restart: Restart) -> Data:
+def _restart(it: Standing, restart: Restart) -> Data:
+    """``safe`` is of files alone; what else speaks against a restart is in the page's words."""
+    verdict, explanation, _ = restart_words(it, restart)
     return {
         "safe": restart.safe,
         "reason": restart.reason,
         "words": restart.words,
+        "verdict": verdict.strip(),
+        "explanation": explanation,
         "ending": restart.ending,
         "until": None if restart.until is None else moment(restart.until),
     }

@@ -1,8 +1,8 @@
 """When a node is due, as a pure function of what is known of it.
 
 * at rest every ``interval``, in a slot of its own: a stable hash of the name spreads the fleet over it
-* at each boundary ahead (window start, window end, end of grace, end of an excuse, notAfter) of every certificate that
-  the kubelet rotates, plus a few seconds of spread; of another certificate at notAfter
+* at each boundary ahead (notBefore, window start, window end, end of grace, end of an excuse, notAfter) of every
+  certificate that the kubelet rotates, plus a few seconds of spread; of another certificate at notBefore and notAfter
 * inside the window and late every max(min_interval, min(interval, L/100)), stalled or expired the same but at least
   every 10 minutes, so that a repair shows soon
 * after a failure with exponential back-off from a minute to max(min_interval, min(interval, L/100)), to ``interval``
@@ -65,10 +65,11 @@ def boundaries(report: NodeReport) -> Iterator[float]:
     """Every moment at which a certificate of the node changes its state."""
     for reading in (report.client, report.serving):
         if reading and not reading.managed:
-            yield reading.certificate.not_after
+            yield from (reading.certificate.not_before, reading.certificate.not_after)
     for reading in _rotated(report):
         edges = rotation.window(reading.certificate)
-        yield from (edges.start, edges.end, edges.grace_end, reading.certificate.not_after)
+        yield from (reading.certificate.not_before, edges.start, edges.end, edges.grace_end)
+        yield reading.certificate.not_after
         if edges.grace_end < reading.excused_until < reading.certificate.not_after:
             yield reading.excused_until  # any other excuse changes no state
 

@@ -11,6 +11,7 @@ from grafana.builder.exporter_series import (
     FAILS,
     KNOWN,
     NEVER_READ,
+    OUR_JOBS,
     counted,
     of_exporter,
     of_node,
@@ -32,7 +33,7 @@ _COVERED = thresholds((None, colors.EXPIRED), (0.5, colors.LATE), (0.9, colors.N
 
 
 def build() -> Json:
-    job = variables.labels("job", "Job", "kubelet_cert_exporter_build_info", every="")  # not those of other jobs
+    job = variables.labels("job", "Job", f"up{{{OUR_JOBS}}}", every="")  # an exporter that is down has no other series
     instance = variables.labels("instance", "Instance", 'up{job=~"$job"}')
     made = dashboard(
         links.EXPORTER,

@@ -7,7 +7,7 @@ from grafana.builder.exporter_series import EXPORTERS, of_exporter, of_node
 from grafana.builder.fields import bars, field, lines, series_colors
 from grafana.builder.panels import Json, query, time_series
 
-_FEW_POINTS = 150  # each looks at all nodes
+_FEW_POINTS = 48  # each looks at all nodes: half an hour of a day
 _NOTHING = "nothing in this range"
 _SHARES = {
     "half": (0.5, "light-blue"),

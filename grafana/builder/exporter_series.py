@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+OUR_JOBS = 'job=~"kubelet-cert-exporter.*"'  # as the alerts have it
 EXPORTERS = 'job=~"$job",instance=~"$instance"'
 
 
@@ -18,7 +19,8 @@ def of_exporter(metric: str, *labels: str) -> str:
 
 KNOWN = of_node("kubelet_cert_node_info")
 READ = f"{of_node('kubelet_cert_node_up')} == 1"
-FAILS = f"{of_node('kubelet_cert_node_failure', 'reason')} unless on (cluster, node) {READ}"
+_FAILURE = f'kubelet_cert_node_failure{{{EXPORTERS},reason!="not_yet_visited"}}'
+FAILS = f"max by (cluster, node, reason) ({_FAILURE}) unless on (cluster, node) {READ}"
 
 
 def share_read() -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from grafana.builder import links, trouble, variables
 from grafana.builder.dashboard import dashboard, firing, marked
 from grafana.builder.fleet_history import findings_over_time, rotations_seen, states_over_time, what_changed
-from grafana.builder.fleet_now import alerts, nodes_in_need, nodes_with_finding, numbers
+from grafana.builder.fleet_now import alerts, nodes_in_need, nodes_with_finding
+from grafana.builder.fleet_numbers import numbers
 from grafana.builder.fleet_rotation import authorities, expected, forecast, furthest, position
 from grafana.builder.layout import heading, wide
 from grafana.builder.panels import Json, row

@@ -16,13 +16,12 @@ from grafana.builder.fields import (
     words,
 )
 from grafana.builder.panels import Json, merged, query, rows, table, time_series
-from grafana.builder.trouble import CHOSEN, FINDINGS
+from grafana.builder.trouble import CHOSEN, FAILURE, FINDINGS, by_cause
 
 _CERTS = f'{CHOSEN},cert=~"$cert"'
-_BY_CERT = "by (cluster, node, cert)"
-_FIRST_ROUND = 300  # seconds in which an exporter has read all its nodes once
-_READ_WITHIN = 86400  # seconds after a rotation: a node that was out of reach for longer has other troubles
 # At 10,000 nodes each point costs tens of thousands of samples.
+_VISIT = 120  # seconds that a visit takes at most: a reading is dated when it is taken, and told at the visit's end
+_FIRST_ROUND = 300  # seconds in which an exporter has read all its nodes once
 _COARSE = {"maxDataPoints": 120}
 _WORST_BELOW = ("expired", "stalled", "late", "not_yet_valid", "unknown", "unmanaged", "window", "fresh")
 
@@ -54,21 +53,12 @@ def states_over_time() -> Json:
 
 
 def rotations_seen() -> Json:
-    """Compared with what was a step ago: each rotation falls into one bar, and no range is read.
-
-    What began long ago is left out before anything is compared: of ten thousand nodes few are left.
-    """
-    since = f"time() - {_READ_WITHIN} - 2 * $__interval_ms / 1000"
-    begins = f"kubelet_cert_not_before_timestamp_seconds{{{_CERTS}}}"
-    now, before = (f"max {_BY_CERT} ({begins}{offset} > {since})" for offset in ("", " offset $__interval"))
-    read = f"kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}} offset $__interval"
-    replaced = f"({now} unless {now} == {before}) and on (cluster, node) {read}"
-    none = f"0 * max by (cluster) (kubelet_cert_inventory_nodes{{{CHOSEN}}})"
+    seen = f"sum_over_time(cluster_cert:kubelet_cert_rotations:seen{{{_CERTS}}}[$__interval])"
     return time_series(
         "Rotations seen",
         "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer. "
-        "A rotation that was read more than a day after it happened is left out.",
-        [query(f"count by (cluster) ({replaced}) or {none}", "{{cluster}} rotations")],
+        "Needs the recording rules.",
+        [query(f"sum by (cluster) ({seen})", "{{cluster}} rotations")],
         field("short", custom=bars(axisSoftMax=5), decimals=0, min=0),
         interval="1m",
         maxDataPoints=40,
@@ -79,11 +69,7 @@ def findings_over_time() -> Json:
     """Two layers: fifteen causes in as many colours nobody can tell apart, and the bars beside it name them."""
     nought = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}})"
     colored = {"critical": colors.CRITICAL, "warning": colors.WARNING}
-    counted = {
-        severity: "sum(max by (cluster, cause) "
-        f'(kubelet_cert_nodes_with_finding{{{CHOSEN},severity="{severity}"}})) or {nought}'
-        for severity in colored
-    }
+    counted = {severity: f"count({by_cause(severity)}) or {nought}" for severity in colored}
     return time_series(
         "Findings over time",
         "Findings on nodes by their own severity; a node counts once for each of its causes. Which causes they are "
@@ -95,15 +81,20 @@ def findings_over_time() -> Json:
 
 
 def what_changed() -> Json:
-    """Only series that exist while something is wrong are looked through: that is cheap at any size."""
-    findings = _came_and_went(f"max by (cluster, node, cause) (timestamp({FINDINGS}))")
-    failures = f'kubelet_cert_node_failure{{{CHOSEN},reason!="not_yet_visited"}}'
-    unread = f'max by (cluster, node, cause) (label_replace(timestamp({failures}), "cause", "$1", "reason", "(.*)"))'
+    """Only series that exist while something is wrong are looked through: that is cheap at any size.
+
+    Ended is a finding only where a later reading is without it, and a reason where the node was visited since:
+    neither ends with its exporter.
+    """
+    read = f"max by (cluster, node) (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
+    visited = f"max by (cluster, node) (timestamp(kubelet_cert_node_up{{{CHOSEN}}}))"
+    findings = _came_and_went(f"max by (cluster, node, cause) (timestamp({FINDINGS}))", read)
+    unread = f'max by (cluster, node, cause) (label_replace(timestamp({FAILURE}), "cause", "$1", "reason", "(.*)"))'
     return table(
         "What changed lately",
         "Findings, and reasons why a node could not be read, that began or ended within the time shown above. What "
         f"was there within {_FIRST_ROUND // 60} minutes of the exporter's own begin is left out: it only then saw it.",
-        [rows(f"1000 * ({findings} or {_came_and_went(unread)})")],
+        [rows(f"1000 * ({findings} or {_came_and_went(unread, visited)})")],
         field(
             "short",
             by_name("When", unit="dateTimeFromNow", custom__width=130),
@@ -133,8 +124,10 @@ def what_changed() -> Json:
     )
 
 
-def _came_and_went(moments: str) -> str:
-    """When it was first seen, if the exporter had read its nodes before, and when last, if it is gone at the end.
+def _came_and_went(moments: str, since: str) -> str:
+    """When it was first seen, if the exporter had read its nodes before, and when last, if it is gone by now.
+
+    ``since`` is when the node was last looked at.
 
     When each node was first read would be a point a node and step; when its cluster was is one a cluster and step.
     """
@@ -145,7 +138,7 @@ def _came_and_went(moments: str) -> str:
     older = f"{known} and on (cluster) kubelet_cert_inventory_nodes{{{CHOSEN}}} offset $__range"
     round_ended = f"({older}) or ({known} + {_FIRST_ROUND})"
     began = f"{first} > on (cluster) group_left () (({round_ended}) + 2 * $__interval_ms / 1000)"
+    ended = f"({last} unless {moments}) < on (cluster, node) group_left () ({since} + {_VISIT})"
     return " or ".join(
-        f'label_replace({expr}, "change", "{change}", "", "")'
-        for expr, change in ((began, "began"), (f"{last} unless {moments}", "ended"))
+        f'label_replace({expr}, "change", "{change}", "", "")' for expr, change in ((began, "began"), (ended, "ended"))
     )

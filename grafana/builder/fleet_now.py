@@ -1,4 +1,4 @@
-"""The fleet dashboard's first picture: how many, which nodes, why."""
+"""The fleet dashboard's first picture: which nodes, why, and what fires."""
 
 from __future__ import annotations
 
@@ -15,85 +15,27 @@ from grafana.builder.fields import (
     thresholds,
     words,
 )
-from grafana.builder.layout import wide
-from grafana.builder.panels import Json, bar_gauge, instant, merged, rows, stat, table
+from grafana.builder.panels import Json, bar_gauge, instant, merged, rows, table
 from grafana.builder.trouble import BY_NODE, CHOSEN
 
-_CERTS = f'{CHOSEN},cert=~"$cert"'
-_BY_CERT = "by (cluster, node, cert)"
 _NO_FILTER = "Looks at all certificates of a node, whichever are chosen above."
+# where an exporter answers that has nodes, and where the rules know them
+NOUGHT = f"0 * max(kubelet_cert_inventory_nodes{{{CHOSEN}}} and on (cluster) {trouble.RULES})"
 _MOST = 200  # nodes that a person can look through
-_FIRING = 'component="kubelet-cert",alertstate="firing",cluster=~"$cluster|"'
-_BY_ALERT = "by (alertname, cluster, node, cert, cause)"
+FIRING = 'component="kubelet-cert",alertstate="firing",cluster=~"$cluster|"'
+BY_ALERT = "by (alertname, cluster, node, cert, cause)"
 _PAGES = {"show": False, "enablePagination": True, "reducer": ["sum"], "fields": "", "countRows": False}
-_SAFETY = f"min {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}})"
-
-
-def numbers() -> list[Json]:
-    """Nought is told where there are nodes, and not where there is no data."""
-    nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
-    told = (
-        ("nodes in need", f"count({trouble.RANK}) or 0 * {nodes}", colors.CRITICAL),
-        ("expired", f"{_in_state('expired')} + ({_past_end()} or 0 * {nodes})", colors.EXPIRED),
-        ("stalled", _in_state("stalled"), colors.STALLED),
-        ("late", _in_state("late"), colors.LATE),
-        ("restart unsafe", f"sum(1 - {_SAFETY})", colors.UNSAFE),
-        (
-            "not readable",
-            f"{nodes} - (count(max {BY_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)) or 0 * {nodes})",
-            colors.UNKNOWN,
-        ),
-        ("in the window", _in_state("window"), colors.NORMAL),
-        ("alerts fire", f"count(max {_BY_ALERT} (ALERTS{{{_FIRING}}})) or 0 * {nodes}", colors.WARNING),
-    )
-    overrides = (by_name(name, thresholds=thresholds((None, colors.CALM), (1, color))) for name, _, color in told)
-    return [
-        stat(
-            "How many",
-            "Nodes that need a hand, as in the table below, which has a row for each of their causes. Certificates "
-            "past their end, those that no kubelet rotates too; stalled ones (past the rotation window and any "
-            "grace); late ones (past the window; a healthy kubelet may still be at it). Nodes that a restart would "
-            "not bring back, and nodes whose last visit read nothing. Certificates in the window, at 70 to 90 % of "
-            "their lifetime: to be rotated now is normal. Alerts that fire, where the rules are loaded.",
-            [instant(expr, name) for name, expr, _ in told],
-            field("short", *overrides, thresholds=only(colors.CALM)),
-            orientation="vertical",
-            textMode="value_and_name",
-        ),
-        wide(6, fleet_findings()),
-        wide(3, _size(nodes)),
-    ]
-
-
-def _size(nodes: str) -> Json:
-    certificates = f"count(max {_BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}))"
-    return stat(
-        "Fleet",
-        "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
-        [instant(nodes, "nodes"), instant(certificates, "certificates")],
-        field("short", thresholds=only("text")),
-        colorMode="none",
-        orientation="horizontal",
-        text={"titleSize": 12, "valueSize": 24},
-        textMode="value_and_name",
-    )
-
-
-def _in_state(state: str) -> str:
-    return f"sum(max {_BY_CERT} ({trouble.states(state, _CERTS)}))"
-
-
-def _past_end() -> str:
-    return f"count({trouble.unrotated_past_end(_CERTS)})"
+_NOTHING = words({"0": ("nothing to do", colors.GOOD)})
 
 
 def nodes_in_need() -> Json:
     """Findings come first: a merge gives what is known of a node to each of the rows that it has by then."""
-    causes = f"max by (cluster, node, cause, severity) ({trouble.FINDINGS} == 1)"
+    causes = f"max by (cluster, node, cause, severity) ({trouble.found()})"
     named = f'label_replace({trouble.FAILURE}, "cause", "$1", "reason", "(.*)")'
     reasons = f"max by (cluster, node, cause) ({named}) {trouble.NOT_READ}"
     left, begins = _dates()
-    age = f"time() - max {BY_NODE} (kubelet_cert_node_last_success_timestamp_seconds{{{CHOSEN}}})"
+    success = "kubelet_cert_node_last_success_timestamp_seconds"
+    age = f'time() - max {BY_NODE} ({{__name__=~"{success}|cluster_node:{success}:max",{CHOSEN}}})'
     renamed = {
         "Value #B": "Trouble",
         "node": "Node",
@@ -109,18 +51,18 @@ def nodes_in_need() -> Json:
     return table(
         "Nodes that need a hand, a row for each cause",
         "The most urgent first, and of those alike the one with the least time left. A row for each cause, or reason "
-        "why a node could not be read: a node may have several. Empty: nothing to do. A cause or reason leads to its "
-        "explanation; kubelet-cert-exporter explain NODE says what to type. Severity: of the cause, which may differ "
+        "why a node could not be read: a node may have several. A cause or reason leads to its explanation; "
+        " kubelet-cert-exporter explain NODE says what to type. Severity: of the cause, which may differ "
         "from that of an alert about it. State: the worst of the node's certificates, so a certificate that no kubelet "
         "rotates may be the expired one. Time left: until the client certificate ends; where it is not valid yet, "
         f"begins in says when that heals by itself. At most {_MOST} nodes. {_NO_FILTER}",
         [
             rows(f"{causes} or ({reasons})"),
-            rows(f"bottomk({_MOST}, {trouble.RANK})"),
-            *map(rows, map(trouble.in_trouble, (_state(), left, _SAFETY, age))),
+            rows(f"bottomk({_MOST}, {trouble.RANK}) or on () {NOUGHT}"),
+            *map(rows, map(trouble.in_trouble, (_state(), left, trouble.safety(), age))),
             rows(begins),
         ],
-        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="nothing to do"),
+        field("short", *_columns_of_need(), thresholds=only("text"), custom=COLUMNS, noValue="not known"),
         options={"sortBy": [{"displayName": "Trouble", "desc": False}]},
         transformations=[
             *merged(renamed=renamed, hidden=("Value #A",), keep="Value #B"),
@@ -139,7 +81,9 @@ def _dates() -> tuple[str, str]:
     """Until the client certificate ends, or, of one that is not valid yet, until it begins."""
     of_client = f'{{{CHOSEN},cert="client"}}'
     begins = f"max {BY_NODE} (kubelet_cert_not_before_timestamp_seconds{of_client} > time())"
-    left = f"max {BY_NODE} (kubelet_cert_not_after_timestamp_seconds{of_client}) - time()"
+    end = "kubelet_cert_not_after_timestamp_seconds"
+    known = f'{{__name__=~"{end}|cluster_node_cert:{end}:max",{CHOSEN},cert="client"}}'
+    left = f"max {BY_NODE} ({known}) - time()"
     return f"{left} unless on (cluster, node) {begins}", f"{begins} - time()"
 
 
@@ -148,7 +92,9 @@ def _columns_of_need() -> list[Json]:
     left = thresholds((None, colors.EXPIRED), (0, "text"))
     restart = words({"1": ("safe", colors.GOOD), "0": ("unsafe", colors.UNSAFE)})
     return [
-        by_name("Trouble", mappings=trouble.RANK_WORDS, custom__cellOptions=CELL_COLORED, custom__width=110),
+        by_name(
+            "Trouble", mappings=[*trouble.RANK_WORDS, *_NOTHING], custom__cellOptions=CELL_COLORED, custom__width=110
+        ),
         by_name("Node", links=links.to_node(), custom__minWidth=115),
         by_name("Cluster", links=links.to_fleet(), custom__width=70),
         by_name("Cause or reason", links=[*links.to_cause(), *links.to_reasons()], custom__minWidth=175),
@@ -162,16 +108,12 @@ def _columns_of_need() -> list[Json]:
 
 
 def nodes_with_finding() -> Json:
-    counted = {
-        severity: "sum by (cause) (max by (cluster, cause) "
-        f'(kubelet_cert_nodes_with_finding{{{CHOSEN},severity="{severity}"}}))'
-        for severity in ("critical", "warning")
-    }
+    counted = {severity: f"count by (cause) ({trouble.by_cause(severity)})" for severity in ("critical", "warning")}
     return bar_gauge(
         "Nodes by cause",
         "On how many nodes each cause holds, critical ones first. A bar leads to the cause's explanation. Critical and "
         "warning are said of the finding; the alert about it may have another severity.",
-        [instant(f"sort_desc({nodes} > 0)", "{{cause}}") for nodes in counted.values()],
+        [instant(f"sort_desc({nodes})", "{{cause}}") for nodes in counted.values()],
         field(
             "short",
             by_query("A", color=fixed(colors.CRITICAL), unit="suffix: critical"),
@@ -184,26 +126,29 @@ def nodes_with_finding() -> Json:
 
 
 def fleet_findings() -> Json:
-    found = 'max by (cluster, cause) (kubelet_cert_fleet_finding{cluster=~"$cluster|"}) == 1'
+    """A recorded finding outlasts the exporter, as its alert does."""
+    names = "kubelet_cert_fleet_finding|cluster_cause:kubelet_cert_fleet_finding:max"
+    found = f'max by (cluster, cause) ({{__name__=~"{names}",cluster=~"$cluster|"}}) == 1'
+    none = f'label_replace({NOUGHT}, "cause", "none", "", "")'
     every = {"type": "regex", "options": {"pattern": ".+", "result": {"color": colors.CRITICAL, "index": 0}}}
     return table(
         "Across nodes",
         "What only shows when nodes are compared: a stalled signer, one certificate on several nodes, another "
         "issuer, the exporter's own clock. Each leads to its explanation.",
-        [rows(found)],
+        [rows(f"{found} or on () {none}")],
         field(
             "short",
             by_name(
                 "Cause",
                 links=links.to_cause(),
-                mappings=[every],
+                mappings=[*words({"none": ("none", "transparent")}), every],
                 custom__cellOptions=CELL_COLORED,
                 custom__minWidth=135,
             ),
             by_name("Cluster", links=links.to_fleet(), custom__minWidth=60),
             thresholds=only("text"),
             custom=COLUMNS,
-            noValue="none",
+            noValue="not known",
         ),
         options={"showHeader": False},
         transformations=merged(renamed={"cause": "Cause", "cluster": "Cluster"}, hidden=("Value",)),
@@ -214,7 +159,7 @@ def alerts() -> Json:
     """As far as our rules are loaded."""
     ranks = {"critical": 3, "warning": 2, "info": 1}
     ranked = " or ".join(
-        f'{rank} * max {_BY_ALERT} (ALERTS{{{_FIRING},severity="{severity}"}})' for severity, rank in ranks.items()
+        f'{rank} * max {BY_ALERT} (ALERTS{{{FIRING},severity="{severity}"}})' for severity, rank in ranks.items()
     )
     about = f'label_join({ranked}, "about", "", "cert", "cause")'
     told = words({str(rank): (severity, colors.SEVERITIES[severity]) for severity, rank in ranks.items()})

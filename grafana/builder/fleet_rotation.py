@@ -12,7 +12,7 @@ _BY_CERT = "by (cluster, node, cert)"
 _OPENS = f"max {_BY_CERT} (kubelet_cert_rotation_window_start_timestamp_seconds{{{_CERTS}}})"
 _CLOSES = f"max {_BY_CERT} (kubelet_cert_rotation_window_end_timestamp_seconds{{{_CERTS}}})"
 _ON_CERT = "on (cluster, node, cert)"
-_STATE_WORDS = [*colors.STATE_WORDS, *words({"not rotated": ("not rotated", colors.UNMANAGED)})]
+_STATE_WORDS = [*colors.STATE_NUMBER_WORDS, *words({"0": ("not rotated", colors.UNMANAGED)})]
 _EDGES = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.65", "0.7", "0.75", "0.8", "0.85", "0.9", "0.95", "1")
 _MOST = 50
 _SLOTS, _AHEAD = 16, 60  # shown, and looked at
@@ -21,7 +21,7 @@ _SLOT = "opens\\cluster"  # what the matrix calls its first column
 
 
 def position() -> Json:
-    """The only panel that needs a recorded series: from raw ones it would be a query a stripe."""
+    """From raw series it would be a query a stripe."""
     return heatmap(
         "Position in the lifetime",
         "How many certificates are how far through their life; needs the recording rules. Healthy stripes climb and "
@@ -47,16 +47,22 @@ def _stripes() -> dict[str, str]:
 
 
 def expected() -> Json:
-    """Each certificate counts with the part of its remaining window that lies within the next day."""
+    """Each certificate counts with the part of its remaining window that lies within the next day.
+
+    One whose window has closed is late, and none to count on.
+    """
     begins = f"clamp_min({_OPENS}, time())"
-    share = f"clamp_max(clamp_min(time() + 86400 - {begins}, 0) / clamp_min({_CLOSES} - {begins}, 1), 1)"
+    left = f"clamp_min(({_CLOSES} > time()) - {begins}, 1)"
+    share = f"clamp_max(clamp_min(time() + 86400 - {begins}, 0) / {left}, 1)"
+    nought = f"0 * max(kubelet_cert_node_info{{{CHOSEN}}})"
     return stat(
         "Rotations expected in 24 h",
         "How many kubelets will have rotated by then, on average: each picks its moment evenly between 70 and 90 % of "
         "the lifetime. Certificates that live for less than a day count once. Not the sum of the bars: those count "
-        "windows that open, this one also windows that are open already, and each with a share of what is left of it.",
-        [instant(f"sum({share})")],
-        field("short", thresholds=only(colors.NORMAL), decimals=0),
+        "windows that open, this one also windows that are open already, and each with a share of what is left of it. "
+        "Who is past the window does not count.",
+        [instant(f"sum({share}) or {nought}")],
+        field("short", thresholds=only(colors.NORMAL), decimals=0, noValue="not known"),
         colorMode="value",
     )
 
@@ -95,17 +101,17 @@ def _converted(kind: str) -> Json:
 def furthest() -> Json:
     """What is shown of a certificate is chosen before it is aggregated: of thirty thousand some fifty are left.
 
-    Where two exporters differ, the one that knows the newer certificate says the lower share.
+    The recorded share knows of certificates that begin when their CA does.
     """
-    begin, end = (f"kubelet_cert_{which}_timestamp_seconds{{{_CERTS}}}" for which in ("not_before", "not_after"))
-    top = f"topk({_MOST}, min {_BY_CERT} ((time() - {begin}) / ({end} - {begin})))"
+    end = f"kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}"
+    top = f"topk({_MOST}, max {_BY_CERT} (cluster_node_cert:kubelet_cert_lifetime_used:ratio{{{_CERTS}}}))"
     closes = f"kubelet_cert_rotation_window_end_timestamp_seconds{{{_CERTS}}}"
     renamed = {
         "Value #A": "Life used",
         "node": "Node",
         "cluster": "Cluster",
         "cert": "Certificate",
-        "state": "State",
+        "Value #D": "State",
         "Value #B": "Expires",
         "Value #C": "Window ends",
     }
@@ -113,29 +119,19 @@ def furthest() -> Json:
     return table(
         "Certificates, furthest first",
         f"The {_MOST} certificates that have used most of their life. What the kubelet does not rotate has no window "
-        "and no state: it is expired where a reading saw it past its end, else not rotated. "
-        "The states of others need the recording rules.",
+        "and no state: it is expired where a reading saw it past its end, else not rotated.",
         [rows(top), *map(rows, dates), rows(_states_of(top))],
         field("short", *_columns_of_furthest(), thresholds=only("text"), custom=COLUMNS),
         options={"sortBy": [{"displayName": "Life used", "desc": True}]},
-        transformations=merged(renamed=renamed, hidden=("Value #D",), keep="Value #A"),
+        transformations=merged(renamed=renamed, keep="Value #A"),
     )
 
 
 def _states_of(top: str) -> str:
-    """Recorded, as the exporter's own are eight times as many; without the rules a rotated certificate has none here.
-
-    `or on` keeps what stands to its left: what has a state is not called anything else.
-    """
-    recorded = f"cluster_node_cert_state:kubelet_cert_rotation_state:max{{{_CERTS}}}"
-    has_one = f'kubelet_cert_rotation_state{{{_CERTS},state="fresh"}}'
-    told = f"max by (cluster, node, cert, state) ({recorded} == 1 and {_ON_CERT} {top})"
-    others = {
-        "expired": f"({trouble.unrotated_past_end(_CERTS)}) and {_ON_CERT} {top}",
-        "not rotated": f"{top} unless {_ON_CERT} {has_one}",
-    }
-    named = (f'label_replace({expr}, "state", "{state}", "", "")' for state, expr in others.items())
-    return f" or {_ON_CERT} ".join((told, *named))
+    """By their numbers."""
+    told = trouble.worst_state("cluster, node, cert", _CERTS)
+    past = f"0 * ({trouble.unrotated_past_end(_CERTS)}) + {colors.STATE_NUMBERS['expired']}"
+    return f"({past} or {told} or 0 * {top}) and {_ON_CERT} {top}"
 
 
 def _columns_of_furthest() -> list[Json]:
@@ -152,16 +148,13 @@ def _columns_of_furthest() -> list[Json]:
 
 def authorities() -> Json:
     ends = f'kubelet_cert_not_after_timestamp_seconds{{{CHOSEN},cert="ca"}}'
-    of_client = f'{{{CHOSEN},cert="client"}}'
-    leaf = (
-        f"max by (cluster) (kubelet_cert_not_after_timestamp_seconds{of_client}"
-        f" - kubelet_cert_not_before_timestamp_seconds{of_client})"
-    )
+    leaf = f"max by (cluster) (cluster:kubelet_cert_leaf_lifetime_seconds:max{{{CHOSEN}}})"
     left = thresholds((None, colors.CRITICAL), (0.25, colors.LATE), (1, colors.GOOD))
     return table(
         "Certificate authorities",
         "The CA that signed each cluster's client certificates: as its end comes near, it signs ever shorter ones. "
-        "Leaf lives left: how often the longest client certificate still fits. The ends differ while a CA is replaced.",
+        "Leaf lives left: how often the longest client certificate still fits, of which a year counts at most. "
+        "The ends differ while a CA is replaced.",
         [
             rows(f"(max by (cluster) ({ends}) - time()) / on (cluster) {leaf}"),
             rows(f"1000 * min by (cluster) ({ends})"),

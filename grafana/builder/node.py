@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.builder import colors, links, node_details, node_history, variables
+from grafana.builder import colors, links, node_details, node_history, trouble, variables
 from grafana.builder.dashboard import dashboard, marked
 from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, thresholds, words
 from grafana.builder.layout import Band, wide
@@ -97,7 +97,7 @@ def _restart() -> Json:
         "Whether the kubelet comes back after a restart, as far as its certificate files decide it. "
         "`kubelet-cert-exporter explain` says why not."
     )
-    asked = instant(f"min by (cluster, node) (kubelet_cert_restart_safe{{{NODE}}})", "restart")
+    asked = instant(trouble.safety(NODE), "restart")
     shown = field("none", mappings=_SAFE, thresholds=only(colors.UNKNOWN), noValue="not known")
     return stat("Restart", told, [asked], shown)
 
@@ -148,7 +148,7 @@ def _findings() -> Json:
         "What is wrong with this node by its last reading, and since when in the range that is shown. "
         "A cause leads to its description: how it comes, and what to type."
     )
-    held = f"max by (severity, cause) (kubelet_cert_finding{{{NODE}}}) == 1"
+    held = f"max by (severity, cause) ({trouble.found(NODE)})"
     seen = f"timestamp(kubelet_cert_finding{{{NODE}}})"
     # The steps of a subquery are whole multiples of their length: what began after the last one shows in none.
     first = f"min by (severity, cause) (min_over_time({seen}[$__range:$__interval]) or {seen})"

@@ -34,9 +34,13 @@ def last_reading() -> str:
 
 
 def lifetime_used(matchers: str = CERTIFICATES) -> str:
-    """The share of a certificate's lifetime that has passed; more than 1 after its end."""
+    """The share of a certificate's lifetime that has passed; more than 1 after its end.
+
+    The recorded one knows of certificates that begin when their CA does.
+    """
+    recorded = of_certificates("cluster_node_cert:kubelet_cert_lifetime_used:ratio", matchers)
     begins, ends = date("not_before", matchers), date("not_after", matchers)
-    return f"(time() - {begins}) / ({ends} - {begins})"
+    return f"({recorded} or (time() - {begins}) / ({ends} - {begins}))"
 
 
 def state_number(matchers: str = CERTIFICATES) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 # What every exporter says of a node or a cluster; what it says of itself, and recorded series, have one voice.
 _OF_A_NODE = re.compile(r"(?<![\w:])kubelet_cert_(?!exporter_)\w+(?![\w:])|\{__name__(?==)")
-_AGGREGATION = re.compile(r"\b(sum|avg|count|min|max|group|quantile|stddev|topk|bottomk|count_values)\b[^()]*$")
+_AGGREGATION = re.compile(r"(?<![\w:])(sum|avg|count|min|max|group|quantile|stddev|topk|bottomk|count_values)\s*$")
 _GROUPED = re.compile(r"\bby\s*\(([^()]*)\)\s*$")
 _IN_A_SET = re.compile(r"\b(?:and|unless)\s+on\s*\([^()]*\)\s*\(?$")
 _OVER_TIME = re.compile(r"\b(rate|irate|increase|delta|idelta|deriv|changes|resets)\s*\(")
@@ -41,7 +41,7 @@ def enclosing_aggregation(expr: str, start: int) -> tuple[str, str]:
             head = before[:place]
             grouped = _GROUPED.search(head)
             found = _AGGREGATION.search(head[: grouped.start()] if grouped else head)
-            if found and not found[0][len(found[1]) :].strip():
+            if found:
                 return found[1], grouped[1] if grouped else ""
     return "", ""
 

@@ -14,42 +14,69 @@ BY_NODE = "by (cluster, node)"
 ON_NODE = "on (cluster, node)"
 CHOSEN = 'cluster=~"$cluster"'
 
-_ACCUSED = ("late", "stalled", "expired")
-_SAID = "kubelet_cert_rotation_state"
-_REMEMBERED = f"{_SAID}|cluster_node_cert_state:{_SAID}:max"
+# Recorded states alone: the rules know which of two exporters read the newer certificate, what they remember outlasts
+# the exporter, as its alert does, and they have one series a certificate where the exporter has eight.
+_STATE = "cluster_node_cert_state:kubelet_cert_rotation_state:max"
+RULES = f"cluster:kubelet_cert_nodes:known{{{CHOSEN}}}"  # only there where they are loaded
 
 
-def states(state: str, matchers: str = CHOSEN) -> str:
-    """The series of a state, 1 where it holds and 0 where not.
-
-    An accusation outlasts the exporter where the recording rules are loaded, as its alert does.
-    """
-    said = f'{{__name__=~"{_REMEMBERED}",' if state in _ACCUSED else f"{_SAID}{{"
-    return f'{said}{matchers},state="{state}"}}'
+def in_state(state: str, matchers: str = CHOSEN) -> str:
+    """The certificates in a state, 1 each."""
+    return f'{_STATE}{{{matchers},state="{state}"}}'
 
 
-def _in_state(state: str) -> str:
-    return f"max {BY_NODE} ({states(state)} == 1)"
+def _nodes_in_state(state: str) -> str:
+    return f"max {BY_NODE} ({in_state(state)})"
 
 
+_UNANSWERED = "kubelet_cert_node_failure|cluster_node_job_instance:kubelet_cert_node_info:exporter_gone"
+# What is recorded lags, so it only counts where no exporter reads the node: there it is what is remembered.
+_UNREAD = f'and {ON_NODE} {{__name__=~"{_UNANSWERED}",{CHOSEN}}}'
 FINDINGS = f"kubelet_cert_finding{{{CHOSEN}}}"
-FAILURE = f"kubelet_cert_node_failure{{{CHOSEN}}}"
+
+
+def found(matchers: str = CHOSEN) -> str:
+    """Findings that hold, 1 each, and those that are remembered."""
+    remembered = f"cluster_node_cause_severity:kubelet_cert_finding:max{{{matchers}}} {_UNREAD}"
+    return f"kubelet_cert_finding{{{matchers}}} == 1 or {remembered}"
+
+
+def safety(matchers: str = CHOSEN, *, chosen: str = "") -> str:
+    """Of each node, 1 where a restart is safe and 0 where not; ``chosen`` is a comparison."""
+    remembered = f"cluster_node:kubelet_cert_restart_safe:unsafe{{{matchers}}} {_UNREAD}"
+    return f"min {BY_NODE} (kubelet_cert_restart_safe{{{matchers}}}{chosen} or {remembered})"
+
+
+UNSAFE = safety(chosen=" == 0")
+
+
+def _severity(severity: str) -> str:
+    return f'{CHOSEN},severity="{severity}"'
+
+
+def by_cause(severity: str) -> str:
+    """Nodes with a finding of that severity, by cause: counted by name, as the exporters of a DaemonSet add up."""
+    return f"max by (cluster, node, cause) ({found(_severity(severity))})"
+
+
+# Who was not visited yet is no trouble: after the start of an exporter all are.
+FAILURE = f'kubelet_cert_node_failure{{{CHOSEN},reason!="not_yet_visited"}}'
 NOT_READ = f"unless {ON_NODE} (kubelet_cert_node_up{{{CHOSEN}}} == 1)"
 
-_DOWN = "kubelet-down|kubelet-crash-loop"
+_DOWN = f'{CHOSEN},cause=~"kubelet-down|kubelet-crash-loop"'
 
 # The most urgent first: words, colour, and the nodes it holds for. What is out of the cluster, or will be soon by
 # itself, comes before what only a restart brings about.
 _KINDS = (
-    ("expired", "dark-red", _in_state("expired")),
-    ("stalled", colors.STALLED, _in_state("stalled")),
-    ("not valid yet", colors.ODD, _in_state("not_yet_valid")),
-    ("kubelet down", colors.CRITICAL, f'max {BY_NODE} (kubelet_cert_finding{{{CHOSEN},cause=~"{_DOWN}"}} == 1)'),
-    ("do not restart", colors.UNSAFE, f"max {BY_NODE} (kubelet_cert_restart_safe{{{CHOSEN}}} == 0)"),
-    ("critical finding", colors.CRITICAL, f'max {BY_NODE} (kubelet_cert_finding{{{CHOSEN},severity="critical"}} == 1)'),
+    ("expired", "dark-red", _nodes_in_state("expired")),
+    ("stalled", colors.STALLED, _nodes_in_state("stalled")),
+    ("not valid yet", colors.ODD, _nodes_in_state("not_yet_valid")),
+    ("kubelet down", colors.CRITICAL, f"max {BY_NODE} ({found(_DOWN)})"),
+    ("do not restart", colors.UNSAFE, UNSAFE),
+    ("critical finding", colors.CRITICAL, f"max {BY_NODE} ({found(_severity('critical'))})"),
     ("not readable", colors.UNKNOWN, f"max {BY_NODE} ({FAILURE} == 1) {NOT_READ}"),
-    ("late", colors.LATE, _in_state("late")),
-    ("warning", colors.WARNING, f"max {BY_NODE} ({FINDINGS} == 1)"),
+    ("late", colors.LATE, _nodes_in_state("late")),
+    ("warning", colors.WARNING, f"max {BY_NODE} ({found()})"),
 )
 _RANKED = tuple(enumerate(_KINDS, start=1))
 
@@ -73,10 +100,7 @@ def unrotated_past_end(matchers: str = CHOSEN) -> str:
 
 def worst_state(labels: str, matchers: str = CHOSEN) -> str:
     """The worst state of the certificates under these labels, as its number in ``colors.STATE_NUMBERS``."""
-    numbers = " or ".join(
-        f"{number} * max by (cluster, node, cert, state) ({states(state, matchers)} == 1)"
-        for state, number in colors.STATE_NUMBERS.items()
-    )
+    numbers = " or ".join(f"{number} * {in_state(state, matchers)}" for state, number in colors.STATE_NUMBERS.items())
     return f"max by ({labels}) ({numbers})"
 
 

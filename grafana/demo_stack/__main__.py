@@ -18,10 +18,13 @@ from grafana.demo_stack.addresses import Addresses, TakenPortError, url
 from grafana.demo_stack.configuration import Links
 from grafana.demo_stack.introduction import introduction
 from grafana.demo_stack.notification import Notification, rendered
-from grafana.demo_stack.pages import Page, page
+from grafana.demo_stack.page import Page
+from grafana.demo_stack.pages import RUNBOOKS, page
 from grafana.demo_stack.part import PartError
+from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.programs import MissingProgramError, Programs, installed
 from grafana.demo_stack.receiver import Receiver
+from grafana.demo_stack.terminal import show
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,7 +48,10 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m grafana.demo_stack", description="See the alarm work, from a certificate to the notification."
+        prog="python -m grafana.demo_stack",
+        description="See the alarm work, from a certificate to the notification.",
+        epilog="Ctrl-C, SIGTERM and SIGHUP end everything. After a SIGKILL the stack's folder below the temporary "
+        "directory is left, and without setpriv (util-linux) its programs too.",
     )
     for name, port in Addresses().each():
         parser.add_argument(f"--{name}-port", type=int, default=port, metavar="PORT", help=f"default: {port}")
@@ -73,7 +79,7 @@ def _setting(stopping: threading.Event) -> Callable[[int, FrameType | None], Non
 def _run(addresses: Addresses, programs: Programs, grafana: str | None, stopping: threading.Event) -> None:
     """Until a signal. Raises PartError."""
     receiver = url(addresses.receiver)
-    links = Links(runbooks=f"{receiver}/runbooks", grafana=grafana or receiver)
+    links = Links(runbooks=f"{receiver}{RUNBOOKS}", grafana=grafana or receiver)
     with tempfile.TemporaryDirectory(prefix="kubelet-cert-demo-stack-") as temporary:
         folder = Path(temporary)
         folder.chmod(0o711)  # one node's script runs under another uid
@@ -84,13 +90,14 @@ def _run(addresses: Addresses, programs: Programs, grafana: str | None, stopping
 
         with Receiver(addresses.receiver, _printed, shown), stack.running(parts, stopping):
             if not stopping.is_set():
-                print(introduction(addresses, folder, grafana, _now()), flush=True)
+                alerts = alerts_page(url(addresses.prometheus))
+                show(introduction(addresses, folder, alerts, grafana, _now()))
             stack.watch(parts, stopping)
-            print("Ending.", flush=True)
+            show("Ending.")
 
 
 def _printed(notification: Notification) -> None:
-    print(rendered(notification, f"{_now():%H:%M:%S}"), flush=True)
+    show(rendered(notification, f"{_now():%H:%M:%S}"))
 
 
 def _now() -> datetime.datetime:

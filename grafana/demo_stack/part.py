@@ -5,18 +5,17 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+
+from grafana.demo_stack.leash import leash
+from grafana.demo_stack.probe import answers
 
 _TICK = 0.1
 _READY_WITHIN = 60.0
 _STOPPED_WITHIN = 15.0
 _LAST_LINES = 15
 _LAST_BYTES = 16 * 1024
-# what listens on loopback is not behind anybody's proxy
-_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 class PartError(Exception):
@@ -36,7 +35,7 @@ class Part:
     def start(self) -> None:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - programs of the stack, with arguments of ours
-                self._command,
+                [*leash(), *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -46,8 +45,8 @@ class Part:
     def wait_until_ready(self, stopping: threading.Event) -> None:
         """Until it answers, or ``stopping`` is set. Raises PartError."""
         deadline = time.monotonic() + _READY_WITHIN
-        while not self._answers():
-            self.check()
+        while not answers(self._ready):
+            self.check()  # it may be one that never will
             if time.monotonic() > deadline:
                 raise PartError(self._with_last_words(f"is not ready after {_READY_WITHIN:.0f} seconds"))
             if stopping.wait(_TICK):
@@ -75,13 +74,6 @@ class Part:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-    def _answers(self) -> bool:
-        try:
-            with _open(self._ready, timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):  # not yet; check() sees where it never will
-            return False
 
     def _with_last_words(self, what: str) -> str:
         end = self.log.read_bytes()[-_LAST_BYTES:].decode("utf-8", "replace").splitlines()[-_LAST_LINES:]

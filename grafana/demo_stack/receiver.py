@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from grafana.demo_stack.addresses import HOST, url
 from grafana.demo_stack.notification import Notification
-from grafana.demo_stack.pages import Page
+from grafana.demo_stack.page import Page
 
 _LARGEST = 4 * 1024 * 1024
 _TIMEOUT = 10
@@ -50,8 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         try:
             length = int(self.headers["Content-Length"])
-            notification = Notification.of(json.loads(self.rfile.read(min(length, _LARGEST))))
-        except (TypeError, KeyError, ValueError) as error:
+            notification = Notification.of(json.loads(self.rfile.read(max(0, min(length, _LARGEST)))))
+        except (AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
             self.send_error(HTTPStatus.BAD_REQUEST, f"not a notification of Alertmanager: {error!r}")
             return
         self.server.take(notification)
@@ -69,10 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         page = self.server.page(self.path)
-        body = page.text.encode()
         self.send_response(page.status)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", page.kind)
+        self.send_header("Content-Length", str(len(page.content)))
         self.end_headers()
         if with_body:
-            self.wfile.write(body)
+            self.wfile.write(page.content)

@@ -18,7 +18,7 @@ def unauthorized(case: Case) -> tuple[Step, ...]:
         "on the node. Prints it: the request was refused for another reason, read the journal with the next line. "
         "Unauthorized: what kubelet.conf holds is not accepted, go on below",
     )
-    journal = Step(steps.journal(case, "Unauthorized|certificate"), "on the node: what is refused")
+    journal = Step(steps.journal(case, "Unauthorized|[Cc]ertificate"), "on the node: what is refused")
     return (look, journal, *signer.trust(case)[1:])
 
 

@@ -58,9 +58,27 @@ def renewed(case: Case) -> tuple[Step, ...]:
 
 
 def name(case: Case) -> tuple[Step, ...]:
-    """The name that its certificate has. A kubelet takes its name at its start."""
-    known, wanted = steps.certified_name(case) or "NODE", case.kubelet.node_name
-    process = case.facts.process
+    """The name that its certificate has, where no other machine has it. A kubelet takes its name at its start."""
+    known = steps.certified_name(case) or "NODE"
+    address = '-o \'jsonpath={.status.addresses}{"\\n"}{.status.nodeInfo.machineID}{"\\n"}\''
+    return (
+        Step(
+            "kubelet-cert-exporter visit > /dev/null",
+            "where the exporter runs, with its configuration: must not name this node among several with one "
+            "certificate; they are clones, and only one may have the name: runbook KubeletCertShared, nothing below",
+        ),
+        Step(
+            f"kubectl get node {quote(known)} {address}",
+            "with cluster access: addresses and machine-id must be this machine's (/etc/machine-id), not another's",
+        ),
+        *_renamed(case, known),
+        steps.ready(case),
+    )
+
+
+def _renamed(case: Case, known: str) -> tuple[Step, ...]:
+    """Back to ``known``, by the flag that says otherwise or by the host's name."""
+    wanted, process = case.kubelet.node_name, case.facts.process
     override = process.flag("hostname-override") if process else None
     if override:
         flag = steps.flags(case, "--hostname-override")
@@ -73,7 +91,6 @@ def name(case: Case) -> tuple[Step, ...]:
         return (
             Step(flag.command, f"{flag.purpose}; must be {known}, as in the certificate, not {wanted}"),
             Step(change, f"restart the kubelet, once it is {known}"),
-            steps.ready(case),
         )
     back = shell.chain(f"hostnamectl set-hostname {quote(known)}", "uname -n")
     look = f'[ "$(uname -n)" = {quote(known)} ] && ps -o lstart= -C kubelet'
@@ -87,7 +104,6 @@ def name(case: Case) -> tuple[Step, ...]:
         Step(back, f"must print {known}; cloud-init sets {wanted} again unless it has preserve_hostname: true"),
         Step(look, "since when the kubelet runs: one that started before the rename has the right name already"),
         Step(restart, "restart the kubelet, only if it started after the rename"),
-        steps.ready(case),
     )
 
 

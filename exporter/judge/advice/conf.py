@@ -13,6 +13,10 @@ WAIT = 120  # seconds for a certificate to be asked for, approved and stored
 AFTER_STOP = "; after a STOP nothing was changed: edit it by hand, both fields the link, no -data, then restart"
 
 
+def _both(path: str) -> str:
+    return f"^ *client-(certificate|key): {shell.literal(path)}$"
+
+
 def pointed(case: Case, *, embeds: bool | None = None, link: str | None = None, keep: bool = True) -> str:
     """The change itself. Embedded data win over a file, so they become the file's line and others go.
 
@@ -24,8 +28,13 @@ def pointed(case: Case, *, embeds: bool | None = None, link: str | None = None, 
     edits = shell.sed(f"/{_FIELD}:/d", f"s#{_FIELD}-data:.*#\\1: {path}#")
     if not is_embedded:
         edits = shell.sed(f"s#{_FIELD}:.*#\\1: {path}#")
-    check = shell.count(f"^ *client-(certificate|key): {shell.literal(path)}$", 2)
+    check = shell.count(_both(path), 2)
     return shell.rewritten(steps.kubeconfig(case), edits, check, keep=keep)
+
+
+def named(case: Case) -> str:
+    """Whether both fields name the link by now."""
+    return shell.count(_both(steps.link(case)), 2, quote(steps.kubeconfig(case)))
 
 
 def look(case: Case, otherwise: str = "") -> Step:
@@ -38,18 +47,14 @@ def look(case: Case, otherwise: str = "") -> Step:
 
 def point_at_link(case: Case) -> tuple[Step, ...]:
     """The store's pair is good, so kubelet.conf can name it."""
-    change = shell.chain(
-        *shell.pair(quote(steps.link(case))),
-        pointed(case),
-        steps.again(case),
-        stop="STOP: kubelet.conf is as it was, or no restart",
-    )
     purpose = (
-        "where the link's key and certificate match and it has not expired, both fields name the link, and the kubelet "
-        "is restarted; a copy is kept as .before.TIME"
+        "where the link's key and certificate match and it has not expired, both fields name the link; a copy is kept "
+        "as .before.TIME"
     )
+    pair = shell.pair(quote(steps.link(case)))
+    change, check = (*pair, pointed(case)), (*pair, named(case))
     return (
-        Step(change, purpose),
+        *steps.mended(case, change, check, purpose, "STOP: kubelet.conf is as it was"),
         look(case, AFTER_STOP),
         steps.ready(case),
     )

@@ -21,6 +21,9 @@ _REFUSED = (DocumentCondition.BROKEN, DocumentCondition.MISSING, DocumentConditi
 def down(case: Case) -> tuple[Step, ...]:
     """Why it does not run, and whether somebody wants it so."""
     unit = quote(steps.unit(case))
+    start = "starts it, after a yes"
+    if _is_out(case):
+        start = f"{start}; its certificate has expired: that helps only with a bootstrap file that still lets in"
     return (
         Step(f"systemctl status --no-pager {unit}", "what systemd knows of it"),
         Step(f"journalctl -u {unit} -n 50 --no-pager", "its last log lines: deal with what they name"),
@@ -28,9 +31,25 @@ def down(case: Case) -> tuple[Step, ...]:
             f"kubectl get node {quote(steps.node_name(case))}",
             "with cluster access: SchedulingDisabled means that it may be stopped on purpose, ask before starting it",
         ),
-        Step(_asked(case, "deal with its last log lines; start it?"), "starts it, after a yes"),
+        Step(_asked(case, "deal with its last log lines; start it?"), start),
         steps.ready(case),
+        *_otherwise(case),
     )
+
+
+def _is_out(case: Case) -> bool:
+    """Whether its certificate has ended, and nothing but the kubelet renews it."""
+    certificate = case.certificate()
+    ended = isinstance(certificate, Certificate) and case.has_ended(certificate)
+    return ended and not case.kubelet.distribution.renews_itself
+
+
+def _otherwise(case: Case) -> tuple[Step, ...]:
+    """What a start alone does not mend: without a bootstrap file a kubelet with an expired certificate exits."""
+    if not _is_out(case):
+        return ()
+    first, *others = point_at_link(case)
+    return (Step(first.command, f"if it is not Ready then: {first.purpose}"), *others)
 
 
 def loop(case: Case) -> tuple[Step, ...]:
@@ -41,6 +60,7 @@ def loop(case: Case) -> tuple[Step, ...]:
         Step(f"systemctl status --no-pager {unit}", "what systemd knows of it"),
         Step(lines, "the last log lines of each life: mend what they name, systemd starts it again by itself"),
         steps.ready(case),
+        *_otherwise(case),
     )
 
 
@@ -54,21 +74,23 @@ def config(case: Case) -> tuple[Step, ...]:
     is_there = bool(files) and files[0].document.condition is not DocumentCondition.MISSING
     is_running = process is not None and process.sight is Sight.SEEN
     is_main = bool(files) and paths[:1] == [files[0].document.path]
-    mend = Step(_asked(case, f"is {path} mended?"), "restart the kubelet, after a yes; not before the file is mended")
+    restart = Step(
+        _asked(case, f"is {path} mended?"), "restart the kubelet, after a yes; not before the file is mended"
+    )
+    mend: tuple[Step, ...] = (restart,)
     if is_main and steps.is_kubeadm(case):
-        write = shell.chain(
+        check = f"grep -qE {_KIND} {path}"
+        write = (
             *([shell.kept(paths[0])] if is_there else []),
             "kubeadm upgrade node phase kubelet-config",
-            f"grep -qE {_KIND} {path}",
-            steps.again(case),
-            stop="STOP: no good configuration, no restart",
+            check,
         )
-        purpose = "writes the cluster's configuration, then restarts; it overwrites what was set on this node only"
-        mend = Step(write, purpose)
+        purpose = "writes the cluster's configuration; it overwrites what was set on this node only"
+        mend = steps.mended(case, write, (check,), purpose, "STOP: no good configuration")
     return (
         *([Step(save, "with cluster access, first: the configuration that runs")] if is_running else []),
         Step(f"ls -l {path} && cat {path}", "what the kubelet does not take"),
-        mend,
+        *mend,
         steps.ready(case),
     )
 
@@ -97,9 +119,10 @@ def gate(case: Case) -> tuple[Step, ...]:
         )
     off = f'^ *"?{name}"?: *"?false'
     edits = [shell.rewritten(path, shell.sed(f"/^ *{name}: *false/d"), shell.count(off, 0)) for path in paths]
-    change = shell.chain(*edits, steps.again(case), stop=f"STOP: take {name} out by hand, then restart")
+    purpose = "the gate's line goes, it is on by default; a copy is kept"
+    gone = tuple(shell.count(off, 0, quote(path)) for path in paths)
     return (
-        Step(change, "the gate's line goes, it is on by default; then restart the kubelet; a copy is kept"),
+        *steps.mended(case, tuple(edits), gone, purpose, f"STOP: take {name} out by hand, then restart"),
         steps.ready(case),
     )
 
@@ -108,15 +131,17 @@ def client_ca(case: Case) -> tuple[Step, ...]:
     """The CA that the API servers' client certificates are of."""
     path = case.kubelet.client_ca_file or "/etc/kubernetes/pki/ca.crt"
     get = "kubectl -n kube-system get cm extension-apiserver-authentication -o 'jsonpath={.data.client-ca-file}'"
-    put = shell.chain(
+    put = (
         "openssl x509 -noout -subject -enddate -in /root/client-ca.crt",
         f"mkdir -p {quote(posixpath.dirname(path))} && {shell.put('/root/client-ca.crt', quote(path), '644')}",
-        steps.again(case),
-        stop="STOP: no certificate in /root/client-ca.crt, or no restart",
+    )
+    purpose, stop = (
+        "here, as root: if it is a certificate it is put in place",
+        "STOP: no certificate in /root/client-ca.crt",
     )
     return (
         Step(f"{get} > client-ca.crt", "with cluster access, in a folder of your own: the CA; bring it to /root here"),
-        Step(put, "here, as root: if it is a certificate it is put in place, and the kubelet restarted"),
+        *steps.mended(case, put, (f"openssl x509 -noout -subject -in {quote(path)}",), purpose, stop),
         steps.ready(case),
     )
 
@@ -184,7 +209,7 @@ def point_at_link(case: Case) -> tuple[Step, ...]:
         return (*on, *reissue(case))
     return (
         *on,
-        steps.link_to(case, target, then=(conf.pointed(case),)),
+        *steps.relinked(case, target, then=(conf.pointed(case), conf.named(case))),
         conf.look(case, conf.AFTER_STOP),
         steps.ready(case),
     )

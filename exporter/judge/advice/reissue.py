@@ -5,28 +5,25 @@ from __future__ import annotations
 from shlex import quote
 
 from exporter.judge.advice import conf, shell, steps
+from exporter.judge.advice.replacement import replacement
 from exporter.judge.case import Case
 from exporter.model.facts import DirectoryCondition
 from exporter.model.finding import Step
 from exporter.model.kubelet import Distribution
 from exporter.model.kubelet_files import DocumentCondition
 
-_REPLACED = (Distribution.GKE, Distribution.AKS, Distribution.EKS, Distribution.KOPS)
+_COPIES = "on both machines, once it works: the copies hold a key, as do those kept as .before.TIME or .old.TIME"
 _SETTINGS = "-n kube-system get cm kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'"
 
 
-def reissue(case: Case) -> tuple[Step, ...]:
-    """By who signs for this kind of node."""
+def reissue(case: Case, *, is_stalled: bool = False) -> tuple[Step, ...]:
+    """By who signs for this kind of node. ``is_stalled``: what the store's link leads to is what nobody renews."""
     distribution = case.kubelet.distribution
     if distribution is Distribution.KUBEADM:
-        return _by_kubeadm(case)
+        return _by_kubeadm(case, is_stalled=is_stalled)
     if distribution is Distribution.OPENSHIFT:
         return _by_bootstrapper(case)
-    if distribution in _REPLACED:
-        name = quote(steps.node_name(case))
-        drain = f"kubectl drain {name} --ignore-daemonsets --delete-emptydir-data && kubectl delete node {name}"
-        return (Step(drain, "with cluster access: the node is replaced by its pool, it cannot be mended in place"),)
-    return _by_request(case)
+    return replacement(case) or _by_request(case, is_stalled=is_stalled)
 
 
 def _by_bootstrapper(case: Case) -> tuple[Step, ...]:
@@ -45,7 +42,7 @@ def _by_bootstrapper(case: Case) -> tuple[Step, ...]:
     )
 
 
-def _by_kubeadm(case: Case) -> tuple[Step, ...]:
+def _by_kubeadm(case: Case, *, is_stalled: bool) -> tuple[Step, ...]:
     """Kubernetes' docs, "Troubleshooting kubeadm", on a client certificate rotation that failed.
 
     Beside nothing that kubeadm itself owns: a shell empties what it is to write to, even where the command fails.
@@ -62,14 +59,21 @@ def _by_kubeadm(case: Case) -> tuple[Step, ...]:
     )
     return (
         Step(make, "on a control plane node, as root: a kubeconfig with a new certificate; must print the node"),
-        Step(f"scp -p {copy} root@{name}:/root/", "on that control plane node: brings it over"),
-        *_installed(case, copy),
-        Step(f"rm -f {copy} /root/cluster.yaml", "on both machines, once it works: the copies hold a key"),
+        Step(
+            f"scp -p {copy} root@{name}:/root/",
+            "on that control plane node: brings it over; where its name does not resolve: by its INTERNAL-IP; "
+            "no login for root: runbook KubeletCertExpired",
+        ),
+        *_installed(case, copy, is_stalled=is_stalled),
+        Step(f"rm -f {copy} /root/cluster.yaml", _COPIES),
     )
 
 
-def _installed(case: Case, copy: str) -> tuple[Step, ...]:
-    """On the node: nothing is replaced before the new kubelet.conf has let in from there."""
+def _installed(case: Case, copy: str, *, is_stalled: bool) -> tuple[Step, ...]:
+    """On the node: nothing is replaced before the new kubelet.conf has let in from there.
+
+    A link that leads to what is stalled is not to be named: that would put the old certificate in the new one's place.
+    """
     path, node = steps.kubeconfig(case), steps.node_name(case)
     kubeconfig = case.facts.kubeconfig
     is_there = kubeconfig is None or kubeconfig.document.condition is not DocumentCondition.MISSING
@@ -79,14 +83,15 @@ def _installed(case: Case, copy: str) -> tuple[Step, ...]:
         shell.put(copy, quote(path), "600"),
     )
     on = f"on {node}, as root: where the new one lets in from here,"
-    stop = "STOP: what was to be done here is not done"
-    if steps.has_good_store(case):
-        change = shell.chain(*put, conf.pointed(case, embeds=True, keep=not is_there), steps.again(case), stop=stop)
+    stop, check = "STOP: what was to be done here is not done", (steps.lets_in(case),)
+    if steps.has_good_store(case) and not is_stalled:
+        change = (*put, conf.pointed(case, embeds=True, keep=not is_there))
         purpose = f"{on} it replaces kubelet.conf (a copy is kept as .before.TIME) and names the store's link"
-        return (Step(change, purpose), conf.look(case), steps.ready(case))
-    change = shell.chain(*put, *_emptied(case), steps.again(case), stop=stop)
+        return (*steps.mended(case, change, check, purpose, stop), conf.look(case), steps.ready(case))
+    change = (*put, *_emptied(case))
     purpose = f"{on} it replaces kubelet.conf (a copy is kept as .before.TIME), and the old pairs go aside"
-    return (Step(change, purpose), *conf.wait_and_point(case, embeds=True))
+    mended = steps.mended(case, change, check, purpose, stop, is_urgent=is_stalled)
+    return (*mended, *conf.wait_and_point(case, embeds=True))
 
 
 def _emptied(case: Case) -> tuple[str, ...]:
@@ -98,7 +103,7 @@ def _emptied(case: Case) -> tuple[str, ...]:
     return (f'old={folder}.old.$(date +%s) && mkdir -m 700 "$old" && mv {folder}/kubelet-client* "$old"/',)
 
 
-def _by_request(case: Case) -> tuple[Step, ...]:
+def _by_request(case: Case, *, is_stalled: bool) -> tuple[Step, ...]:
     """A request as the kubelet makes it, by hand; the key never leaves the node."""
     node = steps.node_name(case)
     new = f"{quote(case.facts.store.path)}/kubelet-client-$(date +%F-%H-%M-%S).pem"
@@ -118,18 +123,22 @@ def _by_request(case: Case) -> tuple[Step, ...]:
         "kubectl get csr \"$n\" -o 'jsonpath={.status.certificate}' | base64 -d > node.crt && [ -s node.crt ]",
         stop="STOP: not signed, see rotation-not-signed",
     )
-    place = shell.chain(
+    place = (
         f"(umask 077 && cat /root/node.crt /root/node.key > /root/node.pem) && new={new}",
         *shell.pair("/root/node.pem"),
         shell.put('"$p"', '"$new"', "600"),
         f'ln -sfn "$new" {quote(steps.link(case))}',
-        steps.again(case),
-        stop="STOP: the store is as it was",
     )
+    link, serial = quote(steps.link(case)), "$(openssl x509 -noout -serial -in {})".format
+    check = (
+        f"openssl x509 -noout -checkend 0 -in {link}",
+        f'[ "{serial(link)}" = "{serial("/root/node.crt")}" ]',
+    )
+    purpose = f"on {node}, as root: the new pair goes into the store, and the link is pointed at it"
     return (
         Step(ask, f"on {node}, as root: a new key and a request for it; the key stays here"),
         Step(sign, "with cluster access, in a folder that node.csr was brought to; then bring node.crt to /root"),
-        Step(place, f"on {node}, as root: the new pair goes into the store, and the link is pointed at it"),
+        *steps.mended(case, place, check, purpose, "STOP: no pair", is_urgent=is_stalled),
         steps.ready(case),
         Step("rm -f /root/node.key /root/node.pem", "on the node, once it works: they hold the key"),
     )

@@ -27,7 +27,8 @@ _SUBJECTS = (
     'openssl req -noout -subject)"\n  done'
 )
 _APPROVING = "kubectl get clusterrolebindings -o wide | grep certificatesigningrequests"
-_BOUND = "kubectl get clusterrolebindings -o wide | grep certificatesigningrequests:selfnodeclient"
+_RENEWALS = "certificatesigningrequests:selfnodeclient"
+_BOUND = f"kubectl get clusterrolebindings -o wide | grep {_RENEWALS}"
 _BINDING = (
     "kubectl create clusterrolebinding kubeadm:node-autoapprove-certificate-rotation --group=system:nodes "
     "--clusterrole=system:certificates.k8s.io:certificatesigningrequests:selfnodeclient"
@@ -42,21 +43,33 @@ def client(case: Case) -> tuple[Step, ...]:
     """Look at the requests, approve the newest, and mend who should have."""
     is_new = _is_bootstrapping(case)
     listing = "with cluster access: Pending, Denied, or Approved; if the list is empty, see the journal below"
-    binding = Step(
-        f"{_BOUND} ||\n  {_BINDING}",
-        "with cluster access, Pending: makes the binding where nobody has it, else shows it",
-    )
+    binding = _binding()
     if is_new or case.kubelet.distribution is Distribution.OPENSHIFT:
-        binding = Step(_APPROVING, "with cluster access, Pending: who may approve by itself, and for which group")
+        binding = (Step(_APPROVING, "with cluster access, Pending: who may approve by itself, and for which group"),)
     return (
         _all(listing) if is_new else _own(case, listing),
         *_approved(case, _CLIENT),
-        binding,
+        *binding,
         _conditions(case, "with cluster access, Denied: who denied it, and why; that approver must stop"),
         Step(_SIGNER, "with cluster access, Approved and not issued: the signer needs --cluster-signing-cert-file"),
-        Step(steps.journal(case, "certificate|Unauthorized|forbidden"), "on the node, no request: why it makes none"),
+        Step(steps.journal(case, "[Cc]ertificate|Unauthorized|forbidden"), "on the node, none: why it makes none"),
         steps.stored(case),
         *_otherwise(case),
+    )
+
+
+def _binding() -> tuple[Step, ...]:
+    """By which renewals are approved. It counts for a whole cluster: a person says that it is to be made."""
+    make = shell.chain(
+        "all=$(kubectl get clusterrolebindings -o wide)",
+        f'! printf "%s\\n" "$all" | grep {_RENEWALS}',
+        shell.confirmed("nobody has the binding, let it be made for all nodes?"),
+        _BINDING,
+        stop="STOP: nothing was made",
+    )
+    return (
+        Step(_BOUND, "with cluster access, Pending: the binding by which renewals are approved, if anybody has it"),
+        Step(make, "with cluster access, Pending: where it could be seen that nobody has it, makes it, after a yes"),
     )
 
 
@@ -71,7 +84,7 @@ def _otherwise(case: Case) -> tuple[Step, ...]:
     certificate = case.certificate()
     if not isinstance(certificate, Certificate) or certificate.not_after - case.certainly > SOON:
         return ()
-    first, *others = reissue(case)
+    first, *others = reissue(case, is_stalled=True)
     return (Step(first.command, f"if that is not mended in time: {first.purpose}"), *others)
 
 

@@ -15,16 +15,14 @@ _YEAR = "the kubelet makes a new pair for a year; the new pair has a new CA, so 
 
 def self_signed(case: Case) -> tuple[Step, ...]:
     """It makes a new pair when both files are gone."""
-    return (_aside(case, "both aside, never one alone"), requests.served())
+    return (*_aside(case, "both aside, never one alone"), requests.served())
 
 
-def _aside(case: Case, what: str) -> Step:
-    files = " ".join(quote(posixpath.join(case.facts.store.path, file)) for file in ("kubelet.crt", "kubelet.key"))
-    aside = shell.chain(
-        f'for file in {files}; do [ ! -e "$file" ] || mv "$file" "$file.aside.$(date +%s)" || break; done',
-        steps.again(case),
-    )
-    return Step(aside, f"{what}, then a restart: {_YEAR}")
+def _aside(case: Case, what: str) -> tuple[Step, ...]:
+    files = [quote(posixpath.join(case.facts.store.path, file)) for file in ("kubelet.crt", "kubelet.key")]
+    moved = '[ ! -e "$file" ] || mv "$file" "$file.aside.$(date +%s)" || break'
+    aside, gone = f"for file in {' '.join(files)}; do {moved}; done", tuple(f"[ ! -e {file} ]" for file in files)
+    return steps.mended(case, (aside, *gone), gone, f"{what}; at its start {_YEAR}", "STOP: not both are aside")
 
 
 def pair(case: Case) -> tuple[Step, ...]:
@@ -45,7 +43,7 @@ def pair(case: Case) -> tuple[Step, ...]:
             "that is approved; hold reboots until then"
         )
         return (Step(aside, purpose), *requests.serving(case))
-    return (_aside(case, "what is there of both goes aside"), requests.served())
+    return (*_aside(case, "what is there of both goes aside"), requests.served())
 
 
 def incomplete(case: Case) -> tuple[Step, ...]:

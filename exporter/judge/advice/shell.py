@@ -36,9 +36,9 @@ def sed(*edits: str) -> str:
     return "sed -E " + " ".join(f"-e {quote(edit)}" for edit in edits)
 
 
-def count(pattern: str, times: int) -> str:
-    """Whether ``times`` lines of the outcome match."""
-    return f'[ "$(grep -cE {quote(pattern)} {NEW})" = {times} ]'
+def count(pattern: str, times: int, file: str = NEW) -> str:
+    """Whether ``times`` lines of the outcome, or of ``file``, match."""
+    return f'[ "$(grep -cE {quote(pattern)} {file})" = {times} ]'
 
 
 def confirmed(question: str) -> str:

@@ -20,8 +20,9 @@ def authority(case: Case) -> tuple[Step, ...]:
         Step(f"openssl x509 -noout -subject -enddate -in {path}", "the CA, and when it expires"),
         Step(
             "kubeadm certs check-expiration",
-            "on a control plane node: lists the other certificates; kubeadm certs renew does not renew a CA. Replace "
-            'it by "Manual Rotation of CA Certificates" in Kubernetes\' documentation',
+            "on a control plane node: lists the other certificates; kubeadm certs renew does not renew a CA. A new "
+            "certificate for its same key invalidates nothing (runbook KubeletCertCAExpiring); only where the key is "
+            'lost or leaked, a new one: "Manual Rotation of CA Certificates" in Kubernetes\' documentation',
         ),
     )
 

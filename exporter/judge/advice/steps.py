@@ -16,6 +16,7 @@ from exporter.judge.distributions import restart_command, row
 from exporter.model.assessment import Certificate
 from exporter.model.files import KeyBlock
 from exporter.model.finding import Step
+from exporter.model.host import Sight
 from exporter.model.kubelet import Distribution
 
 Advice = Callable[[Case], tuple[Step, ...]]
@@ -32,6 +33,31 @@ def again(case: Case) -> str:
 def restart(case: Case, purpose: str = RESTART) -> Step:
     """Restart what holds the kubelet."""
     return Step(again(case), purpose)
+
+
+def works(case: Case) -> bool:
+    """Whether a kubelet runs and lives by what it has: then nothing but its next start is at stake."""
+    process, certificate = case.facts.process, case.certificate()
+    ended = isinstance(certificate, Certificate) and case.has_ended(certificate)
+    return process is not None and process.sight is Sight.SEEN and not ended
+
+
+def mended(
+    case: Case, change: tuple[str, ...], check: tuple[str, ...], purpose: str, stop: str, *, is_urgent: bool = False
+) -> tuple[Step, ...]:
+    """A change, and the restart that takes it up: apart where the node works, after a yes and where ``check`` holds."""
+    if is_urgent or not works(case):
+        return (Step(shell.chain(*change, again(case), stop=f"{stop}, or no restart"), f"{purpose}; then a restart"),)
+    restarted = shell.chain(
+        *check, shell.confirmed("restart the kubelet now?"), again(case), stop="STOP: not mended, or no restart"
+    )
+    return (
+        Step(shell.chain(*change, stop=stop), purpose),
+        Step(
+            restarted,
+            "takes it up, after a yes; till its certificate ends the node works without: in daylight, better drained",
+        ),
+    )
 
 
 def ready(case: Case) -> Step:
@@ -130,18 +156,34 @@ def has_good_store(case: Case) -> bool:
     return certificate is not None and is_whole and not case.has_ended(certificate)
 
 
-def link_to(case: Case, target: str, *first: str, then: tuple[str, ...] = ()) -> Step:
-    """Point the store's link at ``target`` and restart, if that is a pair; ``-n`` replaces a link, not its target."""
+def link_to(case: Case, target: str, *first: str) -> Step:
+    """Point the store's link at ``target`` and restart, if that is a pair."""
     command = shell.chain(
-        *shell.pair(quote(target)),
-        *first,
-        f'ln -sfn "$p" {quote(link(case))}',
-        *then,
-        again(case),
-        stop=f"STOP: {target} is not to be used, or not in use",
+        *_linked(case, target, *first), again(case), stop=f"STOP: {target} is not to be used, or not in use"
     )
     return Step(
         command,
         "where its key and certificate match and it has not expired, the link is pointed at it and the kubelet "
         "restarted; after a STOP take an older dated file, or leave the node as it is",
     )
+
+
+def relinked(case: Case, target: str, *first: str, then: tuple[str, str] | None = None) -> tuple[Step, ...]:
+    """The same of a store that is to be mended, whatever its kubelet has in memory.
+
+    ``then``: a change that belongs to it, and whether that was made.
+    """
+    purpose = (
+        "where its key and certificate match and it has not expired, the link is pointed at it; after a STOP take an "
+        "older dated file, or leave the node as it is"
+    )
+    change = _linked(case, target, *first)
+    check: tuple[str, ...] = (f'[ "$(readlink {quote(link(case))})" = {quote(target)} ]',)
+    if then:
+        change, check = (*change, then[0]), (*check, then[1])
+    return mended(case, change, check, purpose, f"STOP: {target} is not to be used, or not in use")
+
+
+def _linked(case: Case, target: str, *first: str) -> tuple[str, ...]:
+    """``-n`` replaces a link, not its target."""
+    return (*shell.pair(quote(target)), *first, f'ln -sfn "$p" {quote(link(case))}')

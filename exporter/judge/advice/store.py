@@ -23,22 +23,21 @@ def regular_file(case: Case) -> tuple[Step, ...]:
     dated = next((leaf(file) for file in case.facts.store.newest if file.path == target), None)
     is_whole = case.facts.client.key not in (KeyBlock.NONE, KeyBlock.CUT)
     if here and is_whole and (dated is None or dated.not_before < here.not_before):
-        keep = shell.chain(
+        keep = (
             f"[ ! -L {quote(path)} ]",
             *shell.pair(quote(path)),
             f'new={quote(case.facts.store.path)}/kubelet-client-$(date +%F-%H-%M-%S).pem && cp -p "$p" "$new"',
             'ln -sfn "$new" "$p"',
-            steps.again(case),
-            stop="STOP: a link already, or not a good pair",
         )
         purpose = (
             "where its key and certificate match and it has not expired, it becomes a dated file with the link pointed "
-            "at it, and the kubelet is restarted"
+            "at it"
         )
-        return (Step(keep, purpose), steps.ready(case))
+        check, stop = (f"[ -L {quote(path)} ]", *shell.pair(quote(path))), "STOP: a link already, or not a good pair"
+        return (*steps.mended(case, keep, check, purpose, stop), steps.ready(case))
     if target is None:
         return (Step(shell.aside(path), "out of the kubelet's way, and kept"), *reissue(case))
-    return (steps.link_to(case, target, f"{{ [ -L {quote(path)} ] || {shell.aside(path)}; }}"), steps.ready(case))
+    return (*steps.relinked(case, target, f"{{ [ -L {quote(path)} ] || {shell.aside(path)}; }}"), steps.ready(case))
 
 
 def updated(case: Case) -> tuple[Step, ...]:
@@ -63,17 +62,15 @@ def _aside_of_serving(case: Case, name: str) -> tuple[Step, ...]:
 def gap(case: Case) -> tuple[Step, ...]:
     """What the rotation would have done next."""
     updated, path = quote(posixpath.join(case.facts.store.path, CLIENT_UPDATED)), quote(steps.link(case))
-    move = shell.chain(
-        f"[ ! -e {path} ]", *shell.pair(updated), f"mv {updated} {path}", steps.again(case), stop="STOP: not renamed"
-    )
-    purpose = "what the rotation would have done next, where that is a good pair; then restart the kubelet"
-    return (Step(move, purpose), steps.ready(case))
+    move, pair = (f"[ ! -e {path} ]", *shell.pair(updated), f"mv {updated} {path}"), shell.pair(path)
+    purpose = "what the rotation would have done next, where that is a good pair"
+    return (*steps.mended(case, move, pair, purpose, "STOP: not renamed"), steps.ready(case))
 
 
 def relink(case: Case) -> tuple[Step, ...]:
     """Back to the newest good pair, else to a new certificate."""
     target = steps.good_file(case)
-    return reissue(case) if target is None else (steps.link_to(case, target), steps.ready(case))
+    return reissue(case) if target is None else (*steps.relinked(case, target), steps.ready(case))
 
 
 def invalid(case: Case) -> tuple[Step, ...]:
