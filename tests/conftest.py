@@ -1,7 +1,8 @@
-"""What every test gets: no thread may be left behind."""
+"""What every test gets: the log as it was, and no thread left behind."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,18 @@ from collections.abc import Iterator
 import pytest
 
 LEAVING = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A test that runs a command in this process sets up its log: the next one is not to write there."""
+    loggers = [logging.getLogger(name) for name in (None, "exporter")]
+    levels, handlers = [logger.level for logger in loggers], list(loggers[0].handlers)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    for handler in [handler for handler in loggers[0].handlers if handler not in handlers]:
+        loggers[0].removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)
