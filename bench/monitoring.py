@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import statistics
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 from bench import fleet
 from exporter.serve.exposition import Format, render
 from tests.grafana import Chosen, Dashboard, Question
+from tests.prometheus import serving
 
 RULES = Path("grafana/alerts")
 DASHBOARDS = Path("grafana/dashboards")
@@ -82,8 +82,6 @@ def exposed(nodes: int) -> Iterator[str]:
 @contextmanager
 def prometheus(directory: Path, target: str) -> Iterator[str]:
     """A Prometheus on loopback with our rules, over the blocks in ``directory``; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     job = {
         "job_name": JOB,
         "honor_labels": True,
@@ -94,19 +92,8 @@ def prometheus(directory: Path, target: str) -> Iterator[str]:
         "rule_files": [str(RULES.absolute() / "*.yaml")],
         "scrape_configs": [job],
     }
-    (directory / "prometheus.yml").write_text(json.dumps(config))
-    command = [
-        "prometheus",
-        f"--config.file={directory / 'prometheus.yml'}",
-        f"--storage.tsdb.path={directory / 'data'}",
-    ]
-    with (directory / "prometheus.log").open("w") as log:
-        process = subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=log)
-    try:
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(120)
+    with serving(directory, config) as url:
+        yield url
 
 
 def asked(url: str, path: str, **parameters: object) -> tuple[float, list[dict[str, object]]]:
@@ -195,7 +182,7 @@ def main() -> None:
             "openmetrics",
             "-q",
             directory / "history",
-            directory / "data",
+            directory / "prometheus",
         ]
         subprocess.run(blocks, check=True, stdout=subprocess.DEVNULL)
         (directory / "history").unlink()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import socket
 import threading
 import time
 import urllib.request
@@ -15,17 +14,11 @@ from pathlib import Path
 from grafana.demo_stack import stack
 from grafana.demo_stack.addresses import url
 from grafana.demo_stack.programs import installed
+from tests.machines import free_port
 
 Labels = Mapping[str, str]
 PATIENCE = 20.0
 _CANARY = "canary"
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 def wait_for(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:

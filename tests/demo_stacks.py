@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from grafana.demo_stack.addresses import Addresses
-from tests.alertmanagers import free_port, wait_for
+from tests.alertmanagers import wait_for
+from tests.machines import free_port
 
 
 class Demo:

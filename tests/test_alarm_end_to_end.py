@@ -32,8 +32,9 @@ from grafana.demo_stack.pages import RUNBOOKS, page
 from grafana.demo_stack.part import Part
 from grafana.demo_stack.programs import installed
 from grafana.demo_stack.receiver import Receiver
-from tests.alertmanagers import free_port, wait_for
+from tests.alertmanagers import wait_for
 from tests.demo_stacks import demo
+from tests.machines import free_port
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("prometheus") or not shutil.which("prometheus-alertmanager"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.grafana import Dashboard, Question, narrowed, own_span, panels, settings
+from tests.prometheus import serving
 from tests.running import Running
 
 HOME = Path(__file__).parent.parent
@@ -152,32 +152,14 @@ def second_replica(directory: Path) -> Path:
 @contextmanager
 def watching(directory: Path, targets: list[str]) -> Iterator[Prometheus]:
     """A Prometheus on loopback with our rules that scrapes the exporters."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     job = {"job_name": "kubelet-cert-exporter", "honor_labels": True, "static_configs": [{"targets": targets}]}
     pace = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     rules = directory / "rules"
     rules.mkdir()
     for path in RULES.glob("*.yaml"):
         (rules / path.name).write_text(re.sub(r"(?m)^( *interval:) .*", r"\1 1s", path.read_text()))
-    config = directory / "prometheus.yml"
-    config.write_text(json.dumps({"global": pace, "rule_files": [f"{rules}/*.yaml"], "scrape_configs": [job]}))
-    process = subprocess.Popen(
-        [
-            "prometheus",
-            f"--config.file={config}",
-            f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address={address}",
-            "--log.level=error",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield Prometheus(f"http://{address}")
-    finally:
-        process.terminate()
-        process.wait(30)
+    with serving(directory, {"global": pace, "rule_files": [f"{rules}/*.yaml"], "scrape_configs": [job]}) as url:
+        yield Prometheus(url)
 
 
 @contextmanager

@@ -27,8 +27,9 @@ from grafana.demo_stack.page import Page
 from grafana.demo_stack.part import Part, PartError
 from grafana.demo_stack.probe import alerts_page
 from grafana.demo_stack.receiver import Receiver
-from tests.alertmanagers import free_port, wait_for
+from tests.alertmanagers import wait_for
 from tests.demo_stacks import demo
+from tests.machines import free_port
 
 needs_programs = pytest.mark.skipif(
     not shutil.which("prometheus") or not shutil.which("prometheus-alertmanager"),

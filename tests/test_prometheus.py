@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
-import subprocess
 import time
 import urllib.parse
 import urllib.request
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.prometheus import serving
 from tests.running import Running
 from tests.test_cli import mounted
 
@@ -26,40 +25,15 @@ pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="Debi
 @contextmanager
 def prometheus(directory: Path, target: str, **scrape: object) -> Iterator[str]:
     """A Prometheus on loopback that scrapes ``target`` each second, ``scrape`` being how; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    config = directory / "prometheus.yml"
-    config.write_text(
-        json.dumps(
-            {
-                "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-                "scrape_configs": [
-                    {
-                        "job_name": "kubelet-cert-exporter",
-                        "honor_labels": True,
-                        **scrape,
-                        "static_configs": [{"targets": [target], "labels": {"node": "the exporter's own"}}],
-                    }
-                ],
-            }
-        )
-    )
-    process = subprocess.Popen(
-        [
-            "prometheus",
-            f"--config.file={config}",
-            f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address={address}",
-            "--log.level=error",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(30)
+    job = {
+        "job_name": "kubelet-cert-exporter",
+        "honor_labels": True,
+        **scrape,
+        "static_configs": [{"targets": [target], "labels": {"node": "the exporter's own"}}],
+    }
+    pace = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    with serving(directory, {"global": pace, "scrape_configs": [job]}) as url:
+        yield url
 
 
 def ask(url: str, query: str) -> dict[str, float]:
