@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from grafana.builder import colors, links
 from grafana.builder.exporter_series import of_exporter
-from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, words
+from grafana.builder.fields import AGO, CELL_COLORED, COLUMNS, by_name, field, only, words
 from grafana.builder.panels import Json, merged, rows, table
 
-_AGO = "dateTimeFromNow"
 CREDENTIAL_ENDS = colors.graded(colors.EXPIRED, (0, colors.LATE), (86400, colors.CALM))
 _INSTANCE = by_name("Instance", custom__width=120)
 
@@ -34,7 +33,7 @@ def exporters() -> Json:
         ),
         _coloured("Configuration", loaded, 110),
         _coloured("Web", loaded, 95),
-        by_name("Started", unit=_AGO, custom__width=125),
+        by_name("Started", unit=AGO, custom__width=125),
         by_name("Last visit", unit="s", decimals=0, custom__width=85),
         *(by_name(name, custom__width=80) for name in ("Version", "Nodes")),
         by_name("Keys taken", mappings=words({"null": ("-", "")}), custom__width=85),
@@ -110,7 +109,7 @@ def alerts() -> Json:
         by_name("Severity", mappings=colors.SEVERITY_WORDS, custom__cellOptions=CELL_COLORED, custom__width=85),
         by_name("Alert", links=links.to_runbook()),
         by_name("About", custom__width=100),
-        by_name("Since", unit=_AGO, custom__width=112),
+        by_name("Since", unit=AGO, custom__width=112),
     )
     named = {"severity": "Severity", "alertname": "Alert", "about": "About", "Value": "Since"}
     return table(

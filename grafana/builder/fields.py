@@ -90,6 +90,7 @@ def series_colors(colors: Mapping[str, str]) -> Sequence[Json]:
     return [by_name(name, color=fixed(color)) for name, color in colors.items()]
 
 
+AGO = "dateTimeFromNow"  # the unit of a moment, in milliseconds since the epoch
 COLUMNS = {"align": "left", "minWidth": 70}  # `custom` of a table
 CELL_COLORED = {"type": "color-background", "mode": "basic"}
 CELL_TEXT_COLORED = {"type": "color-text"}

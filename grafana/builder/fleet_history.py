@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grafana.builder import colors, links
 from grafana.builder.fields import (
+    AGO,
     CELL_TEXT_COLORED,
     COLUMNS,
     bars,
@@ -16,12 +17,11 @@ from grafana.builder.fields import (
     words,
 )
 from grafana.builder.panels import Json, merged, query, rows, table, time_series
-from grafana.builder.trouble import CHOSEN, FAILURE, FINDINGS, by_cause
+from grafana.builder.trouble import CERTS, CHOSEN, FAILURE, FINDINGS, by_cause
 
-_CERTS = f'{CHOSEN},cert=~"$cert"'
-# At 10,000 nodes each point costs tens of thousands of samples.
 _VISIT = 120  # seconds that a visit takes at most: a reading is dated when it is taken, and told at the visit's end
 _FIRST_ROUND = 300  # seconds in which an exporter has read all its nodes once
+# At 10,000 nodes each point costs tens of thousands of samples.
 _COARSE = {"maxDataPoints": 120}
 _WORST_BELOW = ("expired", "stalled", "late", "not_yet_valid", "unknown", "unmanaged", "window", "fresh")
 
@@ -32,13 +32,13 @@ def states_over_time() -> Json:
     Recorded series are those of the state that holds: an eighth of the exporter's.
     """
     held = 'count(cluster_node_cert_state:kubelet_cert_rotation_state:max{{{certs},state="{state}"}})'
-    nought = f'0 * sum(cluster_cert:kubelet_cert_lifetime_used:bucket{{{_CERTS},le="+Inf"}})'
+    nought = f'0 * sum(cluster_cert:kubelet_cert_lifetime_used:bucket{{{CERTS},le="+Inf"}})'
     return time_series(
         "States over time",
         "All certificates by state: below what is wrong, above it what is in the window (normal) and what is fresh. "
         "Needs the recording rules.",
         [
-            query(f"{held.format(certs=_CERTS, state=state)} or {nought}", state.replace("_", " "))
+            query(f"{held.format(certs=CERTS, state=state)} or {nought}", state.replace("_", " "))
             for state in _WORST_BELOW
         ],
         field(
@@ -53,7 +53,7 @@ def states_over_time() -> Json:
 
 
 def rotations_seen() -> Json:
-    seen = f"sum_over_time(cluster_cert:kubelet_cert_rotations:seen{{{_CERTS}}}[$__interval])"
+    seen = f"sum_over_time(cluster_cert:kubelet_cert_rotations:seen{{{CERTS}}}[$__interval])"
     return time_series(
         "Rotations seen",
         "Certificates that were replaced, by cluster. None for long, while some are in the window: look at the signer. "
@@ -97,7 +97,7 @@ def what_changed() -> Json:
         [rows(f"1000 * ({findings} or {_came_and_went(unread, visited)})")],
         field(
             "short",
-            by_name("When", unit="dateTimeFromNow", custom__width=130),
+            by_name("When", unit=AGO, custom__width=130),
             by_name(
                 "Change",
                 mappings=words({"began": ("began", colors.LATE), "ended": ("ended", colors.GOOD)}),

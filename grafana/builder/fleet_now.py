@@ -52,7 +52,7 @@ def nodes_in_need() -> Json:
         "Nodes that need a hand, a row for each cause",
         "The most urgent first, and of those alike the one with the least time left. A row for each cause, or reason "
         "why a node could not be read: a node may have several. A cause or reason leads to its explanation; "
-        " kubelet-cert-exporter explain NODE says what to type. Severity: of the cause, which may differ "
+        "kubelet-cert-exporter explain NODE says what to type. Severity: of the cause, which may differ "
         "from that of an alert about it. State: the worst of the node's certificates, so a certificate that no kubelet "
         "rotates may be the expired one. Time left: until the client certificate ends; where it is not valid yet, "
         f"begins in says when that heals by itself. At most {_MOST} nodes. {_NO_FILTER}",

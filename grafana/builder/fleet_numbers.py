@@ -8,10 +8,8 @@ from grafana.builder.fields import by_name, field, only, thresholds, words
 from grafana.builder.fleet_now import BY_ALERT, FIRING, NOUGHT, fleet_findings
 from grafana.builder.layout import wide
 from grafana.builder.panels import Json, instant, stat
-from grafana.builder.trouble import BY_NODE, CHOSEN
+from grafana.builder.trouble import BY_CERT, BY_NODE, CERTS, CHOSEN
 
-_CERTS = f'{CHOSEN},cert=~"$cert"'
-_BY_CERT = "by (cluster, node, cert)"
 _NOT_KNOWN = words({"-1": ("not known", colors.UNKNOWN)})
 _NONE_SCRAPED = words({"-1": ("none known", colors.CRITICAL)})
 
@@ -20,7 +18,7 @@ def numbers() -> list[Json]:
     """Nought is told where an exporter has nodes; where none answers, only what is remembered is."""
     told = (
         ("nodes in need", trouble.RANK, colors.CRITICAL),
-        ("expired", f"{_in_state('expired')} or {trouble.unrotated_past_end(_CERTS)}", colors.EXPIRED),
+        ("expired", f"{_in_state('expired')} or {trouble.unrotated_past_end(CERTS)}", colors.EXPIRED),
         ("stalled", _in_state("stalled"), colors.STALLED),
         ("late", _in_state("late"), colors.LATE),
         ("restart unsafe", trouble.UNSAFE, colors.UNSAFE),
@@ -59,7 +57,7 @@ def _from_one(color: str) -> Json:
 
 def _size() -> Json:
     nodes = f"count(max {BY_NODE} (kubelet_cert_node_info{{{CHOSEN}}}))"
-    certificates = f"count(max {_BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}))"
+    certificates = f"count(max {BY_CERT} (kubelet_cert_not_after_timestamp_seconds{{{CERTS}}}))"
     return stat(
         "Fleet",
         "Nodes in the inventory, and certificates (of the chosen kinds) whose end is known.",
@@ -73,4 +71,4 @@ def _size() -> Json:
 
 
 def _in_state(state: str) -> str:
-    return trouble.in_state(state, _CERTS)
+    return trouble.in_state(state, CERTS)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from grafana.builder import colors, links, trouble
-from grafana.builder.fields import CELL_GAUGE, CELL_TEXT_COLORED, COLUMNS, by_name, field, only, thresholds, words
+from grafana.builder.fields import AGO, CELL_GAUGE, CELL_TEXT_COLORED, COLUMNS, by_name, field, only, thresholds, words
 from grafana.builder.panels import Json, bar_chart, buckets, heatmap, instant, merged, rows, stat, table
-from grafana.builder.trouble import CHOSEN
+from grafana.builder.trouble import BY_CERT, CERTS, CHOSEN
 
-_CERTS = f'{CHOSEN},cert=~"$cert"'
-_BY_CERT = "by (cluster, node, cert)"
-_OPENS = f"max {_BY_CERT} (kubelet_cert_rotation_window_start_timestamp_seconds{{{_CERTS}}})"
-_CLOSES = f"max {_BY_CERT} (kubelet_cert_rotation_window_end_timestamp_seconds{{{_CERTS}}})"
+_OPENS = f"max {BY_CERT} (kubelet_cert_rotation_window_start_timestamp_seconds{{{CERTS}}})"
+_CLOSES = f"max {BY_CERT} (kubelet_cert_rotation_window_end_timestamp_seconds{{{CERTS}}})"
 _ON_CERT = "on (cluster, node, cert)"
 _STATE_WORDS = [*colors.STATE_NUMBER_WORDS, *words({"0": ("not rotated", colors.UNMANAGED)})]
 _EDGES = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.65", "0.7", "0.75", "0.8", "0.85", "0.9", "0.95", "1")
@@ -27,7 +25,7 @@ def position() -> Json:
         "How many certificates are how far through their life; needs the recording rules. Healthy stripes climb and "
         "fade out in the window, where kubelets rotate. A stripe above it: a signer, or nodes, that stalled. The more "
         "a cell stands out from the background (light on a dark theme, dark on a light one), the more certificates.",
-        [buckets(f"sum by (le) (cluster_cert:kubelet_cert_lifetime_used:bucket{{{_CERTS}}})")],
+        [buckets(f"sum by (le) (cluster_cert:kubelet_cert_lifetime_used:bucket{{{CERTS}}})")],
         "percentunit",
         options={"rowsFrame": {"layout": "unknown"}},  # names in the middle of their stripes, not at their upper edges
         transformations=[
@@ -103,9 +101,9 @@ def furthest() -> Json:
 
     The recorded share knows of certificates that begin when their CA does.
     """
-    end = f"kubelet_cert_not_after_timestamp_seconds{{{_CERTS}}}"
-    top = f"topk({_MOST}, max {_BY_CERT} (cluster_node_cert:kubelet_cert_lifetime_used:ratio{{{_CERTS}}}))"
-    closes = f"kubelet_cert_rotation_window_end_timestamp_seconds{{{_CERTS}}}"
+    end = f"kubelet_cert_not_after_timestamp_seconds{{{CERTS}}}"
+    top = f"topk({_MOST}, max {BY_CERT} (cluster_node_cert:kubelet_cert_lifetime_used:ratio{{{CERTS}}}))"
+    closes = f"kubelet_cert_rotation_window_end_timestamp_seconds{{{CERTS}}}"
     renamed = {
         "Value #A": "Life used",
         "node": "Node",
@@ -115,7 +113,7 @@ def furthest() -> Json:
         "Value #B": "Expires",
         "Value #C": "Window ends",
     }
-    dates = (f"1000 * max {_BY_CERT} ({date} and {_ON_CERT} {top})" for date in (end, closes))
+    dates = (f"1000 * max {BY_CERT} ({date} and {_ON_CERT} {top})" for date in (end, closes))
     return table(
         "Certificates, furthest first",
         f"The {_MOST} certificates that have used most of their life. What the kubelet does not rotate has no window "
@@ -129,8 +127,8 @@ def furthest() -> Json:
 
 def _states_of(top: str) -> str:
     """By their numbers."""
-    told = trouble.worst_state("cluster, node, cert", _CERTS)
-    past = f"0 * ({trouble.unrotated_past_end(_CERTS)}) + {colors.STATE_NUMBERS['expired']}"
+    told = trouble.worst_state("cluster, node, cert", CERTS)
+    past = f"0 * ({trouble.unrotated_past_end(CERTS)}) + {colors.STATE_NUMBERS['expired']}"
     return f"({past} or {told} or 0 * {top}) and {_ON_CERT} {top}"
 
 
@@ -141,8 +139,8 @@ def _columns_of_furthest() -> list[Json]:
         by_name("Node", links=links.to_node(), custom__minWidth=115),
         by_name("Cluster", links=links.to_fleet()),
         by_name("State", mappings=_STATE_WORDS, custom__cellOptions=CELL_TEXT_COLORED),
-        by_name("Expires", unit="dateTimeFromNow", custom__minWidth=115),
-        by_name("Window ends", unit="dateTimeFromNow", custom__minWidth=115),
+        by_name("Expires", unit=AGO, custom__minWidth=115),
+        by_name("Window ends", unit=AGO, custom__minWidth=115),
     ]
 
 
@@ -172,8 +170,8 @@ def authorities() -> Json:
                 custom__cellOptions=CELL_TEXT_COLORED,
             ),
             by_name("Longest leaf", unit="s", decimals=0),
-            by_name("First ends", unit="dateTimeFromNow"),
-            by_name("Last ends", unit="dateTimeFromNow"),
+            by_name("First ends", unit=AGO),
+            by_name("Last ends", unit=AGO),
             thresholds=only("text"),
             custom=COLUMNS,
         ),

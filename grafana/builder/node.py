@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana.builder import colors, links, node_details, node_history, trouble, variables
 from grafana.builder.dashboard import dashboard, marked
-from grafana.builder.fields import CELL_COLORED, COLUMNS, by_name, field, only, thresholds, words
+from grafana.builder.fields import AGO, CELL_COLORED, COLUMNS, by_name, field, only, thresholds, words
 from grafana.builder.layout import Band, wide
 from grafana.builder.node_series import (
     CLIENT,
@@ -18,7 +18,6 @@ from grafana.builder.node_series import (
 )
 from grafana.builder.panels import Json, instant, merged, panel, rows, stat, table
 
-AGO = "dateTimeFromNow"
 SUSPECT_OFFSET = 60  # seconds; from here on the exporter holds a clock for wrong
 _DESCRIPTION = "One node: the state of its certificates, what is wrong with it and since when, and its rotations."
 _ON_OFF = words({"1": ("on", colors.GOOD), "0": ("off", colors.LATE)})

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from grafana.builder import colors
-from grafana.builder.fields import CELL_COLORED, CELL_TEXT_COLORED, COLUMNS, by_name, field, only, thresholds, words
+from grafana.builder.fields import (
+    AGO,
+    CELL_COLORED,
+    CELL_TEXT_COLORED,
+    COLUMNS,
+    by_name,
+    field,
+    only,
+    thresholds,
+    words,
+)
 from grafana.builder.layout import Band, heading, wide
 from grafana.builder.node_series import (
     CERTIFICATES,
@@ -17,7 +27,7 @@ from grafana.builder.node_series import (
 )
 from grafana.builder.panels import Json, instant, merged, query, row, rows, table
 
-_AGO, _DATE = "dateTimeFromNow", "dateTimeAsIso"
+_DATE = "dateTimeAsIso"
 _WIDEST = 7.5  # pixels of a letter
 _ABOUT_NODE = ("distribution", "transport", "address", "host_key_policy", "clock", "script_version")
 _ABOUT_CERTIFICATE = ("subject", "issuer", "serial")
@@ -57,7 +67,7 @@ def _certificates() -> Json:
         "Value #A": "Valid until",
     }
     dates = [by_name(name, unit=_DATE, custom__width=155) for name in ("Valid from", "Valid until")]
-    distances = [by_name(name, unit=_AGO, custom__width=118) for name in ("Window opens", "Window closes", "Expires")]
+    distances = [by_name(name, unit=AGO, custom__width=118) for name in ("Window opens", "Window closes", "Expires")]
     columns = (
         by_name(
             "State",

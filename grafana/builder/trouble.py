@@ -13,6 +13,8 @@ from grafana.builder.fields import words
 BY_NODE = "by (cluster, node)"
 ON_NODE = "on (cluster, node)"
 CHOSEN = 'cluster=~"$cluster"'
+CERTS = f'{CHOSEN},cert=~"$cert"'
+BY_CERT = "by (cluster, node, cert)"
 
 # Recorded states alone: the rules know which of two exporters read the newer certificate, what they remember outlasts
 # the exporter, as its alert does, and they have one series a certificate where the exporter has eight.
