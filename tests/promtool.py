@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,9 @@ ALERTS: dict[str, tuple[str, tuple[str, ...]]] = {
 _USUAL = {"cluster": "prod", "node": "w1", "cert": "client", "job": "kubelet-cert-exporter", "instance": "one:10024"}
 
 
+History = Mapping[tuple[tuple[str, str], ...], Sequence[float | None]]  # of a recorded series, by labels and minute
+
+
 @dataclass(frozen=True)
 class Episode:
     """One alert that fires from a minute to a minute, both included."""
@@ -123,6 +126,16 @@ def compare(lines: list[dict[str, str]], minutes: int, *episodes: Episode, every
 def recorded(story: World, minute: int, query: str, answer: Mapping[tuple[tuple[str, str], ...], float]) -> None:
     """At that minute a query has this answer, by labels."""
     answered(story, minute, {query: answer})
+
+
+def kept(lines: list[dict[str, str]], minutes: list[int], series: Mapping[str, History]) -> None:
+    """At each of these minutes a recorded series is what it should be then, and there is no other of its name."""
+    queries = []
+    for name, history in series.items():
+        for minute in minutes:
+            answer = {labels: value for labels, values in history.items() if (value := values[minute]) is not None}
+            queries.append(_asked(name, minute, answer, name))
+    run(written(lines, queries))
 
 
 def answered(story: World, minute: int, answers: Mapping[str, Mapping[tuple[tuple[str, str], ...], float]]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.promtool import Episode, compare
+from collections.abc import Iterable, Mapping
+
+from tests.promtool import Episode, History, compare, kept
 
 MINUTE = 60
 LIFE = 1000 * MINUTE
@@ -46,6 +48,23 @@ class Typed:
         if not any(line["series"].startswith("up{") for line in self.lines):
             self.has("up")
         compare(self.lines, self.minutes, *episodes)
+
+    def records(self, series: Mapping[str, History], minutes: Iterable[int] | None = None) -> None:
+        """At these minutes, or at every one: these recorded series, by their rule's name, and no other of the name."""
+        if not any(line["series"].startswith("up{") for line in self.lines):
+            self.has("up")
+        kept(self.lines, list(range(self.minutes) if minutes is None else minutes), series)
+
+
+def during(*spans: tuple[float | None, int]) -> list[float | None]:
+    """A value for each minute: so much for so many minutes, one span after the other."""
+    return [value for value, minutes in spans for _ in range(minutes)]
+
+
+def by(**labels: str) -> tuple[tuple[str, str], ...]:
+    """What a recorded series is known by: those of w1 in prod, and what is said here; an empty word takes one away."""
+    whole = {"cluster": "prod", "node": "w1", **labels}
+    return tuple(sorted((name, value) for name, value in whole.items() if value))
 
 
 def _span(value: float | None, minutes: int) -> str:
