@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo-stack pictures dashboards test test-long fuzz check format clean
+.PHONY: run demo-stack pictures dashboards test test-long fuzz bench check format clean
 
 run: $(VENV)/run.installed
 	$(BIN)/kubelet-cert-exporter demo $(ARGS)
@@ -33,6 +33,13 @@ test-long: $(VENV)/test.installed
 fuzz: $(VENV)/test.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz $(SECONDS)
+
+# NAMES: parts of it; `--write docs/performance.md` in ARGS puts the figures into the page
+bench: $(VENV)/test.installed
+	for peer in $$($(BIN)/python -m bench.peers); do \
+	    $(BIN)/pip install --quiet --disable-pip-version-check "$$peer" || echo "$$peer cannot be installed: skipped"; \
+	done
+	$(BIN)/python -m bench $(NAMES) $(ARGS)
 
 check: $(VENV)/test.installed
 	sh tests/debian_packages.sh

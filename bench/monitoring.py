@@ -181,8 +181,8 @@ def main() -> None:
             "create-blocks-from",
             "openmetrics",
             "-q",
-            directory / "history",
-            directory / "prometheus",
+            str(directory / "history"),
+            str(directory / "prometheus"),
         ]
         subprocess.run(blocks, check=True, stdout=subprocess.DEVNULL)
         (directory / "history").unlink()

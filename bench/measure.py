@@ -1,0 +1,172 @@
+"""What a bench measures, and how it tells it: costs of one run, contenders in turns, rows that pass or miss.
+
+A part of the bench is a module with ``rows(*, small: bool = False) -> list[Row]``; ``small`` is a short form that
+proves that everything works, and whose figures mean nothing. ``python -m bench`` runs them.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+COLUMNS = ("measure", "ours", "against", "ratio", "to reach", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds that some work took: ``cpu`` of the process and its children, user and system; ``wall`` of the clock."""
+
+    cpu: float
+    wall: float
+
+    def __truediv__(self, times: float) -> Cost:
+        """What one of ``times`` equal pieces of the work took."""
+        return Cost(self.cpu / times, self.wall / times)
+
+
+def measured(work: Callable[[], object]) -> Cost:
+    """The cost of one call. Children count once they have ended and were waited for."""
+    gc.collect()
+    cpu, wall = _cpu(), time.perf_counter()
+    work()
+    return Cost(_cpu() - cpu, time.perf_counter() - wall)
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One value a round, in the order of the rounds."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def least(self) -> float:
+        return min(self.values)
+
+    @property
+    def most(self) -> float:
+        return max(self.values)
+
+    def over(self, other: Spread) -> Spread:
+        """The ratios inside each round: what slowed a whole round down does not show in them."""
+        return Spread(tuple(ours / theirs for ours, theirs in zip(self.values, other.values, strict=True)))
+
+    def told(self, unit: str = "", scale: float = 1.0) -> str:
+        """``median (least-most) unit`` of the values times ``scale``."""
+        median, least, most = (_figure(value * scale) for value in (self.median, self.least, self.most))
+        spread = f" ({least}-{most})" if len(self.values) > 1 else ""
+        return f"{median}{spread} {unit}".rstrip()
+
+
+def alternated(
+    contenders: Mapping[str, Callable[[], Cost]], rounds: int, of: Callable[[Cost], float] = lambda cost: cost.cpu
+) -> dict[str, Spread]:
+    """Each contender once a round, all in turns, so that a busy moment meets all of them.
+
+    Every other round goes backwards, so that none always runs after the same one. The spreads are of CPU seconds unless
+    ``of`` takes another figure from a cost.
+    """
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name in list(contenders)[:: -1 if number % 2 else 1]:
+            found[name].append(of(contenders[name]()))
+    return {name: Spread(tuple(values)) for name, values in found.items()}
+
+
+class Verdict(StrEnum):
+    """What a row comes to."""
+
+    PASS = "pass"
+    MISS = "miss"
+    SKIPPED = "skipped"
+    STATED = "stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table: ``ratio`` is to be at most ``reach``; without a reach it is stated and no more.
+
+    Against a fixed limit the ratio is that of the value to the limit, and the reach 1. ``skipped`` says why nothing was
+    measured.
+    """
+
+    measure: str
+    ours: str = ""
+    against: str = ""
+    ratio: float | None = None
+    reach: float | None = None
+    skipped: str = ""
+
+    @classmethod
+    def compared(
+        cls, measure: str, ours: Spread, theirs: Spread, peer: str, *, reach: float | None = None, scale: float = 1e3
+    ) -> Row:
+        """Ours against a peer's of the same rounds, in ms of ``scale`` a second; the ratio is the rounds' median."""
+        against = f"{peer}: {theirs.told('ms', scale)}"
+        return cls(measure, ours.told("ms", scale), against, ours.over(theirs).median, reach)
+
+    @classmethod
+    def limited(cls, measure: str, ours: float, limit: float, unit: str, more: str = "") -> Row:
+        """A value that may be at most ``limit``; ``more`` is what else is to be said of it."""
+        told = f"{_figure(ours)} {unit}" + (f", {more}" if more else "")
+        return cls(measure, told, f"at most {_figure(limit)} {unit}", ours / limit, 1.0)
+
+    @classmethod
+    def not_measured(cls, measure: str, why: str) -> Row:
+        return cls(measure, skipped=why)
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.skipped:
+            return Verdict.SKIPPED
+        if self.reach is None or self.ratio is None:
+            return Verdict.STATED
+        return Verdict.PASS if self.ratio <= self.reach else Verdict.MISS
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The columns' texts."""
+        ratio, reach = ("" if one is None else _figure(one) for one in (self.ratio, self.reach))
+        return (self.measure, self.ours or self.skipped, self.against, ratio, reach, self.verdict)
+
+
+_COLOURS = {Verdict.PASS: "green", Verdict.MISS: "bold red", Verdict.SKIPPED: "yellow", Verdict.STATED: "dim"}
+
+
+def tell(rows: Iterable[Row], title: str = "") -> None:
+    """Prints the rows as a table on the terminal."""
+    table = Table(*COLUMNS, title=title or None, title_justify="left")
+    for row in rows:
+        *cells, verdict = row.cells
+        table.add_row(*map(Text, cells), Text(verdict, _COLOURS[row.verdict]))
+    Console().print(table)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as a table of Markdown, without a line break at its end."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *(row.cells for row in rows)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _figure(value: float) -> str:
+    """Three digits that count, none made up: ``0.0042``, ``1.98``, ``216``, ``240,962``."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
