@@ -22,12 +22,13 @@ from exporter.model.files import Condition, PemFile
 from exporter.model.node import LocalAccess, Node
 from exporter.model.report import NodeReport, Visit
 from exporter.rounds import schedule
-from exporter.rounds.schedule import WIDEST_SPREAD, due, first_due, spread
+from exporter.rounds.schedule import LEAST_WIDTH, NEAREST_SPREAD, due, first_due, spread
 
 BEGIN = 1_700_006_400  # a multiple of every interval in the tables
 DAY, YEAR = 86_400, 31_536_000
 HALF = "worker-706170"  # its spread is 0.5: half an interval, three seconds after a boundary
 PACE = Pace(3600.0, 60.0)
+WIDEST_SPREAD = NEAREST_SPREAD + LEAST_WIDTH  # of a small fleet
 NEAR = 0.01  # HALF is 0.5 but for a few ten-millionths
 
 
@@ -71,7 +72,8 @@ ONE_DAY = [
     pytest.param(-5000, -1800, id="not yet valid: as at rest"),
     pytest.param(-1000, 3, id="not yet valid: notBefore comes before the slot"),
     pytest.param(56000, 59400, id="fresh: the slot comes before the window"),
-    pytest.param(59900, 60483, id="fresh: the window's start comes before the slot"),
+    pytest.param(59900, 60048, id="fresh: a hundredth of the lifetime before the window its interval begins"),
+    pytest.param(60048, 60912, id="fresh: the window's start is no moment to look, its interval counts"),
     pytest.param(60483, 60912, id="in the window every hundredth of the lifetime"),
     pytest.param(60912, 61776, id="in the window again"),
     pytest.param(77500, 77763, id="the window's end comes before the slot"),
@@ -153,7 +155,7 @@ def test_a_boundary_that_passes_during_a_visit_is_looked_at_at_once() -> None:
 @pytest.mark.parametrize(
     ("managed", "at", "next_visit"),
     [
-        pytest.param(True, 59900, 60483, id="its window's start"),
+        pytest.param(True, 59900, 60048, id="its window's interval, one before the window"),
         pytest.param(True, 60483, 60912, id="its interval in the window"),
         pytest.param(True, 79563, 80100, id="its interval when stalled"),
         pytest.param(False, 59900, 63000, id="no boundary where nobody rotates it"),
@@ -171,27 +173,28 @@ def test_the_serving_certificate_counts_too(managed: bool, at: float, next_visit
     ("client", "serving", "moments"),
     [
         (None, None, []),
-        (reading(DAY, 0.0, not_before=0), None, [60480, 77760, 79560, 86400]),
+        (reading(DAY, 0.0, not_before=0), None, [77760, 79560, 86400]),
         (reading(DAY, 0.0, not_before=0, managed=False), None, [86400]),
-        (None, reading(1000, 0.0, not_before=0), [700, 900, 975, 1000]),
-        (reading(DAY, 0.0, not_before=0, excused_until=80_000.0), None, [60480, 77760, 79560, 80000, 86400]),
-        (reading(DAY, 0.0, not_before=0, excused_until=79_000.0), None, [60480, 77760, 79560, 86400]),
-        (reading(DAY, 0.0, not_before=0, excused_until=90_000.0), None, [60480, 77760, 79560, 86400]),
+        (None, reading(1000, 0.0, not_before=0), [900, 975, 1000]),
+        (reading(DAY, 0.0, not_before=0, excused_until=80_000.0), None, [77760, 79560, 80000, 86400]),
+        (reading(DAY, 0.0, not_before=0, excused_until=79_000.0), None, [77760, 79560, 86400]),
+        (reading(DAY, 0.0, not_before=0, excused_until=90_000.0), None, [77760, 79560, 86400]),
         (reading(DAY, 0.0, not_before=0, managed=False, excused_until=80_000.0), None, [86400]),
         (
             reading(DAY, 0.0, not_before=0),
             reading(1000, 0.0, not_before=0),
-            [700, 900, 975, 1000, 60480, 77760, 79560, 86400],
+            [900, 975, 1000, 77760, 79560, 86400],
         ),
     ],
 )
 def test_boundaries_of_a_node(client: Reading | None, serving: Reading | None, moments: list[float]) -> None:
-    """Beside notBefore a rotated certificate has four boundaries, another client certificate one, no reading none.
+    """Beside notBefore a rotated certificate has three boundaries, another one one, no reading none.
 
     The end of an excuse is one where a stall may be claimed from then on.
     """
     begins = [0 for seen in (client, serving) if seen]
-    assert sorted(schedule.boundaries(report(0.0, client, serving=serving))) == pytest.approx([*begins, *moments])
+    found = schedule.boundaries(report(0.0, client, serving=serving))
+    assert sorted(moment for moment, _ in found) == pytest.approx([*begins, *moments])
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,7 @@ def test_a_node_once_read_backs_off_to_a_hundredth_of_its_certificate(
 
 @pytest.mark.parametrize(
     ("at", "next_visit"),
-    [(60000, 60483), (77000, 77763), (79000, 79563), (86000, 86403), (60480, 61344), (90000, 90864)],
+    [(60000, 60864), (77000, 77763), (79000, 79563), (86000, 86403), (60480, 61344), (90000, 90864)],
 )
 def test_a_boundary_ahead_shortens_a_back_off(at: float, next_visit: float) -> None:
     """A node that fails is due at the next boundary where that comes before the end of its pause."""
@@ -394,7 +397,7 @@ def test_two_visits_are_never_close_but_at_a_boundary(
     )
     moment = due(known, pace)
     # the schedule counts in seconds since the epoch: a microsecond is its grain
-    after_a_boundary = any(1 - 1e-5 <= moment - edge <= WIDEST_SPREAD + 1e-5 for edge in schedule.boundaries(known))
+    after_a_boundary = any(1 - 1e-5 <= moment - edge <= WIDEST_SPREAD + 1e-5 for edge, _ in schedule.boundaries(known))
     assert after_a_boundary or moment - at >= pace.min_interval / 2 - 1e-5
     assert at < moment <= at + max(pace.interval, 3600.0 if reason is Reason.AUTH_FAILED else 0.0) + pace.min_interval
 

@@ -77,12 +77,14 @@ NODE_SCRIPT = "/usr/local/libexec/kubelet-cert-exporter-node"  # where `node-scr
 class Pace:
     """How often nodes are visited, in seconds: ``interval`` at rest, never more often than ``min_interval``.
 
-    And how many are logged in to in a second, at most, all together.
+    And how many are logged in to in a second, at most, all together. Far from its window a healthy node may wait up to
+    ``max_interval``; None: no longer than ``interval``.
     """
 
     interval: float = 3600.0
     min_interval: float = 60.0
     logins_per_second: float = 20.0
+    max_interval: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ visit's own deadline and delays nobody else's schedule.
 
 from __future__ import annotations
 
-import heapq
 import logging
+import math
 import queue
 import threading
 import time
@@ -15,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.config.settings import Pace
-from exporter.model.node import Node
+from exporter.model.node import Hop, Node
 from exporter.model.report import FleetSnapshot, NodeReport
 from exporter.rounds import schedule
+from exporter.rounds.agenda import Agenda
 from exporter.rounds.cut_off import CutOff
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.lanes import way_of
@@ -57,8 +58,7 @@ class Daemon:
         self._fleet: Fleet | None = None
         self._retired: list[tuple[float, Fleet]] = []  # with the moment, on the monotonic clock
         self._nodes: dict[str, Node] = {}
-        self._sleeping: list[tuple[float, str]] = []
-        self._due: dict[str, float] = {}
+        self._agenda = Agenda()
         self._at_work: set[str] = set()
         self._cut_off = CutOff()
         self._lead: float | None = None  # the wall clock's over the monotonic one
@@ -121,33 +121,32 @@ class Daemon:
 
     def _until_next(self) -> float:
         # short enough for a wall clock that steps
-        nearest = self._sleeping[0][0] - self._clock() if self._sleeping else LONGEST_WAIT
-        return min(max(0.0, nearest), LONGEST_WAIT)
+        nearest = self._agenda.nearest()
+        return LONGEST_WAIT if nearest is None else min(max(0.0, nearest - self._clock()), LONGEST_WAIT)
 
     def _settle(self, fleet: Fleet) -> None:
         anew = self._fleet is None or self._fleet.transports is not fleet.transports
-        retired, self._fleet, before, due = self._fleet, fleet, self._nodes, self._due
+        retired, self._fleet, before, agenda = self._fleet, fleet, self._nodes, self._agenda
         if retired and anew:
             self._retired.append((time.monotonic(), retired))
             self._state.release_brake()
         self._nodes = {node.name: node for node in fleet.nodes}
-        self._due, self._sleeping = {}, []
         self._cut_off.settle(fleet.nodes)
         self._pool.resize(fleet.concurrency, fleet.pace.logins_per_second)
-        for node in fleet.nodes:
-            if node.name not in self._at_work:  # else it comes back by itself
-                self._sleep(node.name, self._next(node, before.get(node.name), due.get(node.name), anew=anew))
+        self._agenda = Agenda(
+            (node.name, self._next(node, before.get(node.name), agenda.due(node.name), anew=anew))
+            for node in fleet.nodes
+            if node.name not in self._at_work  # else it comes back by itself
+        )
 
     def _next(self, node: Node, before: Node | None, due: float | None, *, anew: bool) -> float:
         """When a node is due after a change of the inventory or the configuration."""
         report, first = self._state.report(node.name), self._first(node.name)
         if report is None or report.last_visit is None:
             return first if due is None else due
-        soon = self._regular(report)
         changed = before is None or not node.is_read_as(before)
         retries = anew and report.may_be_mended_by_reload
-        if changed or retries or soon <= self._clock():
-            soon = first
+        soon = first if changed or retries else schedule.resumed(report, self._clock(), len(self._nodes), self._pace)
         return soon if due is None else min(due, soon)  # what an earlier change brought forward stays so
 
     def _put_to_sleep(self, done: _Done) -> None:
@@ -157,14 +156,16 @@ class Daemon:
             within_reach = self._cut_off.after(report)
             due = self._cut_off.due(report, self._regular(report)) if done.due is None else done.due
             outdated = self._fleet is not None and done.fleet.transports is not self._fleet.transports
-            self._sleep(done.name, self._first(done.name) if outdated and report.may_be_mended_by_reload else due)
-            for name in within_reach:
-                if name in self._due:
-                    self._sleep(name, min(self._due[name], self._first(name)))
+            self._agenda.put(done.name, self._first(done.name) if outdated and report.may_be_mended_by_reload else due)
+            self._look_at_all(within_reach, report.node.bastion)
 
-    def _sleep(self, name: str, due: float) -> None:
-        self._due[name] = due
-        heapq.heappush(self._sleeping, (due, name))
+    def _look_at_all(self, names: tuple[str, ...], bastion: Hop | None) -> None:
+        """Soon, at the pace that the way to them takes."""
+        per_second = bastion.logins_per_second if bastion else math.inf
+        now = self._clock()
+        for name in names:
+            first = schedule.first_due(name, now, len(names), self._pace, per_second=per_second)
+            self._agenda.bring_forward(name, first)
 
     def _mind_the_clock(self) -> None:
         """A wall clock that was set back leaves nobody asleep until it caught up; one set forward makes no herd."""
@@ -172,10 +173,8 @@ class Daemon:
         before, self._lead = self._lead, now - time.monotonic()
         step = self._lead - before if before is not None else 0.0
         if abs(step) > CLOCK_STEP:
-            self._sleeping = []
-            for name, due in list(self._due.items()):
-                moved = due + min(0.0, step)
-                self._sleep(name, moved if moved > now else self._first(name))
+            moved = ((name, due + min(0.0, step)) for name, due in self._agenda)
+            self._agenda = Agenda((name, due if due > now else self._first(name)) for name, due in moved)
 
     def _let_go(self) -> None:
         """Transports of an earlier configuration are closed once their last visit is over."""
@@ -186,26 +185,20 @@ class Daemon:
 
     def _wake(self) -> None:
         now = self._clock()
-        while self._sleeping and self._sleeping[0][0] <= now:
-            due, name = heapq.heappop(self._sleeping)
-            if self._due.get(name) != due:
-                continue
-            del self._due[name]
+        while (name := self._agenda.take(now)) is not None:
             self._at_work.add(name)
             self._pool.put(schedule.urgency(self._state.report(name)), name, way_of(self._nodes[name]))
 
     def _find_lost(self) -> None:
         for name in self._nodes:
-            if name not in self._due and name not in self._at_work:
-                self._sleep(name, self._first(name))
+            if name not in self._agenda and name not in self._at_work:
+                self._agenda.put(name, self._first(name))
 
     def _first(self, name: str) -> float:
         return schedule.first_due(name, self._clock(), len(self._nodes), self._pace)
 
     def _regular(self, report: NodeReport) -> float:
-        """As the schedule says, and no later than any rule allows: a clock may have been set back since."""
-        longest = max(self._pace.interval + self._pace.min_interval, schedule.LONG_BACK_OFF)
-        return min(schedule.due(report, self._pace), self._clock() + longest)
+        return schedule.next_due(report, self._clock(), len(self._nodes), self._pace)
 
     @property
     def _pace(self) -> Pace:
