@@ -23,7 +23,7 @@ from exporter.model.finding import Cause
 from exporter.model.host import JournalLine, JournalSign
 from exporter.model.node import Node, SshAccess
 from exporter.model.report import FleetSnapshot, NodeReport, Visit
-from exporter.serve.samples import views
+from exporter.serve.views import views
 from tests.corpus.build import EXPECTED, scenarios
 from tests.corpus.tree import Tree
 from tests.corpus_verdicts import Visited, judged, visit

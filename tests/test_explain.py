@@ -37,7 +37,7 @@ from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.model.report import FleetSnapshot, NodeReport, Visit
 from exporter.model.restart import Ending, Restart, RestartReason
 from exporter.rounds.visit import visit
-from exporter.serve.samples import NodeView, views
+from exporter.serve.views import NodeView, views
 from tests.trees import CASES, NOW, Mint, plain, unarmour
 
 DAY = 86400

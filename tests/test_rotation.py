@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from statistics import median
 from typing import Any
 
 import pytest
@@ -452,3 +454,60 @@ def test_the_edges_stand_in_order(certificate: Certificate) -> None:
     order = [certificate.not_before, edges.start, edges.end, edges.grace_end]
     assert order == sorted(order)
     assert edges.grace_end <= certificate.not_after + 1e-6
+
+
+# Moments around which anything may change: whole seconds, and the next thing after and before each.
+BEGINNINGS, SHORT_LIVES = st.integers(0, 1000), st.integers(-5, 2000)
+ANY_MOMENT = st.one_of(st.integers(0, 6000).map(float), st.floats(0, 6000, allow_nan=False))
+ANY_PACE = st.sampled_from([Pace(), Pace(100.0, 10.0), Pace(7.3, 1.1), Pace(1.0, 1.0)])
+
+
+@st.composite
+def any_reading(draw: st.DrawFn) -> Reading:
+    """A reading of a short life, taken, witnessed and excused at any time, often right on an edge."""
+    certificate = lasting(draw(SHORT_LIVES), draw(BEGINNINGS))
+    edges = rotation.window(certificate)
+    moment = st.one_of(
+        ANY_MOMENT,
+        st.sampled_from([edges.start, edges.end, edges.grace_end, float(certificate.not_after)]).flatmap(
+            lambda edge: st.sampled_from([edge, math.nextafter(edge, math.inf), math.nextafter(edge, -math.inf)])
+        ),
+    )
+    node_clock = draw(st.one_of(st.none(), moment))
+    return Reading(certificate, draw(moment), draw(moment), node_clock, draw(st.booleans()), draw(moment))
+
+
+@given(any_reading(), ANY_MOMENT, ANY_PACE, st.booleans(), st.lists(st.floats(0, 1), max_size=5))
+def test_the_next_change_is_the_next_change(
+    reading: Reading,
+    now: float,
+    pace: Pace,
+    suspect: bool,
+    shares: list[float],
+) -> None:
+    """Between now and it the state is one and the same to the last moment, and at it another; and so to the end."""
+    moments = 0
+    while now < math.inf:
+        held = rotation.state(reading, now, pace, exporter_clock_suspect=suspect)
+        change = rotation.next_change(reading, now, pace, exporter_clock_suspect=suspect)
+        assert change > now
+        until = min(change, 1e9)
+        for moment in (math.nextafter(until, -math.inf), *(now + share * (until - now) for share in shares)):
+            if now <= moment < until:
+                assert rotation.state(reading, moment, pace, exporter_clock_suspect=suspect) is held
+        if change < math.inf:
+            assert rotation.state(reading, change, pace, exporter_clock_suspect=suspect) is not held
+        now, moments = change, moments + 1
+    assert moments <= len(State)
+
+
+def test_a_node_that_was_never_read_never_changes_by_time_alone() -> None:
+    """It is unknown, or unmanaged by design, until somebody looks."""
+    assert rotation.next_change(None, 1.0, PACE) == math.inf
+
+
+@given(st.lists(st.floats(-200, 200) | st.sampled_from([60.0, -60.0, 60.5, -60.5, 0.0]), max_size=12))
+def test_the_clock_is_suspect_where_the_median_says_so(offsets: list[float]) -> None:
+    """Whatever is left out for speed: it is the median that counts."""
+    expected = len(offsets) >= 5 and abs(median(offsets)) > 60
+    assert rotation.is_exporter_clock_suspect(offsets) is expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.cli.words import moment
 from exporter.judge import rotation
 from exporter.model.assessment import Certificate, Reading, State
-from exporter.serve.samples import NodeView
+from exporter.serve.views import NodeView
 
 
 def node(view: NodeView) -> dict[str, object]:

@@ -25,7 +25,7 @@ from exporter.model.report import FleetSnapshot, NodeReport, Visit
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.keeper import Kept
 from exporter.rounds.visit import visit
-from exporter.serve.samples import NodeView, views
+from exporter.serve.views import NodeView, views
 
 _LONG = 1.0  # seconds without a word
 

@@ -24,7 +24,7 @@ from exporter.errors import ConfigurationError, Mistake
 from exporter.judge.forecast import DAY, HOUR, WEEK, Forecast, Period, forecast
 from exporter.model.assessment import Certificate, State
 from exporter.rounds.keeper import Kept
-from exporter.serve.samples import NodeView, views
+from exporter.serve.views import NodeView, views
 
 _NAMES = {HOUR: "hour", DAY: "day", WEEK: "week"}
 _OVERDUE = (State.LATE, State.STALLED, State.EXPIRED)

@@ -12,7 +12,7 @@ from exporter.model.host import Sight
 from exporter.model.kubelet import Kubelet
 from exporter.model.report import Visit
 from exporter.model.restart import Restart
-from exporter.serve.samples import NodeView
+from exporter.serve.views import NodeView
 
 
 @dataclass(frozen=True, slots=True)

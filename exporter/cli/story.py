@@ -23,7 +23,7 @@ from exporter.model.assessment import Assessment, Certificate, CertificateRole, 
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.report import Visit
-from exporter.serve.samples import NodeView
+from exporter.serve.views import NodeView
 
 _MOST_NAMES = 20  # of the store; JSON has all
 _FEW_FILES = 10_000  # free on a file system: more of them are not worth a word

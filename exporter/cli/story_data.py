@@ -16,7 +16,7 @@ from exporter.model.host import Process
 from exporter.model.kubelet import Kubelet
 from exporter.model.report import Visit
 from exporter.model.restart import Restart
-from exporter.serve.samples import NodeView
+from exporter.serve.views import NodeView
 
 Data = dict[str, object]
 

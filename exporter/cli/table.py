@@ -8,7 +8,7 @@ from rich.text import Text
 from exporter.cli.words import STYLES, duration
 from exporter.judge import rotation
 from exporter.model.report import FleetSnapshot
-from exporter.serve.samples import NodeView, views
+from exporter.serve.views import NodeView, views
 
 _BAR = 10
 _COLUMNS = ("NODE", "STATE", "LIFE", "EXPIRES", "AGE", "REASON")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exporter.model.assessment import State
 from exporter.model.finding import FleetFinding, Severity
-from exporter.serve.samples import NodeView
+from exporter.serve.views import NodeView
 
 FINE, BAD, COULD_NOT_LOOK = 0, 1, 2
 

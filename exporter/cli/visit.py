@@ -21,6 +21,7 @@ from exporter.cli.selection import chosen, mounted
 from exporter.cli.table import fleet_table
 from exporter.cli.verdict import COULD_NOT_LOOK, FINE, status
 from exporter.errors import ConfigurationError, Mistake
+from exporter.model.finding import FleetFinding
 from exporter.model.report import FleetSnapshot
 from exporter.rounds.daemon import STOPS_WITHIN
 from exporter.rounds.fleet import Fleet
@@ -30,7 +31,7 @@ from exporter.rounds.pool import Pool
 from exporter.rounds.state import FleetState
 from exporter.rounds.worker import Worker
 from exporter.serve.exposition import Format, render
-from exporter.serve.samples import FleetView, fleet_view
+from exporter.serve.views import NodeView, findings_across, views
 
 _LONG = 1.0  # seconds without a bar
 _LOOKS_EVERY = 0.2
@@ -52,19 +53,22 @@ def command(given: argparse.Namespace) -> int:
     if not fleet.nodes:
         raise ConfigurationError(Mistake(given.config_file, "no nodes in the inventory"))
     snapshot, now = visit_all(fleet), time.time()
-    seen = fleet_view(snapshot, now)
+    seen = views(snapshot, now)
+    across = findings_across(seen, now)
     try:
-        _tell(snapshot, seen, now, given.format)
+        _tell(snapshot, seen, across, now, given.format)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: what was found still counts
         nobody_reads()
-    ended = status(seen.nodes, seen.findings)
+    ended = status(seen, across)
     return COULD_NOT_LOOK if ended == FINE and problems else ended
 
 
-def _tell(snapshot: FleetSnapshot, seen: FleetView, now: float, chosen: str) -> None:
+def _tell(
+    snapshot: FleetSnapshot, seen: tuple[NodeView, ...], across: tuple[FleetFinding, ...], now: float, chosen: str
+) -> None:
     if chosen == "json":
-        print(json.dumps([data.node(view) for view in seen.nodes], indent=2))
+        print(json.dumps([data.node(view) for view in seen], indent=2))
     elif chosen == "prometheus":
         sys.stdout.write(render(snapshot, now, Format.TEXT).decode())
         return
@@ -73,7 +77,7 @@ def _tell(snapshot: FleetSnapshot, seen: FleetView, now: float, chosen: str) -> 
         for report in snapshot.reports:
             if report.detail:
                 sys.stderr.write(f"{report.node.name}: {report.reason}: {report.detail}\n")
-    for finding in seen.findings:
+    for finding in across:
         where = f"cluster {finding.cluster}" if finding.cluster else "fleet"
         sys.stderr.write(f"{where}: {finding.cause} ({finding.severity}): {finding.evidence}\n")
 

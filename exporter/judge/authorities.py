@@ -5,10 +5,14 @@ More predicates of ``judge/cohort.py``'s table, in the manner of ``judge/peers.p
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
+from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 
-from exporter.judge.peers import Hit, Member, Members, listed
+from exporter.judge.peers import Clues, Hit, Member, Members, listed
+from exporter.model.assessment import Certificate, State
+from exporter.model.report import NodeReport
 
 SEVERAL = 2
 LATELY = 7 * 86400.0  # or half of the certificate's life, where that is less
@@ -26,7 +30,7 @@ def issuer_has_changed(members: Members, now: float) -> Hit | None:
     changed: defaultdict[tuple[str, str], list[Member]] = defaultdict(list)
     for member in members:
         old, new = member.report.ties.issuer_before, member.client.authority_identifier if member.client else ""
-        if old and new and old != new and keys[old] and _is_new(member, now):
+        if old and new and old != new and keys[old] and _is_new(member.client, now):
             changed[old, new].append(member)
     (old, new), group = max(changed.items(), key=lambda item: (len(item[1]), item[0]), default=(("", ""), []))
     if len(group) < SEVERAL:
@@ -40,8 +44,37 @@ def issuer_has_changed(members: Members, now: float) -> Hit | None:
     )
 
 
-def _is_new(member: Member, now: float) -> bool:
-    return member.client is not None and now - member.client.not_before < min(LATELY, member.client.lifetime / 2)
+def issuer_clue(report: NodeReport, _state: State, now: float) -> Hashable:
+    """The key that signed a node's certificate, and the one before where that is another and this is new."""
+    if report.client is None:
+        return None
+    client, before = report.client.certificate, report.ties.issuer_before
+    return client.authority_identifier, before if _is_changed(report) and _is_new(client, now) else ""
+
+
+def may_have_changed(clues: Clues) -> bool:
+    """Whether enough nodes have a new certificate of another key than before."""
+    return sum(1 for clue in clues if isinstance(clue, tuple) and clue[1]) >= SEVERAL
+
+
+def not_new_from(report: NodeReport, now: float) -> float:
+    """When time alone makes a certificate of another key than before one that is not new; infinity if never."""
+    if report.client is None or not _is_changed(report) or not _is_new(report.client.certificate, now):
+        return math.inf
+    return _new_until(report.client.certificate)
+
+
+def _is_changed(report: NodeReport) -> bool:
+    new = report.client.certificate.authority_identifier if report.client else ""
+    return "" not in (report.ties.issuer_before, new) and report.ties.issuer_before != new
+
+
+def _is_new(client: Certificate | None, now: float) -> bool:
+    return client is not None and now < _new_until(client)
+
+
+def _new_until(client: Certificate) -> float:
+    return client.not_before + min(LATELY, client.lifetime / 2)
 
 
 def ca_caps_leaves(everybody: Members, _now: float) -> Hit | None:
@@ -62,6 +95,23 @@ def ca_caps_leaves(everybody: Members, _now: float) -> Hit | None:
         "renewal is shorter than the one before, and none outlives the CA",
         members,
     )
+
+
+def cap_clue(report: NodeReport, _state: State, _now: float) -> Hashable:
+    """Who signed what the kubelet rotates, its end, its begin and its CA's end; None where it rotates nothing."""
+    if report.client is None or not report.client.managed:
+        return None
+    client, authority = report.client.certificate, report.authority
+    signed = client.authority_identifier or client.issuer, client.not_after
+    return signed, client.not_before, authority.not_after if authority else None
+
+
+def may_cap(clues: Clues) -> bool:
+    """Whether two certificates of one CA end at one moment, or enough end with their CA."""
+    signed = [clue[0] for clue in clues if isinstance(clue, tuple)]
+    if len(set(signed)) < len(signed):
+        return True
+    return sum(1 for clue in clues if isinstance(clue, tuple) and clue[0][1] == clue[2]) >= SEVERAL
 
 
 def _is_capped(end: int, group: list[Member]) -> bool:
@@ -91,6 +141,16 @@ def ca_of_kubeconfig_differs(members: Members, _now: float) -> Hit | None:
         "an API server whose certificate is of a CA that it does not know",
         strangers,
     )
+
+
+def trust_clue(report: NodeReport, _state: State, _now: float) -> Hashable:
+    """Whom a node's kubelet.conf trusts at which server; None where that is not known."""
+    return (report.ties.server, report.ties.trusted) if report.ties.trusted else None
+
+
+def may_differ(clues: Clues) -> bool:
+    """Whether not all nodes trust the same."""
+    return len({clue[1] for clue in clues if isinstance(clue, tuple)}) > 1
 
 
 def _strangers(peers: list[Member]) -> list[Member]:

@@ -1,13 +1,18 @@
-"""What only shows across nodes: causes over a cluster, as one table. Pure, and linear in the number of nodes."""
+"""What only shows across nodes: causes over a cluster, as one table. Pure, and linear in the number of nodes.
+
+Each row also tells how a fleet that is watched is not compared anew all the time: ``clue`` is all that ``holds`` looks
+at in one node (but for its name and its cluster), so while no clue of a cluster has changed, its verdict stands; and
+where ``may_hold`` says no of a cluster's clues, nobody need ask ``holds``.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from exporter.judge import authorities, peers
-from exporter.judge.peers import Hit, Member, Members
+from exporter.judge.peers import Clues, Hit, Member, Members
 from exporter.model.assessment import State
 from exporter.model.finding import Cause, Finding, FleetFinding, Severity
 from exporter.model.report import NodeReport
@@ -23,16 +28,55 @@ class Row:
     cause: Cause
     severity: Severity
     holds: Callable[[Members, float], Hit | None]
+    clue: Callable[[NodeReport, State, float], Hashable]
+    may_hold: Callable[[Clues], bool]
     whole: bool = False
 
 
 TABLE = (
-    Row(Cause.EXPORTER_CLOCK_OFF, Severity.WARNING, peers.exporter_clock_is_off, whole=True),
-    Row(Cause.FLEET_STALLED, Severity.CRITICAL, peers.rotation_has_stalled),
-    Row(Cause.CERTIFICATE_SHARED, Severity.CRITICAL, peers.certificate_is_shared),
-    Row(Cause.KUBECONFIG_CA_DIFFERS, Severity.WARNING, authorities.ca_of_kubeconfig_differs),
-    Row(Cause.FLEET_ISSUER_CHANGED, Severity.WARNING, authorities.issuer_has_changed),
-    Row(Cause.FLEET_CA_CAPS, Severity.WARNING, authorities.ca_caps_leaves),
+    Row(
+        Cause.EXPORTER_CLOCK_OFF,
+        Severity.WARNING,
+        peers.exporter_clock_is_off,
+        peers.offset_clue,
+        peers.may_be_off,
+        whole=True,
+    ),
+    Row(
+        Cause.FLEET_STALLED,
+        Severity.CRITICAL,
+        peers.rotation_has_stalled,
+        peers.stuck_clue,
+        peers.may_have_stalled,
+    ),
+    Row(
+        Cause.CERTIFICATE_SHARED,
+        Severity.CRITICAL,
+        peers.certificate_is_shared,
+        peers.shared_clue,
+        peers.may_be_shared,
+    ),
+    Row(
+        Cause.KUBECONFIG_CA_DIFFERS,
+        Severity.WARNING,
+        authorities.ca_of_kubeconfig_differs,
+        authorities.trust_clue,
+        authorities.may_differ,
+    ),
+    Row(
+        Cause.FLEET_ISSUER_CHANGED,
+        Severity.WARNING,
+        authorities.issuer_has_changed,
+        authorities.issuer_clue,
+        authorities.may_have_changed,
+    ),
+    Row(
+        Cause.FLEET_CA_CAPS,
+        Severity.WARNING,
+        authorities.ca_caps_leaves,
+        authorities.cap_clue,
+        authorities.may_cap,
+    ),
 )
 
 
@@ -43,10 +87,8 @@ def fleet_findings(nodes: Iterable[tuple[NodeReport, State]], now: float) -> tup
     """
     clusters: defaultdict[str, list[Member]] = defaultdict(list)
     for report, state in nodes:
-        client = report.client
-        member = Member(report, state, client.certificate if client else None, bool(client and client.managed))
-        clusters[report.node.cluster].append(member)
-    whole = [member for members in clusters.values() for member in members]
+        clusters[report.node.cluster].append(member(report, state))
+    whole = [one for members in clusters.values() for one in members]
     return (
         *_found("", whole, now, whole=True),
         *(
@@ -57,10 +99,21 @@ def fleet_findings(nodes: Iterable[tuple[NodeReport, State]], now: float) -> tup
     )
 
 
+def member(report: NodeReport, state: State) -> Member:
+    """A node as the predicates see it; ``state`` is its client certificate's."""
+    client = report.client
+    return Member(report, state, client.certificate if client else None, bool(client and client.managed))
+
+
+def next_change(report: NodeReport, state: State, now: float) -> float:
+    """No clue of a node in that state changes by time alone between ``now`` and then; infinity where none ever does."""
+    return min(peers.excused_from_stall_until(report, state, now), authorities.not_new_from(report, now))
+
+
 def _found(cluster: str, members: Members, now: float, *, whole: bool) -> Iterable[FleetFinding]:
     for row in TABLE:
         if row.whole is whole and (hit := row.holds(members, now)):
-            names = sorted(member.name for member in hit.members)
+            names = sorted(one.name for one in hit.members)
             yield FleetFinding(cluster, row.cause, row.severity, hit.evidence, tuple(names[:SHOWN]))
 
 

@@ -6,8 +6,9 @@ docstring says what healthy state of affairs looks alike, and how that is told a
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -54,6 +55,7 @@ class Member:
 
 
 Members = Sequence[Member]
+Clues = Sequence[Hashable]  # of a cluster's nodes, one each
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,21 @@ def exporter_clock_is_off(members: Members, _now: float) -> Hit | None:
     )
 
 
+def offset_clue(report: NodeReport, _state: State, _now: float) -> Hashable:
+    """How far off a node's clock is; None where that is not known now."""
+    return report.clock_offset if report.up else None
+
+
+def may_be_off(clues: Clues) -> bool:
+    """Whether the median says so."""
+    return rotation.is_exporter_clock_suspect([clue for clue in clues if isinstance(clue, int | float)])
+
+
 def certificate_is_shared(members: Members, _now: float) -> Hit | None:
     """37. RKE1 has one certificate for all nodes by design, of no node's name; a machine may be listed twice."""
     owners: defaultdict[str, list[Member]] = defaultdict(list)
     for member in members:
-        if member.client and not _is_rke1(member, member.client):
+        if member.client and not _is_rke1(member.report, member.client):
             owners[member.client.fingerprint].append(member)
     shared = [group for group in owners.values() if len(group) > 1 and not _is_one_machine(group)]
     if not shared:
@@ -96,8 +108,21 @@ def certificate_is_shared(members: Members, _now: float) -> Hit | None:
     )
 
 
-def _is_rke1(member: Member, client: Certificate) -> bool:
-    kubelet = member.report.kubelet
+def shared_clue(report: NodeReport, _state: State, _now: float) -> Hashable:
+    """Whose certificate on which machine; None where it does not count."""
+    if report.client is None or _is_rke1(report, report.client.certificate):
+        return None
+    return report.client.certificate.fingerprint, report.ties.machine
+
+
+def may_be_shared(clues: Clues) -> bool:
+    """Whether two nodes have one fingerprint."""
+    owned = [clue[0] for clue in clues if isinstance(clue, tuple)]
+    return len(set(owned)) < len(owned)
+
+
+def _is_rke1(report: NodeReport, client: Certificate) -> bool:
+    kubelet = report.kubelet
     known = kubelet is not None and kubelet.distribution is Distribution.RKE1
     return known or "CN=system:node" in client.subject.split(",")
 
@@ -113,9 +138,8 @@ def rotation_has_stalled(members: Members, now: float) -> Hit | None:
     A cluster that was switched off for long comes back late on all nodes, and excused. So it takes three nodes past
     grace and excuse, and a tenth of the cluster together with those that are late without an excuse.
     """
-    stuck = [member for member in members if _is_stuck(member, now)]
-    past = sum(member.state is not State.LATE for member in stuck)
-    if past < STALLED_NODES or len(stuck) < STALLED_SHARE * len(members):
+    stuck = [member for member in members if _is_stuck(member.report, member.state, now)]
+    if not _are_many([member.state is not State.LATE for member in stuck], len(members)):
         return None
     return Hit(
         f"{len(stuck)} of {len(members)} nodes are past their rotation window, and nothing on them explains it: "
@@ -124,12 +148,34 @@ def rotation_has_stalled(members: Members, now: float) -> Hit | None:
     )
 
 
-def _is_stuck(member: Member, now: float) -> bool:
-    reading = member.report.client
-    if reading is None or not reading.managed or not member.state.is_accusation:
+def stuck_clue(report: NodeReport, state: State, now: float) -> Hashable:
+    """Whether a node that is stuck is past grace and excuse; None where it is not stuck."""
+    return state is not State.LATE if _is_stuck(report, state, now) else None
+
+
+def may_have_stalled(clues: Clues) -> bool:
+    """Whether so many nodes are stuck that it is the fleet's stall."""
+    return _are_many([clue is True for clue in clues if clue is not None], len(clues))
+
+
+def _are_many(past: Sequence[bool], nodes: int) -> bool:
+    """``past`` says of each node that is stuck whether it is past grace and excuse."""
+    return sum(past) >= STALLED_NODES and len(past) >= STALLED_SHARE * nodes
+
+
+def excused_from_stall_until(report: NodeReport, state: State, now: float) -> float:
+    """When time alone makes a node stuck that is late with an excuse; infinity where it has none."""
+    if state is State.LATE and report.client and now < report.client.excused_until:
+        return report.client.excused_until
+    return math.inf
+
+
+def _is_stuck(report: NodeReport, state: State, now: float) -> bool:
+    if not state.is_accusation or report.client is None or not report.client.managed:
         return False
-    excused = member.state is State.LATE and now < reading.excused_until
-    return not excused and not any(_explains(finding, member.state) for finding in member.report.findings)
+    if state is State.LATE and now < report.client.excused_until:
+        return False
+    return not any(_explains(finding, state) for finding in report.findings)
 
 
 def _explains(finding: Finding, state: State) -> bool:

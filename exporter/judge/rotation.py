@@ -33,6 +33,9 @@ suspect.
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 from exporter.config.settings import Pace
 from exporter.model.assessment import Certificate, Reading, State, Window
 from exporter.model.facts import NodeClock
@@ -50,11 +53,16 @@ SUSPECT_NODES = 5
 
 def window(certificate: Certificate) -> Window:
     """The rotation window of a certificate that the kubelet rotates."""
-    lifetime = certificate.lifetime
-    end = certificate.not_before + WINDOW_CLOSES * lifetime
-    left = certificate.not_after - end
+    return _window(certificate.not_before, certificate.not_after)
+
+
+@lru_cache(maxsize=64)  # a node's certificates are asked for several times in a row
+def _window(begin: int, ends: int) -> Window:
+    lifetime = max(0, ends - begin)
+    end = begin + WINDOW_CLOSES * lifetime
+    left = ends - end
     grace = min(max(left / 4, min(LEAST_GRACE, left * 3 / 4)), LONGEST_GRACE)
-    return Window(certificate.not_before + WINDOW_OPENS * lifetime, end, end + grace)
+    return Window(begin + WINDOW_OPENS * lifetime, end, end + grace)
 
 
 def by_time_alone(certificate: Certificate, now: float, excused_until: float = 0.0) -> State:
@@ -92,7 +100,7 @@ def state(reading: Reading | None, now: float, pace: Pace, *, exporter_clock_sus
     if timely is State.EXPIRED and _saw_expiry(reading, exporter_clock_suspect=exporter_clock_suspect):
         return State.EXPIRED
     if not reading.managed:
-        stale = _is_stale(reading, State.UNMANAGED, now, pace)
+        stale = now > _stale_after(reading, State.UNMANAGED, pace)
         return State.UNKNOWN if timely is State.EXPIRED and stale else State.UNMANAGED
     if timely is State.FRESH:
         return timely
@@ -101,7 +109,35 @@ def state(reading: Reading | None, now: float, pace: Pace, *, exporter_clock_sus
         return State.STALLED
     if timely.is_accusation and reading.witness >= edges.end:
         return State.LATE
-    return State.UNKNOWN if _is_stale(reading, State.WINDOW, now, pace) else State.WINDOW
+    return State.UNKNOWN if now > _stale_after(reading, State.WINDOW, pace) else State.WINDOW
+
+
+def next_change(reading: Reading | None, now: float, pace: Pace, *, exporter_clock_suspect: bool = False) -> float:
+    """The first moment after ``now`` at which :func:`state` says something else, if nothing is read until then.
+
+    Infinity where it never does.
+    """
+    if reading is None:
+        return math.inf
+    certificate = reading.certificate
+    if now < certificate.not_before:
+        return certificate.not_before
+    ended = math.nextafter(certificate.not_after, math.inf)
+    expires = ended if _saw_expiry(reading, exporter_clock_suspect=exporter_clock_suspect) else math.inf
+    if not reading.managed:
+        goes_stale = math.nextafter(_stale_after(reading, State.UNMANAGED, pace), math.inf)
+        change = min(expires, max(ended, goes_stale))
+        return change if change > now else math.inf
+    edges = window(certificate)
+    if now < edges.start:
+        return edges.start
+    forgiven = max(edges.grace_end, reading.excused_until)
+    late = edges.end if reading.witness >= edges.end else math.inf
+    stalls = min(forgiven, ended) if reading.witness >= forgiven else math.inf
+    changes = [late, stalls, expires]  # in this order, where any is claimed
+    if now < min(changes):
+        changes.append(math.nextafter(_stale_after(reading, State.WINDOW, pace), math.inf))
+    return min((change for change in changes if change > now), default=math.inf)
 
 
 def client_state(report: NodeReport, now: float, pace: Pace, *, exporter_clock_suspect: bool = False) -> State:
@@ -128,6 +164,9 @@ def is_exporter_clock_suspect(offsets: list[float]) -> bool:
     """True where the median offset of at least five nodes is beyond 60 s: then ours is the wrong clock."""
     if len(offsets) < SUSPECT_NODES:
         return False
+    beyond = sum(1 for offset in offsets if abs(offset) > SUSPECT_OFFSET)
+    if beyond * 2 < len(offsets):  # the middle is not among them: no need to sort
+        return False
     ordered = sorted(offsets)
     middle = len(ordered) // 2
     median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
@@ -142,6 +181,6 @@ def _saw_expiry(reading: Reading, *, exporter_clock_suspect: bool) -> bool:
     return reading.node_clock > reading.certificate.not_after
 
 
-def _is_stale(reading: Reading, state_of_reading: State, now: float, pace: Pace) -> bool:
+def _stale_after(reading: Reading, state_of_reading: State, pace: Pace) -> float:
     interval = regular_interval(state_of_reading, reading.certificate.lifetime, pace)
-    return now - reading.taken > STALE_AFTER_INTERVALS * interval
+    return reading.taken + STALE_AFTER_INTERVALS * interval

@@ -129,4 +129,7 @@ class Node:
 
     @property
     def cluster(self) -> str:
-        return dict(self.labels).get("cluster", "")
+        for name, value in self.labels:
+            if name == "cluster":
+                return value
+        return ""

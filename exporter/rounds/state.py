@@ -18,6 +18,7 @@ class FleetState:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reports: dict[str, NodeReport] = {}
+        self._told: tuple[NodeReport, ...] | None = ()  # the last snapshot's, while they are what is known
         self._labels: tuple[str, ...] = ()
         self._pace = Pace()
         self._counters = ExporterCounters()
@@ -25,11 +26,16 @@ class FleetState:
         self._releases = 0
 
     def snapshot(self, now: float, overdue: int = 0, ssh: SshStatus | None = None) -> FleetSnapshot:
-        """All of it at this moment; ``now`` is in epoch seconds."""
+        """All of it at this moment; ``now`` is in epoch seconds.
+
+        While nothing is recorded and the inventory stays, ``reports`` is one and the same tuple.
+        """
         with self._lock:
             paused = self._brake.is_on(now)
             counters = replace(self._counters, overdue=overdue, ssh=ssh or SshStatus(), logins_paused=paused)
-            return FleetSnapshot(tuple(self._reports.values()), self._labels, self._pace, counters)
+            if self._told is None:
+                self._told = tuple(self._reports.values())
+            return FleetSnapshot(self._told, self._labels, self._pace, counters)
 
     def report(self, name: str) -> NodeReport | None:
         """One node's report; None once the inventory no longer has it."""
@@ -39,11 +45,8 @@ class FleetState:
     def settle(self, nodes: tuple[Node, ...], labels: tuple[str, ...], pace: Pace) -> None:
         """The inventory as it is now: a node that left is gone at once, one that stays keeps what is known of it."""
         with self._lock:
-            known = self._reports
-            self._reports = {
-                node.name: replace(known[node.name], node=node) if node.name in known else NodeReport(node)
-                for node in nodes
-            }
+            self._reports = {node.name: _settled(self._reports.get(node.name), node) for node in nodes}
+            self._told = None
             self._labels, self._pace = labels, pace
             self._counters = replace(self._counters, unverified=sum(node.is_unverified for node in nodes))
 
@@ -58,7 +61,7 @@ class FleetState:
             if before is None or not before.node.is_read_as(visit.node):
                 return None
             after = before.after(visit)
-            self._reports[visit.node.name] = after
+            self._reports[visit.node.name], self._told = after, None
             return before, after
 
     def logins_paused_until(self, now: float) -> float | None:
@@ -100,3 +103,10 @@ class FleetState:
         with self._lock:
             time = now if successful else self._counters.config_reload_time
             self._counters = replace(self._counters, config_reload_successful=successful, config_reload_time=time)
+
+
+def _settled(known: NodeReport | None, node: Node) -> NodeReport:
+    """What is known of a node of the inventory; the same object where the node is the same."""
+    if known is None:
+        return NodeReport(node)
+    return known if known.node == node else replace(known, node=node)

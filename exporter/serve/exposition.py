@@ -1,15 +1,18 @@
-"""A snapshot as bytes: Prometheus text 0.0.4 or OpenMetrics 1.0, from one table."""
+"""The formats, and a snapshot in one of them, made from nothing: Prometheus text 0.0.4 or OpenMetrics 1.0.
+
+What is served is kept from scrape to scrape (serve/kept.py), and the same as this.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from enum import Enum
 
 from exporter.model.report import FleetSnapshot
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES, Family, FleetFamily
-from exporter.serve.samples import NodeView, fleet_view
+from exporter.serve.lines import Writer, fleet_lines, start_of
+from exporter.serve.views import FleetView, counted, findings_across, views
 
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _OPENMETRICS = "application/openmetrics-text"
 
 
@@ -31,59 +34,37 @@ def choose_format(accept: str) -> Format:
     return Format.OPENMETRICS if wanted > 0 and wanted >= text else Format.TEXT
 
 
-def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
-    """The fleet's families at ``now``, without the end mark of OpenMetrics."""
-    whole = fleet_view(snapshot, now)
-    labelled = [(view, _node_labels(view, snapshot.labels)) for view in whole.nodes]
-    lines: list[str] = []
-    for family in FAMILIES:
-        body = list(_node_lines(family, labelled))
-        if body:
-            lines.extend(_header(family, chosen))
-            lines.extend(body)
-    for fleet in FLEET_FAMILIES:
-        body = [f"{fleet.name}{{{_pairs(fleet.labels, values)}}} {value!r}" for values, value in fleet.samples(whole)]
-        if body:
-            lines.extend(_header(fleet, chosen))
-            lines.extend(body)
-    return "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
-
-
-def _node_labels(view: NodeView, labels: tuple[str, ...]) -> str:
-    """What begins the labels of all of a node's series."""
-    node = view.report.node
-    own = dict(node.labels)
-    return _pairs((*labels, "node"), (*(own.get(label, "") for label in labels), node.name))
-
-
-def _node_lines(family: Family, labelled: list[tuple[NodeView, str]]) -> Iterator[str]:
-    """A family's lines; what follows the node's own labels is made once for all nodes that have it."""
-    tails: dict[tuple[str, ...], str] = {}
-    for view, start in labelled:
-        for values, value in family.samples(view):
-            tail = tails.get(values)
-            if tail is None:
-                rest = _pairs(family.labels, values)
-                tail = f"{',' if rest else ''}{rest}}} "
-                if not family.is_info:  # every node has its own
-                    tails[values] = tail
-            yield f"{family.name}{{{start}{tail}{value!r}"
-
-
-def _header(family: Family | FleetFamily, chosen: Format) -> Iterator[str]:
+def header(family: Family | FleetFamily, chosen: Format) -> str:
     """HELP and TYPE; OpenMetrics names an info family without its suffix, and tells the unit."""
-    name, kind = family.name, "gauge"
+    name, kind, unit = family.name, "gauge", ""
     if chosen is Format.OPENMETRICS and family.is_info:
         name, kind = name.removesuffix("_info"), "info"
-    yield f"# HELP {name} {family.help}"
-    yield f"# TYPE {name} {kind}"
     if chosen is Format.OPENMETRICS and name.endswith("_seconds"):
-        yield f"# UNIT {name} seconds"
+        unit = f"# UNIT {name} seconds\n"
+    return f"# HELP {name} {family.help}\n# TYPE {name} {kind}\n{unit}"
 
 
-def _pairs(names: Iterable[str], values: Iterable[str]) -> str:
-    pairs = zip(names, values, strict=True)
-    return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs)
+def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
+    """The fleet's families at ``now``, without the end mark of OpenMetrics."""
+    nodes = views(snapshot, now)
+    clusters = [node.report.node.cluster for node in nodes]
+    fleet = FleetView(Counter(clusters), counted(nodes, clusters), findings_across(nodes, now))
+    started = [(node, start_of(node.report.node, snapshot.labels)) for node in nodes]
+    parts: list[str] = []
+    for family in FAMILIES:
+        write = Writer(family).text
+        lines = [write(node, start) for node, start in started]
+        if any(lines):
+            parts += [header(family, chosen), *lines]
+    for over_all in FLEET_FAMILIES:
+        if told := fleet_lines(over_all, fleet):
+            parts += [header(over_all, chosen), told]
+    return encoded("".join(parts))
+
+
+def encoded(text: str) -> bytes:
+    """What of a label cannot be UTF-8 is shown escaped: it never stops a scrape."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _quality(parameters: list[str]) -> float:

@@ -7,19 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
+from exporter.model.assessment import State
 from exporter.serve import samples
-from exporter.serve.samples import FleetView, NodeView, Sample
+from exporter.serve.samples import Sample, Samples
+from exporter.serve.views import FleetView, NodeView
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric family of gauges. ``labels`` come after the configured ones and ``node``."""
+    """One metric family of gauges. ``labels`` come after the configured ones and ``node``.
+
+    In a state set the last label has each of ``states``: a sample names the one that holds, the others are 0.
+    """
 
     name: str
     help: str
     labels: tuple[str, ...]
-    samples: Callable[[NodeView], Iterable[Sample]]
+    samples: Callable[[NodeView], Samples]
+    states: type[StrEnum] | None = None
 
     @property
     def is_info(self) -> bool:
@@ -68,6 +75,7 @@ FAMILIES = (
         "1 for the state that the certificate is in now, as far as the last reading allows to say.",
         ("cert", "state"),
         samples.states,
+        states=State,
     ),
     Family(
         "kubelet_cert_rotation_enabled",
@@ -129,19 +137,19 @@ FAMILIES = (
         "kubelet_cert_node_last_success_timestamp_seconds",
         "When the node's last reading was taken: its age is how old the dates are.",
         (),
-        lambda view: samples.optional(view.report.last_success),
+        samples.last_success,
     ),
     Family(
         "kubelet_cert_node_visit_duration_seconds",
         "How long the node's last visit took.",
         (),
-        lambda view: samples.optional(view.report.duration),
+        samples.visit_duration,
     ),
     Family(
         "kubelet_cert_node_clock_offset_seconds",
         "The node's clock minus the exporter's, uncertain by half a round trip. Absent over a mount.",
         (),
-        lambda view: samples.optional(view.report.clock_offset),
+        samples.clock_offset,
     ),
     Family(
         "kubelet_cert_node_failure",

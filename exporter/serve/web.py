@@ -16,10 +16,11 @@ from starlette.routing import Route
 from exporter import __version__
 from exporter.errors import Mistake, Reason
 from exporter.model.report import FleetSnapshot
-from exporter.serve.compression import accepts_gzip, gzip
+from exporter.serve.compression import Coding, choose_coding
 from exporter.serve.doorkeeper import DoorStatus
-from exporter.serve.exposition import choose_format, render
+from exporter.serve.exposition import choose_format
 from exporter.serve.health import Health
+from exporter.serve.kept import KeptExposition
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>kubelet-cert-exporter</title></head>
@@ -55,6 +56,7 @@ class Endpoints:
         self._backend = backend
         self._started = time.monotonic()
         self._health = Health(lambda: backend.snapshot().counters, backend.door)
+        self._exposition = KeptExposition()
         # one scrape renders at a time: they would only take each other's time
         self._rendering = asyncio.Lock()
         self._reloading = asyncio.Lock()
@@ -107,9 +109,8 @@ class Endpoints:
         return PlainTextResponse("")
 
     def _body(self, accept: str, encoding: str) -> tuple[bytes, dict[str, str]]:
-        chosen = choose_format(accept)
-        body = render(self._backend.snapshot(), self._backend.clock(), chosen) + self._health.render(chosen)
+        chosen, coding = choose_format(accept), choose_coding(encoding)
+        snapshot, rest = self._backend.snapshot(), self._health.render(chosen)
+        body = self._exposition.body(snapshot, self._backend.clock(), chosen, coding, rest)
         headers = {"content-type": chosen.value, "vary": "Accept, Accept-Encoding"}
-        if accepts_gzip(encoding):
-            return gzip(body), {**headers, "content-encoding": "gzip"}
-        return body, headers
+        return body, headers if coding is Coding.IDENTITY else {**headers, "content-encoding": coding.value}

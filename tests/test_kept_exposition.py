@@ -1,0 +1,371 @@
+"""The kept exposition: at every moment the same bytes as one made from nothing, and nothing made twice."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from exporter.config.settings import Pace, Paths
+from exporter.errors import Reason
+from exporter.judge import diagnosis
+from exporter.model.assessment import (
+    Certificate,
+    OrphanCondition,
+    Reading,
+    StoreHistory,
+    Ties,
+)
+from exporter.model.finding import Cause, Finding, Severity
+from exporter.model.kubelet import Distribution, Kubelet
+from exporter.model.node import Node, SshAccess
+from exporter.model.report import FleetSnapshot, NodeReport, Visit
+from exporter.model.restart import Restart, RestartReason
+from exporter.rounds.state import FleetState
+from exporter.serve import columns, kept
+from exporter.serve.compression import Coding
+from exporter.serve.exposition import Format, render
+from exporter.serve.kept import KeptExposition
+from exporter.serve.views import NodeView, view
+
+PACES = (Pace(3600.0, 60.0), Pace(100.0, 10.0), Pace(40.0, 1.0))
+NAMES = tuple(f"w{number}" for number in range(8))
+CLUSTERS = ("", "prod", 'te"st\\')
+MOMENTS = st.integers(0, 6000).map(float)
+KEYS = st.sampled_from(["", "k1", "k2"])
+FINDINGS = [Finding(row.cause, severity) for row in diagnosis.TABLE[:3] for severity in Severity] + [
+    Finding(cause, Severity.CRITICAL) for cause in (Cause.CLOCK_AHEAD, Cause.CLOCK_BEHIND, Cause.KUBELET_DOWN)
+]
+
+
+def node(name: str, cluster: str = "prod", zone: str = "") -> Node:
+    labels = tuple((label, value) for label, value in (("cluster", cluster), ("zone", zone)) if value)
+    return Node(name, SshAccess(f"{name}.example.org"), Paths(), labels=labels)
+
+
+def certificate(begin: int, life: int, name: str, key: str = "k1") -> Certificate:
+    return Certificate(begin, begin + life, "1f", "CN=kubernetes", f"CN={name}", name * 8, authority_identifier=key)
+
+
+@st.composite
+def certificates(draw: st.DrawFn) -> Certificate:
+    """One of a few, so that nodes share them, and their issuers and ends."""
+    begin, life = draw(st.sampled_from([0, 500, 1000])), draw(st.sampled_from([0, 1000, 2000, 200_000]))
+    return certificate(begin, life, draw(st.sampled_from(["a", "b", "c", 'd"\\'])), draw(KEYS))
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> Reading:
+    taken = draw(MOMENTS)
+    clock = draw(st.one_of(st.none(), MOMENTS))
+    excused = draw(st.one_of(st.just(0.0), MOMENTS))
+    return Reading(draw(certificates()), taken, draw(MOMENTS), clock, draw(st.booleans()), excused)
+
+
+def perhaps(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.one_of(st.none(), strategy)
+
+
+REPORTS: st.SearchStrategy[NodeReport] = st.builds(
+    NodeReport,
+    node=st.just(node("w0")),
+    reason=st.sampled_from([None, None, None, Reason.CONNECT_TIMEOUT, Reason.NOT_YET_VISITED]),
+    duration=perhaps(st.sampled_from([0.25, 1e-7])),
+    last_success=perhaps(MOMENTS),
+    client=perhaps(readings()),
+    serving=perhaps(readings()),
+    history=perhaps(
+        st.builds(
+            StoreHistory,
+            perhaps(st.just(7)),
+            st.integers(0, 2),
+            st.sampled_from([(), ((OrphanCondition.EMPTY, 2), (OrphanCondition.VALID, 1))]),
+            perhaps(st.just(9)),
+        )
+    ),
+    findings=st.lists(st.sampled_from(FINDINGS), max_size=3, unique=True).map(tuple),
+    clock_offset=perhaps(st.sampled_from([0.0, 0.5, 90.0, 90.0, -90.0, 61.0])),
+    no_client_by_design=st.booleans(),
+    kubelet=perhaps(st.builds(Kubelet, st.sampled_from(Distribution), rotates=st.sampled_from([None, True, False]))),
+    restart=perhaps(st.builds(Restart, st.sampled_from([True, False, None]), st.just(RestartReason.COMES_BACK))),
+    kubeconfig=perhaps(certificates()),
+    authority=perhaps(certificates()),
+    serving_live=perhaps(certificates()),
+    ties=st.builds(
+        Ties,
+        st.sampled_from(["", "m1"]),
+        st.sampled_from(["", "https://one", "https://two"]),
+        st.sampled_from([(), ("k1",), ("k1", "k2"), ("k3",)]),
+        KEYS,
+    ),
+)
+
+
+class Kept(RuleBasedStateMachine):
+    """Any fleet, anything that may happen to it, at any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.snapshot = FleetSnapshot()
+        self.now = 1000.0
+        self.exposition = KeptExposition()
+
+    @initialize(reports=st.lists(REPORTS, min_size=1, max_size=8), cluster=st.sampled_from(CLUSTERS))
+    def a_fleet(self, reports: list[NodeReport], cluster: str) -> None:
+        nodes = tuple(replace(report, node=node(name, cluster)) for name, report in zip(NAMES, reports, strict=False))
+        self.snapshot = FleetSnapshot(nodes, ("cluster",))
+
+    @rule(which=st.lists(st.integers(0, 7), max_size=4), report=REPORTS)
+    def visits(self, which: list[int], report: NodeReport) -> None:
+        """Some nodes have other reports now, alike but for the node."""
+        reports = list(self.snapshot.reports)
+        for place in which:
+            if place < len(reports):
+                reports[place] = replace(report, node=reports[place].node)
+        self.snapshot = replace(self.snapshot, reports=tuple(reports))
+
+    @rule(places=st.permutations(range(8)), keep=st.integers(0, 8))
+    def settles_in_another_order(self, places: list[int], keep: int) -> None:
+        """Nodes leave and move."""
+        known = self.snapshot.reports
+        self.snapshot = replace(
+            self.snapshot, reports=tuple(known[place] for place in places if place < len(known))[:keep]
+        )
+
+    @rule(name=st.sampled_from(NAMES), cluster=st.sampled_from(CLUSTERS), zone=st.sampled_from(["", "z"]))
+    def a_node_comes_or_changes_its_labels(self, name: str, cluster: str, zone: str) -> None:
+        """Its report stays where it was there before."""
+        settled = {report.node.name: report for report in self.snapshot.reports}
+        this = node(name, cluster, zone)
+        settled[name] = replace(settled[name], node=this) if name in settled else NodeReport(this)
+        self.snapshot = replace(self.snapshot, reports=tuple(settled.values()))
+
+    @rule(labels=st.sampled_from([(), ("cluster",), ("cluster", "zone"), ("zone",)]))
+    def the_inventory_has_other_labels(self, labels: tuple[str, ...]) -> None:
+        self.snapshot = replace(self.snapshot, labels=labels)
+
+    @rule(pace=st.sampled_from(PACES))
+    def another_pace(self, pace: Pace) -> None:
+        self.snapshot = replace(self.snapshot, pace=pace)
+
+    @rule(seconds=st.one_of(st.floats(-3000, 3000), st.sampled_from([0.0, 1.0, -1.0, 100_000.0])))
+    def time_goes_on_or_back(self, seconds: float) -> None:
+        self.now = max(0.0, self.now + seconds)
+
+    @rule(last=st.booleans())
+    def time_goes_on_to_the_next_change(self, last: bool) -> None:
+        """To the very moment, or to the last before it."""
+        change = self.exposition._fleet._next
+        if self.now < change < math.inf:
+            self.now = max(self.now, math.nextafter(change, -math.inf)) if last else change
+
+    @rule(chosen=st.sampled_from(Format))
+    def a_scrape_as_it_is(self, chosen: Format) -> None:
+        """The coding changes meanwhile."""
+        body = self.exposition.body(self.snapshot, self.now, chosen, Coding.IDENTITY, b"rest\n")
+        assert body == render(self.snapshot, self.now, chosen) + b"rest\n"
+
+    @invariant()
+    def it_is_what_is_made_from_nothing(self) -> None:
+        body = self.exposition.body(self.snapshot, self.now, Format.TEXT, Coding.GZIP, b"rest\n")
+        assert gzip.decompress(body).decode() == render(self.snapshot, self.now, Format.TEXT).decode() + "rest\n"
+
+
+class KeptInSmallBlocks(Kept):
+    """The same where a fleet has several blocks."""
+
+    def __init__(self) -> None:
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(columns, "BLOCK", 3)
+        super().__init__()
+
+    def teardown(self) -> None:
+        self._patch.undo()
+
+
+TestKept = Kept.TestCase
+TestKept.settings = settings(deadline=None, max_examples=60, stateful_step_count=25)
+TestKeptInSmallBlocks = KeptInSmallBlocks.TestCase
+TestKeptInSmallBlocks.settings = settings(deadline=None, max_examples=40, stateful_step_count=25)
+
+
+# What is not made again.
+
+LIFE = 2000
+
+
+def fleet(number: int = 5) -> FleetSnapshot:
+    """Nodes that are fresh until 1400, the first of them until 1000."""
+    reports = []
+    for place, name in enumerate(f"w{place}" for place in range(number)):
+        begin = 0 if place else -400
+        reading = Reading(certificate(begin, LIFE, name), 900.0, 900.0, 900.0)
+        reports.append(NodeReport(node(name), None, client=reading, last_success=900.0, clock_offset=0.0))
+    return FleetSnapshot(tuple(reports), ("cluster",))
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the nodes that were looked at, as it goes."""
+    names: list[str] = []
+
+    def seen(report: NodeReport, now: float, pace: Pace, *, exporter_clock_suspect: bool) -> NodeView:
+        names.append(report.node.name)
+        return view(report, now, pace, exporter_clock_suspect=exporter_clock_suspect)
+
+    monkeypatch.setattr(kept, "view", seen)
+    return names
+
+
+def body(exposition: KeptExposition, snapshot: FleetSnapshot, now: float) -> bytes:
+    return exposition.body(snapshot, now, Format.TEXT, Coding.IDENTITY, b"")
+
+
+def test_nobody_is_looked_at_for_a_scrape_that_finds_no_change(looked_at: list[str]) -> None:
+    """Neither time alone nor a snapshot with the same reports is a change, in any format and coding."""
+    exposition, snapshot = KeptExposition(), fleet()
+    body(exposition, snapshot, 950.0)
+    assert len(looked_at) == 5
+    again = replace(snapshot, counters=replace(snapshot.counters, overdue=3))
+    for chosen in Format:
+        for coding in Coding:
+            exposition.body(again, 999.0, chosen, coding, b"")
+    assert len(looked_at) == 5
+
+
+def test_only_who_changed_is_looked_at(looked_at: list[str]) -> None:
+    """A node with another report, or one whose moment has come."""
+    exposition, snapshot = KeptExposition(), fleet()
+    body(exposition, snapshot, 950.0)
+    looked_at.clear()
+    reports = list(snapshot.reports)
+    reports[3] = replace(reports[3], duration=1.0)
+    snapshot = replace(snapshot, reports=tuple(reports))
+    body(exposition, snapshot, 960.0)
+    assert looked_at == ["w3"]
+    looked_at.clear()
+    assert b'node="w0",cert="client",state="window"} 1' in body(exposition, snapshot, 1000.0)
+    assert looked_at == ["w0"]
+
+
+def test_who_is_new_or_gone_leaves_the_others_alone(looked_at: list[str]) -> None:
+    """A node at the front moves all the others, and none of them is looked at."""
+    exposition, snapshot = KeptExposition(), fleet()
+    body(exposition, snapshot, 950.0)
+    looked_at.clear()
+    snapshot = replace(snapshot, reports=(NodeReport(node("new")), *snapshot.reports[1:]))
+    assert body(exposition, snapshot, 951.0) == render(snapshot, 951.0, Format.TEXT)
+    assert looked_at == ["new"]
+
+
+def test_a_clock_that_was_set_back_has_everybody_looked_at(looked_at: list[str]) -> None:
+    """What was past is ahead again."""
+    exposition, snapshot = KeptExposition(), fleet()
+    assert b'node="w0",cert="client",state="window"} 1' in body(exposition, snapshot, 1050.0)
+    looked_at.clear()
+    assert b'node="w0",cert="client",state="window"} 0' in body(exposition, snapshot, 950.0)
+    assert len(looked_at) == 5
+
+
+def test_a_visit_has_few_pieces_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only the time of the last success moves, the one family is coded again, and of its blocks the one."""
+    monkeypatch.setattr(columns, "BLOCK", 2)
+    exposition, snapshot = KeptExposition(), fleet()
+    body(exposition, snapshot, 950.0)
+    kept_before = [list(column._pieces) for column in exposition._fleet._columns]
+    reports = list(snapshot.reports)
+    reports[3] = replace(reports[3], last_success=955.0)
+    body(exposition, replace(snapshot, reports=tuple(reports)), 960.0)
+    made = [
+        (column.family.name, number)
+        for column, before in zip(exposition._fleet._columns, kept_before, strict=True)
+        for number, (old, new) in enumerate(zip(before, column._pieces, strict=True))
+        if old is not new
+    ]
+    assert made == [("kubelet_cert_node_last_success_timestamp_seconds", 1)]
+
+
+def test_a_fault_half_way_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next scrape begins from nothing, and is right."""
+    exposition, snapshot = KeptExposition(), fleet()
+    body(exposition, snapshot, 950.0)
+
+    def broken(*_: object, **__: object) -> float:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "next_change", broken)
+        changed = replace(snapshot, reports=tuple(replace(report, duration=9.0) for report in snapshot.reports))
+        with pytest.raises(RuntimeError):
+            body(exposition, changed, 960.0)
+    assert body(exposition, changed, 960.0) == render(changed, 960.0, Format.TEXT)
+
+
+def test_a_record_does_not_wait_for_a_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a scrape is being made, a visit's outcome is recorded, and the next snapshot has it."""
+    state, exposition = FleetState(), KeptExposition()
+    state.settle((node("w1"),), (), Pace())
+    rendering, go_on = threading.Event(), threading.Event()
+
+    def slow(*given: object, **named: object) -> NodeView:
+        rendering.set()
+        assert go_on.wait(60)
+        return view(*given, **named)  # type: ignore[arg-type] # as it was called
+
+    monkeypatch.setattr(kept, "view", slow)
+    scrape = threading.Thread(target=body, args=(exposition, state.snapshot(1.0), 1.0))
+    scrape.start()
+    try:
+        assert rendering.wait(60)
+        assert state.record(Visit(node("w1"), 1.0, 0.5, Reason.CONNECT_TIMEOUT)) is not None
+        assert state.snapshot(2.0).reports[0].reason is Reason.CONNECT_TIMEOUT
+    finally:
+        go_on.set()
+        scrape.join()
+
+
+# What a snapshot is.
+
+
+def changes_of(state: FleetState) -> list[tuple[str, Callable[[], object]]]:
+    visit = Visit(node("w1"), 1.0, 0.5, Reason.CONNECT_TIMEOUT)
+    gone = Visit(node("w9"), 1.0, 0.5, Reason.CONNECT_TIMEOUT)
+    return [
+        ("same", lambda: None),
+        ("same", lambda: state.brake(visit, 0)),
+        ("same", lambda: state.reloaded(1.0, successful=False)),
+        ("same", lambda: state.record(gone)),
+        ("other", lambda: state.record(visit)),
+        ("other", lambda: state.settle((node("w1"),), (), Pace())),
+        ("other", lambda: state.settle((node("w1", "test"),), ("cluster",), Pace())),
+    ]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_the_reports_are_one_tuple_until_something_is_recorded(number: int) -> None:
+    """Or the inventory is settled: what is told of the exporter itself changes no report."""
+    state = FleetState()
+    state.settle((node("w1"), node("w2")), (), Pace())
+    before = state.snapshot(1.0).reports
+    expected, change = changes_of(state)[number]
+    change()
+    after = state.snapshot(2.0).reports
+    assert (after is before) is (expected == "same")
+
+
+def test_who_stays_as_it_is_keeps_its_report() -> None:
+    """A reload gives equal nodes that are other objects; a node with another label has another report."""
+    state = FleetState()
+    state.settle((node("w1"), node("w2")), (), Pace())
+    before = state.snapshot(1.0).reports
+    state.settle((node("w2", "test"), node("w1"), node("w3")), ("cluster",), Pace())
+    after = state.snapshot(1.0).reports
+    assert after[1] is before[0]
+    assert (after[0].node, after[2].node) == (node("w2", "test"), node("w3"))
