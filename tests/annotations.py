@@ -84,8 +84,9 @@ class Story:
     def link(self) -> str:
         """The dashboard with its variables, as a browser has to be given it."""
         names = {"node": ("cluster", "node"), "fleet": ("cluster",), "exporter": ("job", "instance"), "exporters": ()}
+        names["job"] = ("job",)
         query = "&".join(f"var-{it}={quote_plus(getattr(self.words, it), safe='~')}" for it in names[self.dashboard])
-        uid = self.dashboard.removesuffix("s")
+        uid = "exporter" if self.dashboard == "job" else self.dashboard.removesuffix("s")
         return f"https://grafana.example.com/d/kubelet-cert-{uid}{'?' if query else ''}{query}"
 
     def test(self) -> dict[str, object]:

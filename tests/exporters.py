@@ -24,6 +24,7 @@ from exporter.model.finding import Finding
 from exporter.model.host import Flags
 from exporter.model.node import Node
 from exporter.model.report import SourceStatus, SshStatus
+from exporter.model.shard import WHOLE_FLEET, Shard
 from exporter.rounds import schedule
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
@@ -48,6 +49,7 @@ class Exporter:
     instance: str
     pace: Pace
     now: float
+    shard: Shard = WHOLE_FLEET
 
     def __post_init__(self) -> None:
         self.job = JOB
@@ -65,7 +67,7 @@ class Exporter:
     def restart(self, now: float) -> None:
         """A new process, with no memory."""
         self.now, self.is_up, self.is_known, self.is_stuck = now, True, True, False
-        self.state = FleetState()
+        self.state = FleetState(self.shard)
         self._worker = Worker(self.state, lambda: self.now, threading.Event())
         self._due: list[tuple[float, str]] = []
         self._health = CollectorRegistry()  # without this process' own families
@@ -76,7 +78,7 @@ class Exporter:
 
     def settle(self, now: float) -> None:
         """The inventory as it is now; who is new in it is visited soon."""
-        nodes = tuple(life.node for life in self.lives.values())
+        nodes = tuple(life.node for life in self.lives.values() if self.shard.has(life.name))
         self._fleet = Fleet(nodes, self.labels, self.pace, {TransportKind.SSH: self}, 8)
         self.state.settle(nodes, self.labels, self.pace)
         known = {name for _, name in self._due}
@@ -158,11 +160,16 @@ class World:
             exporter.settle(self.now)
 
     def watch(
-        self, lead: float = 7200.0, instance: str = "one:10024", pace: Pace | None = None, own: Iterable[Life] = ()
+        self,
+        lead: float = 7200.0,
+        instance: str = "one:10024",
+        pace: Pace | None = None,
+        own: Iterable[Life] = (),
+        shard: Shard = WHOLE_FLEET,
     ) -> Exporter:
         """An exporter that has worked for so long when it is first scraped; of the world's lives, or of its own."""
         lives = {life.name: life for life in own} or self.lives
-        exporter = Exporter(lives, self.labels, instance, pace or Pace(), self.now - lead)
+        exporter = Exporter(lives, self.labels, instance, pace or Pace(), self.now - lead, shard)
         exporter.work(self.now)
         self.exporters.append(exporter)
         return exporter

@@ -72,6 +72,8 @@ ALERTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "KubeletCertInventorySourceDown": ("warning", (*_TARGET, "source")),
     "KubeletCertWebConfigReloadFailed": ("warning", _TARGET),
     "KubeletCertSshCredentialExpiring": ("warning", (*_TARGET, "file")),
+    "KubeletCertShardMissing": ("warning", ("job",)),
+    "KubeletCertShardsMismatch": ("warning", ("job",)),
 }
 _USUAL = {"cluster": "prod", "node": "w1", "cert": "client", "job": "kubelet-cert-exporter", "instance": "one:10024"}
 

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 TESTS = tuple(
     f"tests/test_rules_{noun}.py"
     for noun in (
-        *("rotation", "nodes", "fleet", "exporter", "recording", "crowd", "memory", "edges"),
+        *("rotation", "nodes", "fleet", "exporter", "recording", "crowd", "memory", "edges", "shards"),
         *("recorded_memory", "recorded_states", "recorded_exporters", "recorded_clusters"),
     )
 )

@@ -380,6 +380,29 @@ def of_exporters(words: Words) -> list[Story]:
             "5m 0s are left.",
             "First: renew it; the exporter reads the file again by itself",
         ),
+        Story("KubeletCertShardMissing", words, 17, dashboard="job")
+        .has("up")
+        .has(f"{prefix}total_shards", 3)
+        .has(f"{prefix}shard_info", shard="1", total_shards="3")
+        .says(
+            "A shard of the inventory has no exporter.",
+            f"Of {words.job} some nodes are visited by nobody: 2 shards have no exporter.",
+            "There are to be 3.",
+            "There: 1.",
+            "First: whether an exporter runs with each --shard from 0 on, and is scraped",
+        ),
+        Story("KubeletCertShardsMismatch", words, 62, dashboard="job")
+        .has("up")
+        .has(f"{prefix}shard_info", shard="0", total_shards="2")
+        .has(f"{prefix}shard_info", shard="1", total_shards="3", instance="other")
+        .says(
+            "Exporters that share an inventory do not agree on the number of shares.",
+            f"The exporters of {words.job} were started with different --total-shards.",
+            "Some nodes may be visited by nobody, others twice.",
+            "Of 2 shards: 1 exporters.",
+            "Of 3 shards: 1 exporters.",
+            "First: whether a rollout is stuck, and whether two sets of exporters have one job",
+        ),
     ]
 
 

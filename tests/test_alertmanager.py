@@ -62,6 +62,8 @@ IDENTITIES: dict[str, tuple[str, ...]] = {
     "KubeletCertInventorySourceDown": ("job", "instance", "source"),
     "KubeletCertWebConfigReloadFailed": EXPORTER,
     "KubeletCertSshCredentialExpiring": ("job", "instance", "file"),
+    "KubeletCertShardMissing": ("job",),
+    "KubeletCertShardsMismatch": ("job",),
 }
 OTHERS: dict[str, tuple[str, ...]] = {"KubeNodeNotReady": NODE, "KubeNodeUnreachable": NODE}
 VALUES = {
@@ -111,6 +113,7 @@ MUTES: dict[str, dict[str, tuple[str, ...]]] = {
     "KubeletCertExporterDown": _NOT_SEEN,
     "KubeletCertExporterAbsent": _NOT_SEEN,
     "KubeletCertExporterStuck": _NOT_SEEN,
+    "KubeletCertShardMissing": _NOT_SEEN,
     "KubeNodeNotReady": _NODE_NOT_SEEN,
     "KubeNodeUnreachable": _NODE_NOT_SEEN,
 }

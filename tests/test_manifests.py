@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from exporter.cli import arguments, main
+from exporter.cli.shard import shard
 from exporter.demo.signer import Authority
 from exporter.rounds.keeper import Kept
 from tests.running import Running, states
@@ -23,7 +25,9 @@ from tests.sshd import IS_ROOT, make_key, stock
 
 SHAPES = Path(__file__).parent.parent / "deploy/kubernetes"
 PLAIN = ("ssh", "daemonset")
+BY_SSH = ("ssh", "ssh-sharded")
 STORE_PATH = "/var/lib/kubelet/pki"
+NO_WORKLOAD = ("monitoring", "prometheus-access")
 ROOT = "/host"  # where the DaemonSet mounts what it sees of its node
 # What a volume may be in a pod of the Pod Security Standard "restricted".
 RESTRICTED_VOLUMES = {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "csi", "ephemeral", "name"}
@@ -38,17 +42,44 @@ def kustomization(shape: str) -> Any:
     return documents(SHAPES / shape / "kustomization.yaml")[0]
 
 
+def resources(shape: str) -> list[Any]:
+    """The manifests of one folder, and those that it patches."""
+    given = kustomization(shape)
+    found: list[Any] = []
+    for file in given["resources"]:
+        found += resources(file.removeprefix("../")) if file.startswith("../") else documents(SHAPES / shape / file)
+    for patch in given.get("patches", ()):
+        (target,) = (one for one in found if (one["kind"], one["metadata"]["name"]) == tuple(patch["target"].values()))
+        for operation in documents(SHAPES / shape / patch["path"])[0]:
+            change(target, operation)
+    return found
+
+
+def change(manifest: Any, operation: dict[str, Any]) -> None:
+    """One operation of a JSON patch."""
+    *way, last = operation["path"].strip("/").split("/")
+    at = manifest
+    for step in way:
+        at = at[int(step)] if isinstance(at, list) else at[step]
+    if operation["op"] == "remove":
+        del at[last]
+    elif last == "-":
+        at.append(operation["value"])
+    else:
+        assert (last in at) == (operation["op"] == "replace"), operation
+        at[last] = operation["value"]
+
+
 class Shape:
     """The manifests of one folder, by kind."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.kustomization = kustomization(name)
-        self.files = self.kustomization["resources"]
-        found = [one for file in self.files for one in documents(SHAPES / name / file)]
+        found = resources(name)
         self.kinds = {one["kind"]: one for one in found}
         assert len(self.kinds) == len(found)
-        self.workload = self.kinds.get("Deployment") or self.kinds["DaemonSet"]
+        (self.workload,) = (one for one in found if "template" in one.get("spec", {}))
         self.template = self.workload["spec"]["template"]
         self.pod = self.template["spec"]
         (self.container,) = self.pod["containers"]
@@ -66,7 +97,7 @@ class Shape:
         return folder / os.path.basename(self.config_path)
 
 
-@pytest.fixture(params=PLAIN)
+@pytest.fixture(params=(*PLAIN, "ssh-sharded"))
 def shape(request: pytest.FixtureRequest) -> Shape:
     return Shape(request.param)
 
@@ -82,7 +113,7 @@ def test_every_manifest_is_in_its_kustomization() -> None:
         given = kustomization(folder.name)
         named = {*given["resources"], *(patch["path"] for patch in given.get("patches", ())), "kustomization.yaml"}
         assert {name for name in named if not name.startswith("../")} == {file.name for file in folder.iterdir()}
-    others = {"daemonset-any-owner", "daemonset-kubeadm", "monitoring", "prometheus-access"}
+    others = {"daemonset-any-owner", "daemonset-kubeadm", "monitoring", "prometheus-access", "ssh-sharded"}
     assert {folder.name for folder in SHAPES.iterdir()} == {*PLAIN, *others}
 
 
@@ -133,7 +164,7 @@ def test_the_network_policy_lets_in_one_port(shape: Shape) -> None:
     assert rule["ports"] == [{"port": "metrics", "protocol": "TCP"}]
     assert rule["from"]
     out = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
-    assert out == ({53, 22} if shape.name == "ssh" else set())
+    assert out == ({53, 22} if shape.name in BY_SSH else set())
     assert all(rule["to"] for rule in policy["egress"])
 
 
@@ -151,9 +182,10 @@ def test_ports_and_probes_fit_the_exporter(shape: Shape) -> None:
         assert (served["port"], served["targetPort"]) == (port["containerPort"], port["name"])
 
 
-def test_the_ssh_shape_is_restricted() -> None:
+@pytest.mark.parametrize("name", BY_SSH)
+def test_the_ssh_shape_is_restricted(name: str) -> None:
     """The Deployment's pod is what the Pod Security Standard "restricted" admits, and its namespace enforces that."""
-    shape = Shape("ssh")
+    shape = Shape(name)
     assert shape.kinds["Namespace"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     assert shape.pod["securityContext"]["runAsNonRoot"] is True
     assert {key for volume in shape.volumes.values() for key in volume} <= RESTRICTED_VOLUMES
@@ -180,6 +212,52 @@ def test_the_ssh_shapes_configuration_loads(tmp_path: Path, capsys: pytest.Captu
     assert (status, capsys.readouterr().out) == (0, f"{config}: no mistakes; nodes: 3\n")
     kept = Kept(str(config))
     assert {node.cluster for node in kept.fleet.nodes} == {"prod"}
+
+
+def test_the_sharded_shape_is_the_ssh_shape() -> None:
+    """Its pods differ from the Deployment's in nothing but the share that each has."""
+    one, many = Shape("ssh"), Shape("ssh-sharded")
+    assert many.workload["kind"] == "StatefulSet"
+    assert many.workload["spec"]["serviceName"] == many.kinds["Service"]["metadata"]["name"]
+    assert many.container["args"][: len(one.container["args"])] == one.container["args"]
+    assert set(many.container) - set(one.container) == {"env"}
+    assert many.template | {"spec": {**many.pod, "containers": ()}} == one.template | {
+        "spec": {**one.pod, "containers": ()}
+    }
+
+
+def test_every_share_has_a_pod(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The pods' ordinals are the shards, and together they have every node of the configuration."""
+    shape = Shape("ssh-sharded")
+    (variable,) = shape.container["env"]
+    assert variable["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
+    make_key(tmp_path / "id_ed25519", "ed25519")
+    config = shape.lay(tmp_path, shape.mounts["ssh"]["mountPath"], str(tmp_path))
+    nodes = []
+    for ordinal in range(shape.workload["spec"]["replicas"]):
+        args = [one.replace(f"$({variable['name']})", str(ordinal)) for one in shape.container["args"]]
+        share = shard(arguments.parse(args))
+        assert (share.index, share.total) == (ordinal, shape.workload["spec"]["replicas"])
+        nodes += [node.name for node in Kept(str(config), shard=share).fleet.nodes]
+    assert sorted(nodes) == [node.name for node in Kept(str(config)).fleet.nodes]
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+@pytest.mark.parametrize("name", [folder.name for folder in SHAPES.iterdir() if folder.name not in NO_WORKLOAD])
+def test_kustomize_builds_it(name: str) -> None:
+    """What these tests read is what is applied."""
+    done = subprocess.run(["kubectl", "kustomize", SHAPES / name], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    built = {one["kind"]: one for one in yaml.safe_load_all(done.stdout)}
+    for one in resources(name):
+        if "template" in one.get("spec", {}):  # the workload, which patches change
+            images = {
+                image["name"]: image for image in kustomization("ssh" if "ssh" in name else "daemonset")["images"]
+            }
+            (container,) = one["spec"]["template"]["spec"]["containers"]
+            image = images[container["image"]]
+            container["image"] = f"{image['newName']}:{image['newTag']}"
+            assert built[one["kind"]] == one
 
 
 def test_the_daemonset_sees_the_store_and_nothing_else(daemonset: Shape) -> None:

@@ -14,11 +14,13 @@ from exporter.serve.doorkeeper import DoorStatus
 from tests.exporters import Exporter, World
 from tests.lives import DAY, HOUR, MINUTE, Life
 from tests.promtool import PROMTOOL, check, fires, world
+from tests.typed import Typed, Values
 
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
 # Minutes of patience, but for STUCK and PAUSE, which are seconds.
 DOWN, ABSENT, OVERDUE, UNCHECKED, RELOAD, SOURCE = 10, 15, 50, 60, 5, 15
+MISSING, MISMATCH, REMEMBERED = 15, 60, 10
 STUCK = 2 * HOUR + 15 * MINUTE
 PAUSE = 15 * MINUTE
 FILE = "/etc/keys/id-cert.pub"
@@ -290,3 +292,81 @@ def test_a_target_that_is_gone_is_remembered_for_ten_minutes() -> None:
         fires("KubeletCertVisitsOverdue", 45, 69 + 5),
         fires("KubeletCertExporterAbsent", 70 + ABSENT, 109),
     )
+
+
+def shard(story: Typed, index: int, total: int, values: Values = 1, **own: str) -> Typed:
+    """An exporter of one shard; ``values`` say when it is there."""
+    own = {"instance": f"{index}:10024", **own}
+    numbers = total if isinstance(values, float | int) else tuple((value and total, span) for value, span in values)
+    story.has("kubelet_cert_exporter_total_shards", numbers, **own)
+    return story.has("kubelet_cert_exporter_shard_info", values, shard=str(index), total_shards=str(total), **own)
+
+
+def shards(minutes: int, *indices: int, total: int = 3) -> Typed:
+    """A story with these shards, which answer throughout."""
+    story = Typed(minutes)
+    for index in indices:
+        shard(story, index, total).has("up", instance=f"{index}:10024")
+    return story
+
+
+def test_a_shard_that_was_never_begun() -> None:
+    """Of three there are two; of another job, and of one that is whole, none is missing."""
+    story = shards(30, 0, 2)
+    shard(story, 0, 2, job="another")
+    shard(story, 0, 1, job="kubelet-cert-exporter-edge")
+    story.fires(fires("KubeletCertShardMissing", MISSING, 29))
+
+
+def test_a_shard_that_is_gone_and_comes_back() -> None:
+    """Its target is gone: that is noticed after a while, and over at once."""
+    story = shards(70, 0, 1)
+    here = ((1, 10), (None, 50), (1, 10))
+    shard(story, 2, 3, here).has("up", here, instance="2:10024")
+    story.fires(fires("KubeletCertShardMissing", 9 + REMEMBERED + MISSING + 1, 59))
+
+
+def test_a_replica_of_a_shard_that_is_gone() -> None:
+    """Two for each shard: one that is gone leaves nobody unvisited, and one that is down hides no shard that is not."""
+    story = shards(60, 0, 1, total=2)
+    here = ((1, 10), (None, 50))
+    shard(story, 0, 2, here, instance="0b:10024").has("up", here, instance="0b:10024")
+    story.fires()
+
+
+@pytest.mark.parametrize(("gone", "down", "is_told"), [(1, 1, False), (2, 1, True), (2, 2, False)])
+def test_a_target_that_is_down_may_be_the_shard(gone: int, down: int, *, is_told: bool) -> None:
+    """It has its own alert; only where more shards are missing than targets are down somebody has to look for them."""
+    story = shards(60, *range(4 - gone), total=4)
+    for number in range(down):
+        story.has("up", 0, instance=f"down-{number}:10024")
+    for number in range(3):
+        story.has("up", 0, job="another", instance=f"other-{number}:9100")
+    told = [fires("KubeletCertShardMissing", MISSING, 59)] if is_told else []
+    story.fires(*told, *(fires("KubeletCertExporterDown", DOWN, 59, instance=f"down-{n}:10024") for n in range(down)))
+
+
+def test_numbers_of_shards_that_stay_different() -> None:
+    """One exporter was forgotten as the number changed; that a shard is missing is not said beside it."""
+    story = shards(90, 0, 1, total=4).has("up", instance="2:10024")
+    shard(story, 2, 3).fires(fires("KubeletCertShardsMismatch", MISMATCH, 89))
+
+
+def test_a_number_of_shards_that_changes() -> None:
+    """From two to three, one after the other, twenty minutes each: nobody is told."""
+    story, minutes = Typed(180), 180
+    for index, moment in ((1, 30), (0, 50)):
+        instance = f"{index}:10024"
+        shard(story, index, 2, ((1, moment), (None, minutes - moment)))
+        shard(story, index, 3, ((None, moment), (1, minutes - moment)))
+        story.has("up", instance=instance)
+    new = ((None, 10), (1, minutes - 10))
+    shard(story, 2, 3, new).has("up", new, instance="2:10024").fires()
+
+
+def test_mismatches_are_a_jobs_own() -> None:
+    """Two jobs may have different numbers, and jobs that are not ours any."""
+    story = shards(90, 0, 1, total=2)
+    for index, job in ((0, "kubelet-cert-exporter-edge"), (0, "another"), (1, "another")):
+        shard(story, index, index + 1, job=job).has("up", instance=f"{index}:10024", job=job)
+    story.fires()

@@ -42,6 +42,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config.check", dest="config_check", action="store_true", help="check the configuration and exit"
     )
+    _shard(parser)
     _web(parser, DEFAULT_ADDRESS)
     _log(parser)
 
@@ -107,6 +108,18 @@ def _config_file(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _shard(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--shard",
+        metavar="I",
+        help="which share of the inventory to visit, from 0: a number, the name of a StatefulSet's pod, "
+        "or the word hostname for the name of this host; default: all of it",
+    )
+    parser.add_argument(
+        "--total-shards", dest="total_shards", metavar="N", type=_shards, help="how many shares there are"
+    )
+
+
 def _web(parser: argparse.ArgumentParser, address: str) -> None:
     parser.add_argument(
         "--web.listen-address",
@@ -143,6 +156,12 @@ def _web(parser: argparse.ArgumentParser, address: str) -> None:
 
 
 def _connections(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65536:
+        raise argparse.ArgumentTypeError("a number from 1 to 65536 is needed")
+    return int(text)
+
+
+def _shards(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65536:
         raise argparse.ArgumentTypeError("a number from 1 to 65536 is needed")
     return int(text)

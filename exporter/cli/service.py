@@ -36,7 +36,7 @@ class Service:
     """One exporter. :meth:`run` returns once a signal ended it."""
 
     def __init__(self, path: str, kept: Kept, web: Web) -> None:
-        state = FleetState()
+        state = FleetState(kept.shard)
         self.daemon = Daemon(state)
         self._keeper = Keeper(path, kept, self.daemon, state)
         self._web = web

@@ -20,6 +20,7 @@ from exporter.inventory.refusals import told_once
 from exporter.inventory.settling import Settler
 from exporter.model.node import Node
 from exporter.model.report import SourceStatus
+from exporter.model.shard import WHOLE_FLEET, Shard
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +37,20 @@ class _Source:
 
 
 class Catalogue:
-    """All nodes of a configuration. Not shared between threads: one thread refreshes it."""
+    """All nodes of a configuration that are in a shard. Not shared between threads: one thread refreshes it."""
 
-    def __init__(self, config: Config, document: Document, older: Catalogue | None = None) -> None:
+    def __init__(
+        self, config: Config, document: Document, older: Catalogue | None = None, shard: Shard = WHOLE_FLEET
+    ) -> None:
         """``older`` is the catalogue before a reload: what files that do not count now gave to it is kept.
+
+        A name is in one shard whatever file has it, so one that is named twice is found all the same.
 
         Raises ConfigurationError with every mistake of the file that ``ssh.config`` names, or of the static nodes.
         """
         self._config = config
-        self._settler = Settler(config, SshConfig.read(config.ssh.config) if config.ssh.config else None)
+        self._shard = shard
+        self._settler = Settler(config, SshConfig.read(config.ssh.config) if config.ssh.config else None, shard)
         self.labels = self._settler.labels
         self._static = _static_nodes(config, self._settler, document)
         self._sources: dict[str, _Source] = {}
@@ -98,7 +104,7 @@ class Catalogue:
         looked, labels = signature(path), self.labels
         port = bool(group.file_sd and group.file_sd.use_target_port)
         try:
-            entries = file_sd.read(path, labels, use_target_port=port)
+            entries = file_sd.read(path, labels, use_target_port=port, shard=self._shard)
             nodes = _settled(self._settler, ((entry, group, place) for entry, place in entries))
             _refuse_doubled(nodes)
             return _Source(nodes, looked)

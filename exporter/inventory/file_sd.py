@@ -24,14 +24,20 @@ from exporter.config.document import Document, Place, parse_json, parse_yaml
 from exporter.config.loading import node_entry, read_text
 from exporter.config.schema import NodeEntry
 from exporter.errors import ConfigurationError, Mistake, Mistakes
+from exporter.model.shard import WHOLE_FLEET, Shard
 
 PREFIX, SUFFIX = "__kubelet_cert_", "__"
 _PATHS = ("store", "client_certificate", "serving_certificate")
 _SETTINGS = ("user", "port", "host_key", "host_key_alias", "bastion", "transport", "root", "rotation")
 
 
-def read(path: str, labels: tuple[str, ...], *, use_target_port: bool) -> list[tuple[NodeEntry, str]]:
-    """The entries of one file, each with its place. Raises ConfigurationError with every mistake."""
+def read(
+    path: str, labels: tuple[str, ...], *, use_target_port: bool, shard: Shard = WHOLE_FLEET
+) -> list[tuple[NodeEntry, str]]:
+    """The entries of one file that a shard has, each with its place. Raises ConfigurationError with every mistake.
+
+    What another shard has is not looked at closer: of a million targets that would be most of the work.
+    """
     text = read_text(path)
     document = parse_json(path, text) if path.endswith(".json") else parse_yaml(path, text)
     if not isinstance(document.data, list):  # also where a writer has only emptied the file yet
@@ -40,7 +46,7 @@ def read(path: str, labels: tuple[str, ...], *, use_target_port: bool) -> list[t
     mistakes = Mistakes()
     for index, group in enumerate(document.data):
         with mistakes.gathered():
-            entries.extend(_group(group, (index,), document, labels, use_target_port=use_target_port))
+            entries.extend(_group(group, (index,), document, labels, use_target_port=use_target_port, shard=shard))
     mistakes.tell()
     return entries
 
@@ -71,7 +77,7 @@ def _port(text: str) -> int:
 
 
 def _group(
-    group: Any, at: Place, document: Document, labels: tuple[str, ...], *, use_target_port: bool
+    group: Any, at: Place, document: Document, labels: tuple[str, ...], *, use_target_port: bool, shard: Shard
 ) -> list[tuple[NodeEntry, str]]:
     problem = _problem(group)
     if problem:
@@ -80,11 +86,22 @@ def _group(
     mistakes = Mistakes()
     entries = []
     for number, target in enumerate(group["targets"]):
+        if not _may_be_ours(target, given, shard):
+            continue
         place = document.place((*at, "targets", number))
         with mistakes.gathered():
             entries.append((_entry(target, given, labels, place, use_target_port=use_target_port), place))
     mistakes.tell()
     return entries
+
+
+def _may_be_ours(target: str, given: dict[str, str], shard: Shard) -> bool:
+    """Whether a target is in the shard, or has to be looked at closer: a range, or something that is no address."""
+    try:
+        name = given.get("node") or split_address(target)[0]
+    except ValueError:
+        return True
+    return "[" in name or shard.has(name)
 
 
 def _entry(

@@ -17,6 +17,7 @@ from exporter.inventory.addresses import bare
 from exporter.inventory.hops import hops
 from exporter.inventory.ssh_access import Own, Ways
 from exporter.model.node import Hop, LocalAccess, Node, SshAccess
+from exporter.model.shard import WHOLE_FLEET, Shard
 
 T = TypeVar("T")
 
@@ -32,11 +33,12 @@ class _Nearest:
 
 
 class Settler:
-    """Makes nodes of entries, by the rules of one configuration."""
+    """Makes nodes of entries, by the rules of one configuration; those of one share of the fleet."""
 
-    def __init__(self, config: Config, ssh_config: SshConfig | None = None) -> None:
+    def __init__(self, config: Config, ssh_config: SshConfig | None = None, shard: Shard = WHOLE_FLEET) -> None:
         """Raises ConfigurationError with what ``ssh_config`` asks for a bastion and we do not do."""
         self.labels = config.label_names  # the one set of the whole fleet
+        self._shard = shard
         self._defaults = config.defaults
         self._bastions = config.ssh.bastions
         self._ways = Ways(ssh_config)
@@ -46,7 +48,7 @@ class Settler:
         """The nodes that ``entry`` names. Raises ConfigurationError, placed at ``origin`` or in ssh_config."""
         mistakes = Mistakes()
         try:
-            for name in expand(entry.name):
+            for name in filter(self._shard.has, expand(entry.name)):
                 with mistakes.gathered():
                     yield self._node(name, entry, (entry, group, self._defaults), origin)
         except ValueError as error:

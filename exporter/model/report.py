@@ -13,6 +13,7 @@ from exporter.model.host import Flags, Process, Sight
 from exporter.model.kubelet import Credential, Kubelet
 from exporter.model.node import Node
 from exporter.model.restart import Restart
+from exporter.model.shard import WHOLE_FLEET, Shard
 
 REMEMBERED_STARTS = 6
 
@@ -220,6 +221,7 @@ class ExporterCounters:
     sources: tuple[SourceStatus, ...] = ()
     ssh: SshStatus = SshStatus()
     logins_paused: bool = False
+    shard: Shard = WHOLE_FLEET
     unverified: int = 0  # nodes whose own host key, or a bastion's on the way, is taken as it is
 
     def counting(self, visit: Visit) -> ExporterCounters:

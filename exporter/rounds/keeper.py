@@ -16,6 +16,7 @@ from exporter.config.settings import TransportKind
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.catalogue import Catalogue
 from exporter.model.node import Node, SshAccess
+from exporter.model.shard import WHOLE_FLEET, Shard
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
@@ -29,16 +30,17 @@ _POLL = 0.2
 
 
 class Kept:
-    """One configuration, loaded whole: settings, nodes, and the transports that read them."""
+    """One configuration, loaded whole: settings, the nodes of a shard, and the transports that read them."""
 
-    def __init__(self, path: str, older: Kept | None = None) -> None:
+    def __init__(self, path: str, older: Kept | None = None, shard: Shard = WHOLE_FLEET) -> None:
         """Raises ConfigurationError with every mistake of the file, the inventory and the key files."""
+        self.shard = shard
         self.config, document = load(path)
         self.catalogue: Catalogue
         mistakes = Mistakes()
         nodes: tuple[Node, ...] = ()
         with mistakes.gathered():
-            self.catalogue = Catalogue(self.config, document, older.catalogue if older else None)
+            self.catalogue = Catalogue(self.config, document, older.catalogue if older else None, shard)
             nodes = self.catalogue.nodes
         with mistakes.gathered():
             self.ssh = SshTransport(self.config.ssh, nodes)
@@ -146,7 +148,7 @@ class Keeper:
 
     def _reload(self) -> tuple[Mistake, ...]:
         try:
-            self._adopt(Kept(self._path, self._kept))
+            self._adopt(Kept(self._path, self._kept, self._kept.shard))
         except ConfigurationError as error:
             self._state.reloaded(self._clock(), successful=False)
             log.error("reload refused, the old configuration stays", extra={"mistakes": str(error)})  # noqa: TRY400 - told in words

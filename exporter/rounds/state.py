@@ -9,19 +9,21 @@ from exporter.config.settings import Pace, TransportKind
 from exporter.errors import Reason
 from exporter.model.node import Node
 from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, SshStatus, Visit
+from exporter.model.shard import WHOLE_FLEET, Shard
 from exporter.rounds.brake import Brake
 
 
 class FleetState:
     """Reports by node, in the inventory's order. Every method may be called from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, shard: Shard = WHOLE_FLEET) -> None:
+        """``shard`` is the share of the fleet that it is told of."""
         self._lock = threading.Lock()
         self._reports: dict[str, NodeReport] = {}
         self._told: tuple[NodeReport, ...] | None = ()  # the last snapshot's, while they are what is known
         self._labels: tuple[str, ...] = ()
         self._pace = Pace()
-        self._counters = ExporterCounters()
+        self._counters = ExporterCounters(shard=shard)
         self._brake = Brake()
         self._releases = 0
 

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from exporter import __version__
 from exporter.errors import Reason
 from exporter.model.report import ExporterCounters
+from exporter.model.shard import Shard
 from exporter.serve.doorkeeper import DoorStatus
 from exporter.serve.exposition import Format
 
@@ -47,6 +48,7 @@ class HealthCollector(Collector):
             sources.add_metric([source.name], int(source.up))
         yield sources
         yield from _credentials(now)
+        yield from _shard(now.shard)
         yield InfoMetricFamily(f"{PREFIX}_build", "The version that runs.", {"version": __version__})
 
     @staticmethod
@@ -94,6 +96,17 @@ def _credentials(now: ExporterCounters) -> Iterable[Metric]:
     for file, not_after in now.ssh.credentials:
         ends.add_metric([file], not_after)
     yield ends
+
+
+def _shard(shard: Shard) -> Iterable[Metric]:
+    yield InfoMetricFamily(
+        f"{PREFIX}_shard",
+        "Which share of the inventory is visited here, from 0, and of how many; the whole one is 0 of 1.",
+        {"shard": str(shard.index), "total_shards": str(shard.total)},
+    )
+    yield GaugeMetricFamily(
+        f"{PREFIX}_total_shards", "Of how many shares of the inventory this is one, as a number.", shard.total
+    )
 
 
 class DoorCollector(Collector):

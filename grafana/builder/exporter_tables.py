@@ -8,6 +8,7 @@ from grafana.builder.fields import AGO, CELL_COLORED, COLUMNS, by_name, field, o
 from grafana.builder.panels import Json, merged, rows, table
 
 CREDENTIAL_ENDS = colors.graded(colors.EXPIRED, (0, colors.LATE), (86400, colors.CALM))
+BOTH = '"shard", "total_shards"'
 _INSTANCE = by_name("Instance", custom__width=120)
 
 
@@ -17,6 +18,7 @@ def exporters() -> Json:
     asked = {
         "Answers": of_exporter("up"),
         "Version": of_exporter(f"{health}build_info", "version"),
+        "Shard": f'label_join({of_exporter(f"{health}shard_info", "shard", "total_shards")}, "share", " of ", {BOTH})',
         "Nodes": f"count by (job, instance) ({of_exporter('kubelet_cert_node_info', 'cluster', 'node')})",
         "Started": f"{of_exporter('process_start_time_seconds')} * 1000",
         "Last visit": f"time() - {of_exporter(f'{health}last_visit_timestamp_seconds')}",
@@ -35,18 +37,22 @@ def exporters() -> Json:
         _coloured("Web", loaded, 95),
         by_name("Started", unit=AGO, custom__width=125),
         by_name("Last visit", unit="s", decimals=0, custom__width=85),
-        *(by_name(name, custom__width=80) for name in ("Version", "Nodes")),
+        *(by_name(name, custom__width=80) for name in ("Version", "Shard", "Nodes")),
         by_name("Keys taken", mappings=words({"null": ("-", "")}), custom__width=85),
     )
-    letters = dict(zip(asked, "ABCDEFGHI", strict=True))
+    letters = dict(zip(asked, "ABCDEFGHIJ", strict=True))
     named = {"instance": "Instance"}
-    named |= {"version" if name == "Version" else f"Value #{letters[name]}": name for name in asked}
+    words_of = {"Version": "version", "Shard": "share"}
+    named |= {words_of.get(name, f"Value #{letters[name]}"): name for name in asked}
     return table(
         "Exporters",
-        "Each exporter that Prometheus scrapes. Web: its web configuration. Keys taken: accepted on first sight.",
+        "Each exporter that Prometheus scrapes. Shard: which share of the inventory it visits, from 0. Web: its web "
+        "configuration. Keys taken: accepted on first sight.",
         [rows(expression) for expression in asked.values()],
         field("short", *columns, thresholds=only("text"), custom=COLUMNS),
-        transformations=merged(renamed=named, hidden=("job", f"Value #{letters['Version']}")),
+        transformations=merged(
+            renamed=named, hidden=("job", "shard", "total_shards", *(f"Value #{letters[name]}" for name in words_of))
+        ),
     )
 
 

@@ -126,9 +126,11 @@ def nodes_with_finding() -> Json:
 
 
 def fleet_findings() -> Json:
-    """A recorded finding outlasts the exporter, as its alert does."""
+    """A recorded finding outlasts the exporter, as its alert does; whether a fleet stalls no shard can say."""
     names = "kubelet_cert_fleet_finding|cluster_cause:kubelet_cert_fleet_finding:max"
-    found = f'max by (cluster, cause) ({{__name__=~"{names}",cluster=~"$cluster|"}}) == 1'
+    shards = 'kubelet_cert_exporter_shard_info{total_shards!="1"}'
+    no_say = f'unless on (job, instance, cause) label_replace({shards}, "cause", "fleet-stalled", "", "")'
+    found = f'max by (cluster, cause) ({{__name__=~"{names}",cluster=~"$cluster|"}} {no_say}) == 1'
     none = f'label_replace({NOUGHT}, "cause", "none", "", "")'
     every = {"type": "regex", "options": {"pattern": ".+", "result": {"color": colors.CRITICAL, "index": 0}}}
     return table(
