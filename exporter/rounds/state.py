@@ -9,7 +9,7 @@ from exporter.config.settings import Pace, TransportKind
 from exporter.errors import Reason
 from exporter.model.node import Node
 from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, SshStatus, Visit
-from exporter.rounds.brake import Brake
+from exporter.rounds.brake import Brake, Login
 
 
 class FleetState:
@@ -67,6 +67,12 @@ class FleetState:
             return self._brake.paused_until if self._brake.is_on(now) else None
 
     @property
+    def login_room(self) -> int:
+        """How many logins may be under way at once, for all that is known of how they end."""
+        with self._lock:
+            return self._brake.room
+
+    @property
     def brake_releases(self) -> int:
         """How often the brake was released: a visit that began before the last one counts for nothing."""
         with self._lock:
@@ -80,8 +86,7 @@ class FleetState:
             if releases != self._releases:
                 return False
             before = self._brake
-            refused = visit.reason is not None and visit.reason.is_refused_login
-            self._brake = before.after(visit.ended, refused=refused)
+            self._brake = before.after(visit.ended, _login(visit))
             return self._brake.is_on(visit.ended) and not before.is_on(visit.ended)
 
     def release_brake(self) -> None:
@@ -100,3 +105,9 @@ class FleetState:
         with self._lock:
             time = now if successful else self._counters.config_reload_time
             self._counters = replace(self._counters, config_reload_successful=successful, config_reload_time=time)
+
+
+def _login(visit: Visit) -> Login:
+    if visit.reason is not None and visit.reason.is_refused_login:
+        return Login.REFUSED
+    return Login.UNKNOWN if visit.facts is None else Login.ACCEPTED
