@@ -24,6 +24,7 @@ from exporter.errors import ConfigurationError, Mistake
 from exporter.model.report import FleetSnapshot
 from exporter.rounds.crew import Work
 from exporter.rounds.daemon import STOPS_WITHIN
+from exporter.rounds.descriptors import Descriptors, raised_limit
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.keeper import Kept
 from exporter.rounds.lanes import way_of
@@ -103,7 +104,7 @@ def visit_all(fleet: Fleet) -> FleetSnapshot:
         return worker.begin(name, fleet, told)
 
     with _ending(fleet, Pool(begin, lambda: state.login_room), stopping) as pool:
-        pool.resize(fleet.concurrency, fleet.pace.logins_per_second)
+        pool.resize(Descriptors(raised_limit()).most(fleet), fleet.pace.logins_per_second)
         for node in fleet.nodes:
             pool.put(0.0, node.name, way_of(node))
         _wait(ended, len(fleet.nodes))

@@ -21,6 +21,7 @@ from exporter.rounds import schedule
 from exporter.rounds.agenda import Agenda
 from exporter.rounds.crew import Work
 from exporter.rounds.cut_off import CutOff
+from exporter.rounds.descriptors import Descriptors
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.lanes import way_of
 from exporter.rounds.pool import Pool
@@ -47,8 +48,12 @@ class _Done:
 class Daemon:
     """Visits a fleet for ever. :meth:`start`, any number of :meth:`apply`, :meth:`stop`."""
 
-    def __init__(self, state: FleetState, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, state: FleetState, clock: Callable[[], float] = time.time, descriptors: Descriptors | None = None
+    ) -> None:
+        """``descriptors`` bounds what is under way at once; None: ``concurrency`` alone does."""
         self._state = state
+        self._descriptors = descriptors or Descriptors()
         self._clock = clock
         self._inbox: queue.SimpleQueue[Fleet | _Done | None] = queue.SimpleQueue()
         self._pool = Pool(self._begin, lambda: state.login_room)
@@ -133,7 +138,7 @@ class Daemon:
             self._state.release_brake()
         self._nodes = {node.name: node for node in fleet.nodes}
         self._cut_off.settle(fleet.nodes)
-        self._pool.resize(fleet.concurrency, fleet.pace.logins_per_second)
+        self._pool.resize(self._descriptors.most(fleet), fleet.pace.logins_per_second)
         self._agenda = Agenda(
             (node.name, self._next(node, before.get(node.name), agenda.due(node.name), anew=anew))
             for node in fleet.nodes
