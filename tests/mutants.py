@@ -196,8 +196,8 @@ MUTANTS = (
     Mutant(
         "many refused logins pause all",
         "exporter/rounds/brake.py",
-        "if sum(seen) >= LEAST and",
-        "if sum(seen) > LAST and",
+        "if refused >= LEAST and",
+        "if refused > LAST and",
         ("tests/test_brakes.py",),
     ),
     Mutant(

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import paramiko
 import pytest
 
+from exporter.collect import Engine
 from exporter.collect.local.transport import LocalTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.demo.server import DemoServer, Host
@@ -28,7 +30,7 @@ from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
-from exporter.rounds.visit import Transports
+from tests.engines import ByThreads, Done, Ways, both_ways
 from tests.running import Running, by_node, reasons, states
 
 CONCURRENCY = 16
@@ -202,7 +204,8 @@ class Surprising:
         raise ZeroDivisionError(node.name)
 
 
-def test_a_surprise_costs_one_node(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@both_ways
+def test_a_surprise_costs_one_node(ways: Ways, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """An exception nobody foresaw is internal for its node, logged once with its traceback; the others go on."""
     store = FileStore(tmp_path / "var/lib/kubelet/pki")
     pair = Authority().issue("system:node:fine", time.time() - 60, time.time() + 86400)
@@ -213,9 +216,11 @@ def test_a_surprise_costs_one_node(tmp_path: Path, caplog: pytest.LogCaptureFixt
     nodes = (Node("odd", SshAccess("x", 22, "root"), Paths()), Node("fine", LocalAccess(str(tmp_path)), Paths()))
     state = FleetState()
     daemon = Daemon(state)
-    transports: Transports = {TransportKind.SSH: Surprising(), TransportKind.LOCAL: LocalTransport()}
+    fleet = ways.fleet(nodes, Surprising(), Pace(0.2, 0.1), 2)
+    mounted = {TransportKind.LOCAL: LocalTransport()}
     daemon.start()
-    daemon.apply(Fleet(nodes, (), Pace(0.2, 0.1), transports, 2, close=lambda: None))
+    engine = OnlyOverSsh(fleet.engine) if fleet.engine else None
+    daemon.apply(replace(fleet, transports={**fleet.transports, **mounted}, engine=engine))
     wait(lambda: dict(daemon.snapshot().counters.failures).get(Reason.INTERNAL, 0) >= 3)
     wait(lambda: daemon.snapshot().counters.successes >= 3)
     assert daemon.stop() == []
@@ -232,23 +237,6 @@ def test_a_daemon_that_never_got_a_fleet_stops(caplog: pytest.LogCaptureFixture)
     daemon.start()
     assert daemon.stop() == []
     assert caplog.records == []
-
-
-def test_fewer_workers_after_a_reload(tmp_path: Path) -> None:
-    """A fleet with less concurrency dismisses the workers that are too many, and goes on."""
-    (tmp_path / "var").mkdir()
-    nodes = tuple(Node(f"n{number}", LocalAccess(str(tmp_path)), Paths()) for number in range(4))
-
-    transports = {TransportKind.LOCAL: LocalTransport()}
-    daemon = Daemon(FleetState())
-    daemon.start()
-    daemon.apply(Fleet(nodes, (), Pace(0.2, 0.1), transports, 8, close=lambda: None))
-    wait(lambda: len([worker for worker in daemon._pool._workers.values() if worker.is_alive()]) == 8)
-    daemon.apply(Fleet(nodes, (), Pace(0.2, 0.1), transports, 2, close=lambda: None))
-    wait(lambda: len([worker for worker in daemon._pool._workers.values() if worker.is_alive()]) == 2)
-    before = sum(number for _, number in daemon.snapshot().counters.failures)
-    wait(lambda: sum(number for _, number in daemon.snapshot().counters.failures) > before + 4)
-    assert daemon.stop() == []
 
 
 def wait(condition: Any, patience: float = 20) -> None:
@@ -283,6 +271,19 @@ def test_a_schedule_that_ended_shows_in_health() -> None:
     assert not daemon.is_alive()
 
 
+class OnlyOverSsh(ByThreads):
+    """An engine that leaves mounted nodes to their transport."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def takes(self, node: Node) -> bool:
+        return node.transport is TransportKind.SSH
+
+    def begin(self, node: Node, remembered: Flags, done: Done) -> None:
+        self._engine.begin(node, remembered, done)
+
+
 class Recording:
     """A transport that notes whom it was asked for, and refuses its login."""
 
@@ -298,74 +299,84 @@ class Recording:
 class Holding:
     """A transport that holds each visit until it is told to let go."""
 
+    reason = Reason.CONNECT_TIMEOUT
+
     def __init__(self) -> None:
         self.let_go = threading.Event()
-        self.under_way = 0
+        self.under_way = self.still = 0
+        self._lock = threading.Lock()
 
     def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
-        self.under_way += 1
+        with self._lock:
+            self.under_way += 1
+            self.still += 1
         self.let_go.wait(20)
-        raise CollectError(Reason.CONNECT_TIMEOUT, node.name)
+        with self._lock:
+            self.still -= 1
+        raise CollectError(self.reason, node.name)
 
 
 class SlowRefusal(Holding):
     """A transport that is refused in the end."""
 
-    def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
-        self.under_way += 1
-        self.let_go.wait(20)
-        raise CollectError(Reason.AUTH_FAILED, node.name)
+    reason = Reason.AUTH_FAILED
 
 
 def ssh_node(name: str, address: str = "192.0.2.1", origin: str = "", label: str = "") -> Node:
     return Node(name, SshAccess(address, 22, "root"), Paths(), labels=(("site", label),), origin=origin)
 
 
-def test_workers_come_back_after_busy_ones_were_dismissed() -> None:
-    """Fewer workers while all are busy, then more again: none is lost, however often the fleet is applied."""
+@both_ways
+def test_places_come_back_after_busy_ones_were_taken_away(ways: Ways) -> None:
+    """Fewer at once while all are busy, then more again: none is lost, however often the fleet is applied."""
     holding = Holding()
-    transports: Transports = {TransportKind.SSH: holding}
     nodes = tuple(ssh_node(f"n{number}") for number in range(40))
+    pace = Pace(0.4, 0.2, 1000)
     daemon = Daemon(FleetState())
     daemon.start()
-    daemon.apply(Fleet(nodes, (), Pace(0.4, 0.2), transports, 8))
+    daemon.apply(ways.fleet(nodes, holding, pace, 8))
     wait(lambda: holding.under_way == 8)
     for concurrency in (2, 2, 8, 2):
-        daemon.apply(Fleet(nodes, (), Pace(0.4, 0.2), transports, concurrency))
+        daemon.apply(ways.fleet(nodes, holding, pace, concurrency))
     holding.let_go.set()
-    wait(lambda: len([worker for worker in daemon._pool._workers.values() if worker.is_alive()]) == 2)
-    before = sum(number for _, number in daemon.snapshot().counters.failures)
-    wait(lambda: sum(number for _, number in daemon.snapshot().counters.failures) > before + 20)
-    daemon.apply(Fleet(nodes, (), Pace(0.4, 0.2), transports, 8))
-    wait(lambda: len([worker for worker in daemon._pool._workers.values() if worker.is_alive()]) == 8)
+    wait(lambda: holding.under_way >= 30)
+    holding.let_go.clear()
+    wait(lambda: holding.still == 2)
+    time.sleep(0.3)
+    assert holding.still == 2
+    daemon.apply(ways.fleet(nodes, holding, pace, 8))
+    wait(lambda: holding.still == 8)
+    holding.let_go.set()
     assert daemon.stop() == []
 
 
-def test_an_edited_inventory_wakes_only_whom_it_changed() -> None:
+@both_ways
+def test_an_edited_inventory_wakes_only_whom_it_changed(ways: Ways) -> None:
     """A node whose line moved or whose label changed is not logged in to again; one with another address is."""
     recording = Recording()
-    transports: Transports = {TransportKind.SSH: recording}
     daemon = Daemon(FleetState())
     daemon.start()
     nodes = tuple(ssh_node(f"n{number}", origin=f"line {number}") for number in range(10))
-    daemon.apply(Fleet(nodes, ("site",), Pace(), transports, 4))
+    daemon.apply(ways.fleet(nodes, recording, labels=("site",)))
     wait(lambda: len(recording.asked) == 10)
     moved = tuple(ssh_node(f"n{number}", origin=f"line {number + 1}", label="north") for number in range(9))
-    daemon.apply(Fleet((ssh_node("new"), *moved, ssh_node("n9", "192.0.2.9")), ("site",), Pace(), transports, 4))
+    changed = (ssh_node("new"), *moved, ssh_node("n9", "192.0.2.9"))
+    daemon.apply(ways.fleet(changed, recording, labels=("site",)))
     wait(lambda: len(recording.asked) >= 12)
     time.sleep(0.5)
     assert sorted(recording.asked[10:]) == ["n9", "new"]
     assert daemon.stop() == []
 
 
-def test_a_clock_set_back_a_little_logs_in_nowhere() -> None:
+@both_ways
+def test_a_clock_set_back_a_little_logs_in_nowhere(ways: Ways) -> None:
     """A clock that is set back by seconds moves the waits along: refused logins are not tried again."""
     shift = [0.0]
     recording = Recording()
     daemon = Daemon(FleetState(), clock=lambda: time.time() + shift[0])
     daemon.start()
     nodes = tuple(ssh_node(f"n{number}") for number in range(10))
-    daemon.apply(Fleet(nodes, (), Pace(), {TransportKind.SSH: recording}, 4))
+    daemon.apply(ways.fleet(nodes, recording))
     wait(lambda: len(recording.asked) == 10)
     shift[0] = -7.0
     time.sleep(2.5)
@@ -373,14 +384,15 @@ def test_a_clock_set_back_a_little_logs_in_nowhere() -> None:
     assert daemon.stop() == []
 
 
-def test_a_visit_of_the_old_definition_is_not_counted_for_the_new() -> None:
+@both_ways
+def test_a_visit_of_the_old_definition_is_not_counted_for_the_new(ways: Ways) -> None:
     """Where a node's address changes during its visit, that visit is nobody's, and the node is looked at again."""
     holding, recording = Holding(), Recording(Reason.CONNECTION_REFUSED)
     daemon = Daemon(FleetState())
     daemon.start()
-    daemon.apply(Fleet((ssh_node("n", "192.0.2.1"),), (), Pace(), {TransportKind.SSH: holding}, 1))
+    daemon.apply(ways.fleet((ssh_node("n", "192.0.2.1"),), holding, concurrency=1))
     wait(lambda: holding.under_way == 1)
-    daemon.apply(Fleet((ssh_node("n", "192.0.2.2"),), (), Pace(), {TransportKind.SSH: recording}, 1))
+    daemon.apply(ways.fleet((ssh_node("n", "192.0.2.2"),), recording, concurrency=1))
     holding.let_go.set()
     wait(lambda: recording.asked == ["n"])
     wait(lambda: daemon.snapshot().reports[0].reason is Reason.CONNECTION_REFUSED)
@@ -388,7 +400,8 @@ def test_a_visit_of_the_old_definition_is_not_counted_for_the_new() -> None:
     assert daemon.stop() == []
 
 
-def test_a_surprise_in_the_schedule_is_told_and_survived(caplog: pytest.LogCaptureFixture) -> None:
+@both_ways
+def test_a_surprise_in_the_schedule_is_told_and_survived(ways: Ways, caplog: pytest.LogCaptureFixture) -> None:
     """A mistake of ours in the schedule is logged with its traceback, and the fleet is visited all the same."""
     recording = Recording()
     broken = iter([True])
@@ -400,36 +413,38 @@ def test_a_surprise_in_the_schedule_is_told_and_survived(caplog: pytest.LogCaptu
 
     daemon = Daemon(FleetState(), clock=clock)
     daemon.start()
-    daemon.apply(Fleet((ssh_node("n"),), (), Pace(), {TransportKind.SSH: recording}, 1))
+    daemon.apply(ways.fleet((ssh_node("n"),), recording, concurrency=1))
     wait(lambda: recording.asked == ["n"])
     assert "ZeroDivisionError" in caplog.text
     assert daemon.stop() == []
 
 
-def test_what_a_change_brought_forward_stays_so() -> None:
+@both_ways
+def test_what_a_change_brought_forward_stays_so(ways: Ways) -> None:
     """Inventory changes one after the other do not postpone the visit of a node whose address changed."""
     recording = Recording(Reason.CONNECTION_REFUSED)
-    transports: Transports = {TransportKind.SSH: recording}
     daemon = Daemon(FleetState())
     daemon.start()
-    daemon.apply(Fleet((ssh_node("n"),), (), Pace(), transports, 1))
+    daemon.apply(ways.fleet((ssh_node("n"),), recording, concurrency=1))
     wait(lambda: len(recording.asked) == 1)
     others = tuple(ssh_node(f"other-{number}") for number in range(400))
     for number in range(5):  # among 400 the first visit may be twenty seconds ahead
-        daemon.apply(Fleet((ssh_node("n", "192.0.2.9"), *others[: 400 - number]), (), Pace(), transports, 1))
+        nodes = (ssh_node("n", "192.0.2.9"), *others[: 400 - number])
+        daemon.apply(ways.fleet(nodes, recording, concurrency=1))
         time.sleep(0.1)
     wait(lambda: recording.asked.count("n") == 2, 40)
     assert daemon.stop() == []
 
 
-def test_a_right_key_counts_though_the_wrong_one_was_under_way() -> None:
+@both_ways
+def test_a_right_key_counts_though_the_wrong_one_was_under_way(ways: Ways) -> None:
     """A reload during a visit that is then refused has the node looked at again at once, with the new key."""
     slow, right = SlowRefusal(), Recording(Reason.CONNECTION_REFUSED)
     daemon = Daemon(FleetState())
     daemon.start()
-    daemon.apply(Fleet((ssh_node("n"),), (), Pace(), {TransportKind.SSH: slow}, 1))
+    daemon.apply(ways.fleet((ssh_node("n"),), slow, concurrency=1))
     wait(lambda: slow.under_way == 1)
-    daemon.apply(Fleet((ssh_node("n"),), (), Pace(), {TransportKind.SSH: right}, 1))
+    daemon.apply(ways.fleet((ssh_node("n"),), right, concurrency=1))
     time.sleep(0.2)
     slow.let_go.set()
     wait(lambda: right.asked == ["n"])

@@ -13,6 +13,7 @@ from exporter import __version__
 from exporter.cli.web import Web
 from exporter.errors import Mistake
 from exporter.rounds.daemon import Daemon
+from exporter.rounds.descriptors import Descriptors, raised_limit
 from exporter.rounds.keeper import Keeper, Kept
 from exporter.rounds.state import FleetState
 from exporter.serve.door import Door, Rules
@@ -37,7 +38,7 @@ class Service:
 
     def __init__(self, path: str, kept: Kept, web: Web) -> None:
         state = FleetState(kept.shard)
-        self.daemon = Daemon(state)
+        self.daemon = Daemon(state, descriptors=Descriptors(raised_limit(), web.most_connections))
         self._keeper = Keeper(path, kept, self.daemon, state)
         self._web = web
         self._passwords = Passwords()

@@ -9,7 +9,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
@@ -23,7 +23,9 @@ from exporter.cli.verdict import COULD_NOT_LOOK, FINE, status
 from exporter.errors import ConfigurationError, Mistake
 from exporter.model.finding import FleetFinding
 from exporter.model.report import FleetSnapshot
+from exporter.rounds.crew import Work
 from exporter.rounds.daemon import STOPS_WITHIN
+from exporter.rounds.descriptors import Descriptors, raised_limit
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.keeper import Kept
 from exporter.rounds.lanes import way_of
@@ -98,12 +100,15 @@ def visit_all(fleet: Fleet) -> FleetSnapshot:
     stopping = threading.Event()
     worker = Worker(state, time.time, stopping)
 
-    def work(name: str) -> None:
-        worker.visit(name, fleet)
-        ended.put(name)
+    def begin(name: str, over: Callable[[], None]) -> Work | None:
+        def told(_: float | None) -> None:
+            ended.put(name)
+            over()
 
-    with _ending(fleet, Pool(work), stopping) as pool:
-        pool.resize(min(fleet.concurrency, max(1, len(fleet.nodes))), fleet.pace.logins_per_second)
+        return worker.begin(name, fleet, told)
+
+    with _ending(fleet, Pool(begin, lambda: state.login_room), stopping) as pool:
+        pool.resize(Descriptors(raised_limit()).most(fleet), fleet.pace.logins_per_second)
         for node in fleet.nodes:
             pool.put(0.0, node.name, way_of(node))
         _wait(ended, len(fleet.nodes))

@@ -215,7 +215,7 @@ class ExporterCounters:
     successes: int = 0
     failures: tuple[tuple[Reason, int], ...] = ()
     last_visit: float | None = None
-    overdue: int = 0  # due visits that wait for a free worker
+    overdue: int = 0  # due visits that wait for a free place
     config_reload_successful: bool = True
     config_reload_time: float | None = None
     sources: tuple[SourceStatus, ...] = ()

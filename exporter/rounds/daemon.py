@@ -1,6 +1,6 @@
-"""The loop: one thread keeps the schedule, a bounded pool of workers visits nodes.
+"""The loop: one thread keeps the schedule, a pool has a bounded number of visits under way.
 
-The threads share no data but :class:`FleetState`; they talk by queues. A node that hangs holds one worker until the
+The threads share no data but :class:`FleetState`; they talk by queues. A node that hangs holds one place until the
 visit's own deadline and delays nobody else's schedule.
 """
 
@@ -19,7 +19,9 @@ from exporter.model.node import Hop, Node
 from exporter.model.report import FleetSnapshot, NodeReport
 from exporter.rounds import schedule
 from exporter.rounds.agenda import Agenda
+from exporter.rounds.crew import Work
 from exporter.rounds.cut_off import CutOff
+from exporter.rounds.descriptors import Descriptors
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.lanes import way_of
 from exporter.rounds.pool import Pool
@@ -31,12 +33,12 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 1.0
 STOPS_WITHIN = 2.5
 CLOCK_STEP = 5.0
-LET_GO_AFTER = 5.0  # a worker may have taken them up a moment ago
+LET_GO_AFTER = 5.0  # a visit may have taken them up a moment ago
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """A worker's word that a visit has ended, and when the node is due again; None: as the schedule says."""
+    """Word that a visit has ended, and when the node is due again; None: as the schedule says."""
 
     name: str
     fleet: Fleet  # whose keys and known hosts it had
@@ -46,20 +48,24 @@ class _Done:
 class Daemon:
     """Visits a fleet for ever. :meth:`start`, any number of :meth:`apply`, :meth:`stop`."""
 
-    def __init__(self, state: FleetState, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, state: FleetState, clock: Callable[[], float] = time.time, descriptors: Descriptors | None = None
+    ) -> None:
+        """``descriptors`` bounds what is under way at once; None: ``concurrency`` alone does."""
         self._state = state
+        self._descriptors = descriptors or Descriptors()
         self._clock = clock
         self._inbox: queue.SimpleQueue[Fleet | _Done | None] = queue.SimpleQueue()
-        self._pool = Pool(self._visit)
+        self._pool = Pool(self._begin, lambda: state.login_room)
         self._stopping = threading.Event()
         self._worker = Worker(state, clock, self._stopping)
         self._scheduler = threading.Thread(target=self._schedule, name="schedule", daemon=True)
-        # the scheduler's own, but for the fleet, which workers read
+        # the scheduler's own, but for the fleet, which visits begin with
         self._fleet: Fleet | None = None
         self._retired: list[tuple[float, Fleet]] = []  # with the moment, on the monotonic clock
         self._nodes: dict[str, Node] = {}
         self._agenda = Agenda()
-        self._at_work: set[str] = set()
+        self._at_work: dict[str, Node] = {}  # as it was when its visit began
         self._cut_off = CutOff()
         self._lead: float | None = None  # the wall clock's over the monotonic one
 
@@ -88,7 +94,7 @@ class Daemon:
             fleet.close()
 
     def stop(self) -> list[str]:
-        """End every visit and wait; the names of the threads that did not end in time."""
+        """End every visit and wait; the names of the threads, and the engine, that did not end in time."""
         deadline = time.monotonic() + STOPS_WITHIN
         self.interrupt()
         self._scheduler.join(STOPS_WITHIN)
@@ -132,7 +138,7 @@ class Daemon:
             self._state.release_brake()
         self._nodes = {node.name: node for node in fleet.nodes}
         self._cut_off.settle(fleet.nodes)
-        self._pool.resize(fleet.concurrency, fleet.pace.logins_per_second)
+        self._pool.resize(self._descriptors.most(fleet), fleet.pace.logins_per_second)
         self._agenda = Agenda(
             (node.name, self._next(node, before.get(node.name), agenda.due(node.name), anew=anew))
             for node in fleet.nodes
@@ -150,13 +156,15 @@ class Daemon:
         return soon if due is None else min(due, soon)  # what an earlier change brought forward stays so
 
     def _put_to_sleep(self, done: _Done) -> None:
-        self._at_work.discard(done.name)
+        before = self._at_work.pop(done.name, None)
         report = self._state.report(done.name)
         if done.name in self._nodes and report is not None:
             within_reach = self._cut_off.after(report)
             due = self._cut_off.due(report, self._regular(report)) if done.due is None else done.due
             outdated = self._fleet is not None and done.fleet.transports is not self._fleet.transports
-            self._agenda.put(done.name, self._first(done.name) if outdated and report.may_be_mended_by_reload else due)
+            changed = before is not None and not report.node.is_read_as(before)
+            anew = changed or (outdated and report.may_be_mended_by_reload)
+            self._agenda.put(done.name, self._first(done.name) if anew else due)
             self._look_at_all(within_reach, report.node.bastion)
 
     def _look_at_all(self, names: tuple[str, ...], bastion: Hop | None) -> None:
@@ -186,7 +194,7 @@ class Daemon:
     def _wake(self) -> None:
         now = self._clock()
         while (name := self._agenda.take(now)) is not None:
-            self._at_work.add(name)
+            self._at_work[name] = self._nodes[name]
             self._pool.put(schedule.urgency(self._state.report(name)), name, way_of(self._nodes[name]))
 
     def _find_lost(self) -> None:
@@ -204,12 +212,14 @@ class Daemon:
     def _pace(self) -> Pace:
         return self._fleet.pace if self._fleet else Pace()
 
-    def _visit(self, name: str) -> None:
-        """One visit, in a worker."""
-        fleet, due = self._fleet, None
+    def _begin(self, name: str, over: Callable[[], None]) -> Work | None:
+        """One visit, as the pool has it."""
+        fleet = self._fleet
         if fleet is None:
-            return
-        try:
-            due = self._worker.visit(name, fleet)
-        finally:
+            return over
+
+        def ended(due: float | None) -> None:
             self._inbox.put(_Done(name, fleet, due))
+            over()
+
+        return self._worker.begin(name, fleet, ended)

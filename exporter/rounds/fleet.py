@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from exporter.collect import Engine
 from exporter.config.settings import Pace
 from exporter.model.node import Node
 from exporter.model.report import SshStatus
@@ -20,6 +21,7 @@ class Fleet:
     pace: Pace
     transports: Transports
     concurrency: int
+    engine: Engine | None = None  # reads those nodes that it takes, the transports the others
     close: Callable[[], None] = lambda: None  # ends every conversation of these transports
     is_idle: Callable[[], bool] = lambda: True  # they have none
     ssh_status: Callable[[], SshStatus] = SshStatus

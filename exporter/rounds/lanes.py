@@ -49,6 +49,7 @@ class _Lane:
     def __init__(self, places: float, per_second: float, *, shared: Pacer | None) -> None:
         self.jobs: list[Job] = []
         self.under_way = 0
+        self.logs_in = shared is not None
         self._places = places
         self._pacers = [Pacer(per_second), *([shared] if shared else [])]
 
@@ -72,6 +73,7 @@ class Lanes:
         self._all_logins = Pacer()
         self._lanes: dict[Way, _Lane] = {}
         self._numbers = itertools.count()
+        self._logins = 0  # under way
 
     def __len__(self) -> int:
         return sum(len(lane.jobs) for lane in self._lanes.values())
@@ -86,22 +88,31 @@ class Lanes:
             self._lanes[way] = self._lane(way)
         heapq.heappush(self._lanes[way].jobs, Job(not_after, next(self._numbers), name, way))
 
-    def take(self, now: float) -> Job | None:
-        """The most urgent visit that may begin now."""
-        ready = [lane for lane in self._lanes.values() if lane.ready_at() <= now]
-        return min(ready, key=lambda lane: lane.jobs[0]).take(now) if ready else None
+    def take(self, now: float, logins: float = math.inf) -> Job | None:
+        """The most urgent visit that may begin now, where at most so many logins may be under way at once."""
+        ready = [lane for lane in self._open(logins) if lane.ready_at() <= now]
+        if not ready:
+            return None
+        lane = min(ready, key=lambda lane: lane.jobs[0])
+        self._logins += lane.logs_in
+        return lane.take(now)
 
-    def wait(self, now: float) -> float | None:
+    def wait(self, now: float, logins: float = math.inf) -> float | None:
         """Seconds until a visit may begin; None: not before one ends or another comes."""
-        nearest = min((lane.ready_at() for lane in self._lanes.values()), default=math.inf)
+        nearest = min((lane.ready_at() for lane in self._open(logins)), default=math.inf)
         return None if nearest == math.inf else max(0.0, nearest - now)
 
     def ended(self, job: Job) -> None:
         """A visit that was taken is over."""
         lane = self._lanes[job.way]
         lane.under_way -= 1
+        self._logins -= lane.logs_in
         if not lane.under_way and not lane.jobs:
             del self._lanes[job.way]
+
+    def _open(self, logins: float) -> list[_Lane]:
+        """The lanes that one login more, where they need one, does not bring above the limit."""
+        return [lane for lane in self._lanes.values() if not lane.logs_in or self._logins < logins]
 
     def _lane(self, way: Way) -> _Lane:
         if isinstance(way, Hop):

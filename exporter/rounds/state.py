@@ -10,7 +10,7 @@ from exporter.errors import Reason
 from exporter.model.node import Node
 from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, SshStatus, Visit
 from exporter.model.shard import WHOLE_FLEET, Shard
-from exporter.rounds.brake import Brake
+from exporter.rounds.brake import Brake, Login
 
 
 class FleetState:
@@ -72,6 +72,12 @@ class FleetState:
             return self._brake.paused_until if self._brake.is_on(now) else None
 
     @property
+    def login_room(self) -> int:
+        """How many logins may be under way at once, for all that is known of how they end."""
+        with self._lock:
+            return self._brake.room
+
+    @property
     def brake_releases(self) -> int:
         """How often the brake was released: a visit that began before the last one counts for nothing."""
         with self._lock:
@@ -85,8 +91,7 @@ class FleetState:
             if releases != self._releases:
                 return False
             before = self._brake
-            refused = visit.reason is not None and visit.reason.is_refused_login
-            self._brake = before.after(visit.ended, refused=refused)
+            self._brake = before.after(visit.ended, _login(visit))
             return self._brake.is_on(visit.ended) and not before.is_on(visit.ended)
 
     def release_brake(self) -> None:
@@ -112,3 +117,9 @@ def _settled(known: NodeReport | None, node: Node) -> NodeReport:
     if known is None:
         return NodeReport(node)
     return known if known.node == node else replace(known, node=node)
+
+
+def _login(visit: Visit) -> Login:
+    if visit.reason is not None and visit.reason.is_refused_login:
+        return Login.REFUSED
+    return Login.UNKNOWN if visit.facts is None else Login.ACCEPTED

@@ -22,17 +22,32 @@ Transports = Mapping[TransportKind, Transport]
 def visit(node: Node, report: NodeReport, transports: Transports, clock: Callable[[], float] = time.time) -> Visit:
     """Read ``node`` once and judge it, given what its ``report`` said before. ``clock`` is in epoch seconds."""
     began, monotonic = clock(), time.monotonic()
+    outcome = read(node, report, transports)
+    return judged(node, report, outcome, began, time.monotonic() - monotonic)
+
+
+def read(node: Node, report: NodeReport, transports: Transports) -> NodeFacts | Exception:
+    """What a reading of ``node`` brings, or why it brings nothing. Blocks."""
     try:
-        facts = transports[node.transport].read(node, report.flags)
-        assessment = assess(facts, node.rotation, report.memory)
-    except CollectError as error:
-        return Visit(node, began, time.monotonic() - monotonic, error.reason, error.detail)
-    except Exception as error:
-        if report.reason is not Reason.INTERNAL:
-            log.exception("a visit failed in a way nobody foresaw", extra={"node": node.name})
-        return Visit(node, began, time.monotonic() - monotonic, Reason.INTERNAL, type(error).__name__)
-    duration = time.monotonic() - monotonic
-    return Visit(node, began, duration, assessment.reason, _detail(assessment.reason, facts), facts, assessment)
+        return transports[node.transport].read(node, report.flags)
+    except Exception as error:  # noqa: BLE001 - it is what the visit came to
+        return error
+
+
+def judged(node: Node, report: NodeReport, outcome: NodeFacts | Exception, began: float, duration: float) -> Visit:
+    """What a visit amounts to that began at ``began`` (epoch seconds) and ended so after ``duration`` seconds."""
+    if not isinstance(outcome, Exception):
+        try:
+            assessment = assess(outcome, node.rotation, report.memory)
+            detail = _detail(assessment.reason, outcome)
+            return Visit(node, began, duration, assessment.reason, detail, outcome, assessment)
+        except Exception as error:  # noqa: BLE001 - told below, as one of the reader's
+            outcome = error
+    if isinstance(outcome, CollectError):
+        return Visit(node, began, duration, outcome.reason, outcome.detail)
+    if report.reason is not Reason.INTERNAL:
+        log.error("a visit failed in a way nobody foresaw", exc_info=outcome, extra={"node": node.name})
+    return Visit(node, began, duration, Reason.INTERNAL, type(outcome).__name__)
 
 
 def _detail(reason: Reason | None, facts: NodeFacts) -> str:

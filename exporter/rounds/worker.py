@@ -1,56 +1,117 @@
-"""What a thread of the pool does with a due node: one visit, its outcome recorded, told and counted."""
+"""What becomes of a due node: one visit, on the engine or in a thread, its outcome recorded, told and counted."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from exporter.config.settings import TransportKind
-from exporter.errors import Reason
+from exporter.errors import CollectError, Reason
+from exporter.model.facts import NodeFacts
 from exporter.model.node import Node
-from exporter.model.report import NodeReport, Visit
+from exporter.model.report import NodeReport
 from exporter.rounds import brake, schedule
+from exporter.rounds.crew import Work
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
-from exporter.rounds.visit import visit
+from exporter.rounds.visit import judged, read
 
 log = logging.getLogger(__name__)
 
+Ended = Callable[[float | None], None]  # is told when the node is due again (epoch seconds); None: as the schedule says
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """A visit that begins: what was known before it."""
+
+    report: NodeReport
+    fleet: Fleet
+    releases: int  # of the brake
+    paused_until: float | None
+    began: float  # epoch seconds
+    monotonic: float
+
 
 class Worker:
-    """One for all threads: it has nothing but the state, which has its own lock."""
+    """One for all visits: it has nothing but the state, which has its own lock."""
 
     def __init__(self, state: FleetState, clock: Callable[[], float], stopping: threading.Event) -> None:
         self._state = state
         self._clock = clock
         self._stopping = stopping
 
-    def visit(self, name: str, fleet: Fleet) -> float | None:
-        """Visit a node; when it is due again (epoch seconds), None: as the schedule says. Never raises."""
-        try:
-            report = self._state.report(name)
-            return None if report is None else self._visit(report, fleet)
-        except Exception:
-            log.exception("a visit could not be recorded", extra={"node": name})
-            return self._clock() + fleet.pace.interval
+    def begin(self, name: str, fleet: Fleet, ended: Ended) -> Work | None:
+        """Begin a visit on the fleet's engine; or what a thread is to call, where that does not take the node.
 
-    def _visit(self, report: NodeReport, fleet: Fleet) -> float | None:
+        ``ended`` is called once, in the end, from any thread.
+        """
+        try:
+            beginning = self._before(name, fleet)
+        except Exception:
+            log.exception("a visit could not begin", extra={"node": name})
+            ended(self._clock() + fleet.pace.interval)
+            return None
+        if beginning is None:
+            ended(None)
+            return None
+
+        def done(outcome: NodeFacts | Exception) -> None:
+            ended(self._after(beginning, outcome))
+
+        report = beginning.report
+        if beginning.paused_until is not None:
+            done(CollectError(Reason.LOGINS_PAUSED))
+            return None
+        try:
+            if fleet.engine is None or not fleet.engine.takes(report.node):
+                return lambda: done(read(report.node, report, fleet.transports))
+            fleet.engine.begin(report.node, report.flags, done)
+        except Exception as error:  # noqa: BLE001 - it is what the visit came to
+            done(error)
+        return None
+
+    def visit(self, name: str, fleet: Fleet) -> float | None:
+        """Visit a node, however long it takes; when it is due again, as :data:`Ended` is told it."""
+        beginning = self._before(name, fleet)
+        if beginning is None:
+            return None
+        if beginning.paused_until is not None:
+            return self._after(beginning, CollectError(Reason.LOGINS_PAUSED))
+        return self._after(beginning, read(beginning.report.node, beginning.report, fleet.transports))
+
+    def _before(self, name: str, fleet: Fleet) -> _Beginning | None:
+        """None where the node has left."""
+        report = self._state.report(name)
+        if report is None:
+            return None
         releases = self._state.brake_releases
-        paused_until, due = self._paused_until(report.node), None
-        if paused_until is None:
-            outcome = visit(report.node, report, fleet.transports, self._clock)
-        else:
-            outcome = Visit(report.node, self._clock(), 0.0, Reason.LOGINS_PAUSED)
-            due = schedule.first_due(report.node.name, paused_until, len(fleet.nodes), fleet.pace)
-        if self._state.brake(outcome, releases):
-            fields = {"seconds": int(brake.PAUSE), "node": outcome.node.name, "reason": str(outcome.reason)}
+        return _Beginning(report, fleet, releases, self._paused_until(report.node), self._clock(), time.monotonic())
+
+    def _after(self, beginning: _Beginning, outcome: NodeFacts | Exception) -> float | None:
+        try:
+            return self._record(beginning, outcome)
+        except Exception:
+            log.exception("a visit could not be recorded", extra={"node": beginning.report.node.name})
+            return self._clock() + beginning.fleet.pace.interval
+
+    def _record(self, beginning: _Beginning, outcome: NodeFacts | Exception) -> float | None:
+        report, fleet = beginning.report, beginning.fleet
+        duration = time.monotonic() - beginning.monotonic
+        visit = judged(report.node, report, outcome, beginning.began, duration)
+        if self._state.brake(visit, beginning.releases):
+            fields = {"seconds": int(brake.PAUSE), "node": visit.node.name, "reason": str(visit.reason)}
             log.error("too many logins were refused: none for a while, unless a reload ends the pause", extra=fields)
-        recorded = None if self._stopping.is_set() else self._state.record(outcome)
+        recorded = None if self._stopping.is_set() else self._state.record(visit)
         if recorded is None:
             return self._clock()  # another node by now: it was not looked at yet
         _tell(*recorded)
-        return due
+        if beginning.paused_until is None:
+            return None
+        return schedule.first_due(report.node.name, beginning.paused_until, len(fleet.nodes), fleet.pace)
 
     def _paused_until(self, node: Node) -> float | None:
         by_ssh = node.transport is TransportKind.SSH

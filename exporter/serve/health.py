@@ -55,7 +55,7 @@ class HealthCollector(Collector):
     def _gauges(now: ExporterCounters) -> Iterable[Metric]:
         values = (
             ("last_visit_timestamp_seconds", "When the last visit of any node ended.", now.last_visit),
-            ("overdue_visits", "Visits that are due and wait for a free worker.", now.overdue),
+            ("overdue_visits", "Visits that are due and wait for a free place.", now.overdue),
             (
                 "logins_paused",
                 "1 while nobody is logged in to, as too many logins were refused; a reload ends it.",
