@@ -46,7 +46,7 @@ def numbers() -> list[Json]:
             orientation="vertical",
             textMode="value_and_name",
         ),
-        wide(5, fleet_findings()),
+        wide(6, fleet_findings()),
         wide(3, _size()),
     ]
 
