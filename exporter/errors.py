@@ -4,7 +4,8 @@ The exceptions::
 
     ExporterError
     ├── ConfigurationError    every mistake of a configuration or inventory at once, each with its place
-    └── CollectError          one visit failed; carries its Reason
+    ├── CollectError          one visit failed; carries its Reason
+    └── ProbeError            a probe that is not begun; carries its Refusal
 
 A :class:`Reason` is the ``reason`` label of ``kubelet_cert_node_failure`` and of
 ``kubelet_cert_exporter_visit_failures_total``, the word in the log and the word in ``visit``: a stable contract.
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 
 class Reason(StrEnum):
@@ -166,6 +167,22 @@ class Mistake:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message
+
+
+class Refusal(Enum):
+    """Why a probe is not begun."""
+
+    MALFORMED = "malformed"  # no target, or a module that there is not
+    FORBIDDEN = "forbidden"  # a target that is not to be probed
+    BUSY = "busy"  # too many are waited for
+
+
+class ProbeError(ExporterError):
+    """A probe that is not begun; its text is for whoever asked for it."""
+
+    def __init__(self, refusal: Refusal, text: str) -> None:
+        super().__init__(text)
+        self.refusal = refusal
 
 
 class ConfigurationError(ExporterError):

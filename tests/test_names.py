@@ -41,6 +41,7 @@ def test_the_example_names_every_setting() -> None:
         ssh.Bastion,
         schema.FileSd,
         schema.NodeEntry,
+        schema.Module,
         schema.PathSettings,
     )
     keys = {key for section in sections for key in section.model_fields}

@@ -8,13 +8,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from exporter import __version__
 from exporter.cli.web import Web
+from exporter.config.settings import Visits
 from exporter.errors import Mistake
+from exporter.model.report import FleetSnapshot
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.descriptors import Descriptors, raised_limit
 from exporter.rounds.keeper import Keeper, Kept
+from exporter.rounds.prober import Prober
 from exporter.rounds.state import FleetState
 from exporter.serve.door import Door, Rules
 from exporter.serve.listener import Entrance, Listener, url
@@ -42,8 +46,10 @@ class Service:
         self._keeper = Keeper(path, kept, self.daemon, state)
         self._web = web
         self._passwords = Passwords()
+        prober = Prober(self._keeper, self.daemon, state, web.most_connections // 2)
         backend = Backend(
-            snapshot=self.daemon.snapshot,
+            snapshot=self._snapshot,
+            probe=prober.probe,
             reload=self._reload if web.lifecycle else None,
             is_alive=self.daemon.is_alive,
             ready_after=lambda: self._keeper.config.ready_after,
@@ -91,6 +97,11 @@ class Service:
         if web.health_sockets:
             entrances.append(Entrance(endpoints.probes(), web.health_sockets))
         return Listener(*entrances, closing=self._passwords.forget_waiting)
+
+    def _snapshot(self) -> FleetSnapshot:
+        """What /metrics tells of; nodes that are visited by probes are told by these."""
+        whole = self.daemon.snapshot()
+        return whole if self._keeper.config.visits is Visits.SCHEDULED else replace(whole, reports=())
 
     def _reload(self) -> tuple[Mistake, ...]:
         return (*self._keeper.reload(), *(self._web.doorkeeper.look() if self._web.doorkeeper else ()))

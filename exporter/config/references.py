@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterator
 
 from exporter.config.document import Place
-from exporter.config.schema import Config, NodeSettings
-from exporter.config.settings import HostKeyPolicy
+from exporter.config.schema import Config, Module, NodeSettings
+from exporter.config.settings import HostKeyPolicy, TransportKind
 from exporter.config.ssh import NO_BASTION, Bastion
 
 Level = NodeSettings | Bastion
@@ -27,6 +27,9 @@ def unmet(config: Config) -> Iterator[tuple[Place, str]]:
         yield from _of_level(config, group, ("groups", name))
         for index, entry in enumerate(group.nodes):
             yield from _of_level(config, entry, ("groups", name, "nodes", index))
+    for name, module in config.modules.items():
+        yield from _of_level(config, module, ("modules", name))
+        yield from _of_module(config, module, ("modules", name))
 
 
 def unknown_bastion(name: str, known: dict[str, Bastion]) -> str:
@@ -40,6 +43,22 @@ def _of_level(config: Config, level: Level, at: Place) -> Iterator[tuple[Place, 
         yield (*at, "bastion"), unknown_bastion(str(level.bastion), config.ssh.bastions)
     if level.host_key_policy is HostKeyPolicy.ACCEPT_NEW and not config.ssh.accepted_host_keys:
         yield (*at, "host_key_policy"), "accept-new needs ssh.accepted_host_keys, the file that first keys are kept in"
+
+
+def _of_module(config: Config, module: Module, at: Place) -> Iterator[tuple[Place, str]]:
+    """What is reached because a request names it is no node of ours until its host key says so."""
+    if not module.targets:
+        for setting in sorted(module.model_fields_set - {"timeout", "targets"}):
+            yield (*at, setting), "counts for targets outside the inventory alone: name them in targets"
+        return
+    kind, policy = (
+        module.transport or config.defaults.transport,
+        module.host_key_policy or config.defaults.host_key_policy,
+    )
+    if kind is TransportKind.LOCAL:
+        yield (*at, "targets"), "targets outside the inventory are read over SSH alone"
+    if policy not in (None, HostKeyPolicy.STRICT):
+        yield (*at, "targets"), f"targets outside the inventory need host_key_policy strict, and not {policy}"
 
 
 def _leads_in_a_circle(name: str, bastions: dict[str, Bastion]) -> bool:

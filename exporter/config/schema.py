@@ -15,8 +15,9 @@ from pydantic import (
 from exporter.config.duration import Seconds
 from exporter.config.ranges import expand
 from exporter.config.section import Section
-from exporter.config.settings import HostKeyPolicy, Pace, Privilege, Rotation, TransportKind
+from exporter.config.settings import HostKeyPolicy, Pace, Privilege, Rotation, TransportKind, Visits
 from exporter.config.ssh import Identity, Ssh
+from exporter.config.targets import TargetPattern
 from exporter.config.value import (
     AbsolutePath,
     FilePattern,
@@ -97,6 +98,13 @@ class Group(NodeSettings):
     file_sd: FileSd | None = None
 
 
+class Module(NodeSettings):
+    """What a probe may be asked with: how long it may take, and how targets are read that are not in the inventory."""
+
+    timeout: Seconds | None = None
+    targets: tuple[TargetPattern, ...] = ()  # besides the inventory's nodes
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -105,6 +113,8 @@ class Config(Section):
     concurrency: Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=1024)] = 32
     ready_after: Seconds = 300.0
     file_sd_refresh: Seconds = 5.0
+    visits: Visits = Visits.SCHEDULED
+    modules: dict[Word, Module] = Field(default_factory=dict)
     ssh: Ssh = Ssh()
     defaults: NodeSettings = NodeSettings()
     groups: Annotated[dict[Word, Group], Field(min_length=1)]
@@ -123,6 +133,6 @@ class Config(Section):
     @property
     def label_names(self) -> tuple[str, ...]:
         """Every label that is configured anywhere: the one label set of the whole fleet, sorted."""
-        levels = [self.defaults, *self.groups.values()]
+        levels: list[NodeSettings] = [self.defaults, *self.groups.values(), *self.modules.values()]
         levels.extend(node for group in self.groups.values() for node in group.nodes)
         return tuple(sorted({label for level in levels for label in level.labels}))

@@ -45,6 +45,13 @@ class AddressFamily(StrEnum):
     INET6 = "inet6"
 
 
+class Visits(StrEnum):
+    """Who says when a node of the inventory is visited."""
+
+    SCHEDULED = "scheduled"  # the exporter, by what its certificates call for
+    PROBED = "probed"  # whoever asks for /probe, and nobody else
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityFile:
     """A private key file that logs in; its OpenSSH certificate and its passphrase where there are any.

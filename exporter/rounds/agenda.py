@@ -54,6 +54,10 @@ class Agenda:
         if name in self._due:
             self.put(name, min(due, self._due[name]))
 
+    def drop(self, name: str) -> None:
+        """Have a node due at no moment."""
+        self._due.pop(name, None)
+
     def nearest(self) -> float | None:
         """When the first node is due; None where none is."""
         while self._heap:

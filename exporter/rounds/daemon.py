@@ -34,6 +34,15 @@ LONGEST_WAIT = 1.0
 STOPS_WITHIN = 2.5
 CLOCK_STEP = 5.0
 LET_GO_AFTER = 5.0  # a visit may have taken them up a moment ago
+AT_ONCE = -math.inf  # before all that is due
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Somebody's wish that a node be visited now, and what is to be called once it was."""
+
+    node: Node
+    ended: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,7 @@ class Daemon:
         self._state = state
         self._descriptors = descriptors or Descriptors()
         self._clock = clock
-        self._inbox: queue.SimpleQueue[Fleet | _Done | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Fleet | _Asked | _Done | None] = queue.SimpleQueue()
         self._pool = Pool(self._begin, lambda: state.login_room)
         self._stopping = threading.Event()
         self._worker = Worker(state, clock, self._stopping)
@@ -66,6 +75,7 @@ class Daemon:
         self._nodes: dict[str, Node] = {}
         self._agenda = Agenda()
         self._at_work: dict[str, Node] = {}  # as it was when its visit began
+        self._waited_for: dict[str, list[Callable[[], None]]] = {}  # by whoever asked
         self._cut_off = CutOff()
         self._lead: float | None = None  # the wall clock's over the monotonic one
 
@@ -76,6 +86,13 @@ class Daemon:
         """Visit this fleet from now on. Its nodes are told to the state at once: one that left is gone."""
         self._state.settle(fleet.nodes, fleet.labels, fleet.pace)
         self._inbox.put(fleet)
+
+    def look(self, node: Node, ended: Callable[[], None]) -> None:
+        """Visit a node now, whenever it is due, or have the visit count that is under way; it need not be the fleet's.
+
+        ``ended`` is called once, from any thread, when the visit is recorded; never where the daemon stops before.
+        """
+        self._inbox.put(_Asked(node, ended))
 
     def is_alive(self) -> bool:
         """False once the schedule has ended: then nothing is looked at any more."""
@@ -118,6 +135,8 @@ class Daemon:
             message = None
         if isinstance(message, Fleet):
             self._settle(message)
+        elif isinstance(message, _Asked):
+            self._ask(message)
         elif isinstance(message, _Done):
             self._put_to_sleep(message)
         self._mind_the_clock()
@@ -142,7 +161,7 @@ class Daemon:
         self._agenda = Agenda(
             (node.name, self._next(node, before.get(node.name), agenda.due(node.name), anew=anew))
             for node in fleet.nodes
-            if node.name not in self._at_work  # else it comes back by itself
+            if fleet.is_scheduled and node.name not in self._at_work  # else it comes back by itself
         )
 
     def _next(self, node: Node, before: Node | None, due: float | None, *, anew: bool) -> float:
@@ -155,8 +174,18 @@ class Daemon:
         soon = first if changed or retries else schedule.resumed(report, self._clock(), len(self._nodes), self._pace)
         return soon if due is None else min(due, soon)  # what an earlier change brought forward stays so
 
+    def _ask(self, asked: _Asked) -> None:
+        name = asked.node.name
+        self._waited_for.setdefault(name, []).append(asked.ended)
+        if name not in self._at_work:
+            self._agenda.drop(name)
+            self._at_work[name] = asked.node
+            self._pool.put(AT_ONCE, name, way_of(asked.node))
+
     def _put_to_sleep(self, done: _Done) -> None:
         before = self._at_work.pop(done.name, None)
+        for ended in self._waited_for.pop(done.name, ()):
+            ended()
         report = self._state.report(done.name)
         if done.name in self._nodes and report is not None:
             within_reach = self._cut_off.after(report)
@@ -164,7 +193,8 @@ class Daemon:
             outdated = self._fleet is not None and done.fleet.transports is not self._fleet.transports
             changed = before is not None and not report.node.is_read_as(before)
             anew = changed or (outdated and report.may_be_mended_by_reload)
-            self._agenda.put(done.name, self._first(done.name) if anew else due)
+            if self._is_scheduled:
+                self._agenda.put(done.name, self._first(done.name) if anew else due)
             self._look_at_all(within_reach, report.node.bastion)
 
     def _look_at_all(self, names: tuple[str, ...], bastion: Hop | None) -> None:
@@ -198,7 +228,7 @@ class Daemon:
             self._pool.put(schedule.urgency(self._state.report(name)), name, way_of(self._nodes[name]))
 
     def _find_lost(self) -> None:
-        for name in self._nodes:
+        for name in self._nodes if self._is_scheduled else ():
             if name not in self._agenda and name not in self._at_work:
                 self._agenda.put(name, self._first(name))
 
@@ -207,6 +237,10 @@ class Daemon:
 
     def _regular(self, report: NodeReport) -> float:
         return schedule.next_due(report, self._clock(), len(self._nodes), self._pace)
+
+    @property
+    def _is_scheduled(self) -> bool:
+        return self._fleet is not None and self._fleet.is_scheduled
 
     @property
     def _pace(self) -> Pace:

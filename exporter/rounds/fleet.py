@@ -25,3 +25,4 @@ class Fleet:
     close: Callable[[], None] = lambda: None  # ends every conversation of these transports
     is_idle: Callable[[], bool] = lambda: True  # they have none
     ssh_status: Callable[[], SshStatus] = SshStatus
+    is_scheduled: bool = True  # False: nodes are visited where somebody asks for it, and never else

@@ -12,9 +12,10 @@ from exporter.collect.local.transport import LocalTransport
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.loading import load
 from exporter.config.schema import Config
-from exporter.config.settings import TransportKind
+from exporter.config.settings import TransportKind, Visits
 from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.catalogue import Catalogue
+from exporter.inventory.guests import Guests
 from exporter.model.node import Node, SshAccess
 from exporter.model.shard import WHOLE_FLEET, Shard
 from exporter.rounds.daemon import Daemon
@@ -37,11 +38,15 @@ class Kept:
         self.shard = shard
         self.config, document = load(path)
         self.catalogue: Catalogue
+        self.guests: Guests
         mistakes = Mistakes()
         nodes: tuple[Node, ...] = ()
         with mistakes.gathered():
             self.catalogue = Catalogue(self.config, document, older.catalogue if older else None, shard)
             nodes = self.catalogue.nodes
+        with mistakes.gathered():
+            self.guests = Guests(self.config, document)
+            nodes = (*nodes, *self.guests.samples)
         with mistakes.gathered():
             self.ssh = SshTransport(self.config.ssh, nodes)
         mistakes.tell()
@@ -57,13 +62,14 @@ class Kept:
             pace=config.pace,
             transports=self._transports,
             concurrency=config.concurrency,
+            is_scheduled=config.visits is Visits.SCHEDULED,
             close=self.ssh.close,
             is_idle=self.ssh.is_idle,
             ssh_status=lambda: self.ssh.status,
         )
 
     def _refuse_no_identity(self, path: str) -> None:
-        for access in (node.access for node in self.catalogue.nodes):
+        for access in (node.access for node in (*self.catalogue.nodes, *self.guests.samples)):
             on_the_way = (access, *(hop.access for hop in access.hops)) if isinstance(access, SshAccess) else ()
             for host in on_the_way:
                 if not self._has_identity(host):
@@ -84,6 +90,7 @@ class Keeper:
     ) -> None:
         self._path = path
         self._kept = first
+        self.adopted = 0.0  # when the configuration was last taken in, epoch seconds
         self._daemon = daemon
         self._state = state
         self._clock = clock
@@ -91,6 +98,11 @@ class Keeper:
         self._requests: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    @property
+    def kept(self) -> Kept:
+        """What counts now."""
+        return self._kept
 
     @property
     def config(self) -> Config:
@@ -160,7 +172,7 @@ class Keeper:
         return ()
 
     def _adopt(self, kept: Kept) -> None:
-        self._kept = kept
+        self._kept, self.adopted = kept, self._clock()
         self._publish()
         self._state.reloaded(self._clock(), successful=True)
         log.info("configuration loaded", extra={"file": self._path, "nodes": len(kept.catalogue.nodes)})

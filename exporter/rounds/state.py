@@ -12,6 +12,8 @@ from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, S
 from exporter.model.shard import WHOLE_FLEET, Shard
 from exporter.rounds.brake import Brake, Login
 
+MOST_GUESTS = 10_000
+
 
 class FleetState:
     """Reports by node, in the inventory's order. Every method may be called from any thread."""
@@ -20,6 +22,7 @@ class FleetState:
         """``shard`` is the share of the fleet that it is told of."""
         self._lock = threading.Lock()
         self._reports: dict[str, NodeReport] = {}
+        self._guests: dict[str, NodeReport] = {}  # who was probed and is in no inventory, the latest invited last
         self._told: tuple[NodeReport, ...] | None = ()  # the last snapshot's, while they are what is known
         self._labels: tuple[str, ...] = ()
         self._pace = Pace()
@@ -42,7 +45,15 @@ class FleetState:
     def report(self, name: str) -> NodeReport | None:
         """One node's report; None once the inventory no longer has it."""
         with self._lock:
-            return self._reports.get(name)
+            return self._reports.get(name) or self._guests.get(name)
+
+    def invite(self, node: Node) -> None:
+        """Have a report of a node that is in no inventory: in no snapshot, and forgotten where too many come after."""
+        with self._lock:
+            known = self._guests.pop(node.name, None)
+            self._guests[node.name] = known if known and known.node.is_read_as(node) else NodeReport(node)
+            if len(self._guests) > MOST_GUESTS:
+                del self._guests[next(iter(self._guests))]
 
     def settle(self, nodes: tuple[Node, ...], labels: tuple[str, ...], pace: Pace) -> None:
         """The inventory as it is now: a node that left is gone at once, one that stays keeps what is known of it."""
@@ -58,12 +69,13 @@ class FleetState:
         None, and nothing changes, where the node has left meanwhile or is read in another way by now.
         """
         with self._lock:
-            before = self._reports.get(visit.node.name)
+            of = self._reports if visit.node.name in self._reports else self._guests
+            before = of.get(visit.node.name)
             self._counters = self._counters.counting(visit)
             if before is None or not before.node.is_read_as(visit.node):
                 return None
             after = before.after(visit)
-            self._reports[visit.node.name], self._told = after, None
+            of[visit.node.name], self._told = after, None
             return before, after
 
     def logins_paused_until(self, now: float) -> float | None:

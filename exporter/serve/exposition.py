@@ -6,6 +6,7 @@ What is served is kept from scrape to scrape (serve/kept.py), and the same as th
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from enum import Enum
 
 from exporter.model.report import FleetSnapshot
@@ -44,8 +45,10 @@ def header(family: Family | FleetFamily, chosen: Format) -> str:
     return f"# HELP {name} {family.help}\n# TYPE {name} {kind}\n{unit}"
 
 
-def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
-    """The fleet's families at ``now``, without the end mark of OpenMetrics."""
+def render(
+    snapshot: FleetSnapshot, now: float, chosen: Format, *, across: Iterable[FleetFamily] = FLEET_FAMILIES
+) -> bytes:
+    """The fleet's families at ``now``, without the end mark of OpenMetrics; ``across`` are those of no single node."""
     nodes = views(snapshot, now)
     clusters = [node.report.node.cluster for node in nodes]
     fleet = FleetView(Counter(clusters), counted(nodes, clusters), findings_across(nodes, now))
@@ -56,7 +59,7 @@ def render(snapshot: FleetSnapshot, now: float, chosen: Format) -> bytes:
         lines = [write(node, start) for node, start in started]
         if any(lines):
             parts += [header(family, chosen), *lines]
-    for over_all in FLEET_FAMILIES:
+    for over_all in across:
         if told := fleet_lines(over_all, fleet):
             parts += [header(over_all, chosen), told]
     return encoded("".join(parts))

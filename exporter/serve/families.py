@@ -159,13 +159,15 @@ FAMILIES = (
     ),
 )
 
+INVENTORY = FleetFamily(
+    "kubelet_cert_inventory_nodes",
+    "Nodes in the inventory now.",
+    ("cluster",),
+    samples.inventory,
+)
+
 FLEET_FAMILIES = (
-    FleetFamily(
-        "kubelet_cert_inventory_nodes",
-        "Nodes in the inventory now.",
-        ("cluster",),
-        samples.inventory,
-    ),
+    INVENTORY,
     FleetFamily(
         "kubelet_cert_nodes_with_finding",
         "Nodes on which the cause holds.",

@@ -15,12 +15,14 @@ from starlette.routing import Route
 
 from exporter import __version__
 from exporter.errors import Mistake, Reason
+from exporter.model.probe import Probing
 from exporter.model.report import FleetSnapshot
 from exporter.serve.compression import Coding, choose_coding
 from exporter.serve.doorkeeper import DoorStatus
 from exporter.serve.exposition import choose_format
 from exporter.serve.health import Health
 from exporter.serve.kept import KeptExposition
+from exporter.serve.probe import ProbePage
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>kubelet-cert-exporter</title></head>
@@ -30,6 +32,7 @@ _PAGE = """<!doctype html>
 <p>{nodes} nodes, {up} of them read at their last visit.</p>
 <ul>
 <li><a href="metrics">Metrics</a></li>
+<li><a href="probe">Probe</a> of one node: <code>probe?target=NODE&amp;module=NAME</code></li>
 <li><a href="-/healthy">Healthy</a></li>
 <li><a href="-/ready">Ready</a></li>
 </ul>
@@ -45,6 +48,7 @@ class Backend:
     reload: Callable[[], tuple[Mistake, ...]] | None
     is_alive: Callable[[], bool]  # False: the fleet is not visited any more
     ready_after: Callable[[], float]  # seconds after the start; then ready whatever is still unvisited
+    probe: Callable[[str, str, Callable[[], None]], Probing]  # target, module, what is called at the end; ProbeError
     door: Callable[[], DoorStatus | None] = lambda: None  # None without --web.config.file
     clock: Callable[[], float] = time.time
 
@@ -66,6 +70,7 @@ class Endpoints:
             routes=[
                 Route("/", self.landing),
                 Route("/metrics", self.metrics),
+                Route("/probe", ProbePage(self._backend.probe, self._backend.clock).probe),
                 Route("/-/healthy", self.healthy),
                 Route("/-/ready", self.ready),
                 Route("/-/reload", self.reload, methods=["POST", "PUT"]),
