@@ -60,7 +60,11 @@ def configured(farm: Sshd, **changes: Any) -> Path:
                 "nodes": [{"name": name, "address": address(2048 + number)} for name, number in NODES.items()],
             }
         },
-        "modules": {"guests": {"targets": ["127.1.0.0/16"], "labels": {"cluster": "lab"}}, "quick": {"timeout": "1s"}},
+        "modules": {
+            "guests": {"targets": ["127.1.0.0/16"], "labels": {"cluster": "lab"}},
+            "quick": {"timeout": "1s"},
+            "sparing": {"visit": "due"},
+        },
         **changes,
     }
     config = folder / "config.yaml"
@@ -127,6 +131,17 @@ def test_a_node_is_not_asked_again_at_once(farm: Sshd) -> None:
     assert by_node(first, last) == by_node(second, last)
     assert value(second, "probe_success") == 1
     assert logins(farm) == 1
+
+
+@needs_sshd
+def test_a_probe_that_waits_until_its_node_is_due(farm: Sshd) -> None:
+    """With such a module a node at rest is visited once in an interval, however often it is probed."""
+    with Running(configured(farm, interval="30d")) as exporter:
+        texts = [exporter.get("/probe?target=n1&module=sparing")[1] for _ in range(3)]
+        assert [value(text, "probe_success") for text in texts] == [1] * 3
+        assert logins(farm) == 1
+        exporter.get("/probe?target=n1")
+        assert logins(farm) == 2
 
 
 @needs_sshd

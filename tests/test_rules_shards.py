@@ -241,3 +241,51 @@ def test_what_a_shard_found_outlasts_it() -> None:
         instance="1:10024",
     )
     story.fires(fires("KubeletCertFleetFinding", 0, 10 + 25 - 1, cause="kubeconfig-ca-differs"))
+
+
+# Nodes that Prometheus has probed, each a target of its own.
+
+
+def probed(story: World, *lives: Life) -> list[Exporter]:
+    """A target for each, and the exporter behind them, which tells of itself alone."""
+    targets = []
+    for life in lives:
+        targets.append(story.watch(instance=life.name, own=[life]))
+        targets[-1].job = "kubelet-cert-probe"
+    story.watch()
+    return targets
+
+
+def test_an_exporter_of_probes_that_is_down() -> None:
+    """One alert about it, and none about each of its targets; what was confirmed stays."""
+    story = world()
+    targets = probed(story, *stuck(story, ["s1"]), *well(story, ["v1", "v2", "v3"]))
+    story.run(5)
+    for exporter in story.exporters:
+        exporter.is_up = False
+    story.run(40)
+    assert len(targets) == 4
+    check(
+        story,
+        fires("KubeletCertRotationStalled", 0, 44, node="s1"),
+        fires("KubeletCertExporterDown", 5 + DOWN, 44),
+    )
+
+
+def test_a_target_of_probes_that_is_removed() -> None:
+    """Service discovery has it no more, so it is nobody's node: its alarm ends."""
+    story = world()
+    targets = probed(story, *stuck(story, ["s1"]), *well(story, ["v1", "v2", "v3"]))
+    story.run(5)
+    targets[0].is_known = False
+    story.run(30)
+    check(story, fires("KubeletCertRotationStalled", 0, 4 + REMEMBERED, node="s1"))
+
+
+def test_targets_of_probes_stall_together() -> None:
+    """As the nodes of one exporter would."""
+    story = world()
+    sick = stuck(story, ["s1", "s2", "s3"])
+    probed(story, *sick, *well(story, ["v1", "v2"]))
+    story.run(5)
+    check(story, fires("KubeletCertFleetRotationStalled", 0, 4), *(stalled(life, 4) for life in sick))

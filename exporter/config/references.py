@@ -48,7 +48,7 @@ def _of_level(config: Config, level: Level, at: Place) -> Iterator[tuple[Place, 
 def _of_module(config: Config, module: Module, at: Place) -> Iterator[tuple[Place, str]]:
     """What is reached because a request names it is no node of ours until its host key says so."""
     if not module.targets:
-        for setting in sorted(module.model_fields_set - {"timeout", "targets"}):
+        for setting in sorted(module.model_fields_set - {"timeout", "visit", "targets"}):
             yield (*at, setting), "counts for targets outside the inventory alone: name them in targets"
         return
     kind, policy = (

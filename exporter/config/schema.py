@@ -15,7 +15,7 @@ from pydantic import (
 from exporter.config.duration import Seconds
 from exporter.config.ranges import expand
 from exporter.config.section import Section
-from exporter.config.settings import HostKeyPolicy, Pace, Privilege, Rotation, TransportKind, Visits
+from exporter.config.settings import HostKeyPolicy, Pace, Privilege, ProbeVisit, Rotation, TransportKind, Visits
 from exporter.config.ssh import Identity, Ssh
 from exporter.config.targets import TargetPattern
 from exporter.config.value import (
@@ -99,9 +99,10 @@ class Group(NodeSettings):
 
 
 class Module(NodeSettings):
-    """What a probe may be asked with: how long it may take, and how targets are read that are not in the inventory."""
+    """What a probe may be asked with: when it visits, for how long, and how targets outside the inventory are read."""
 
     timeout: Seconds | None = None
+    visit: ProbeVisit = ProbeVisit.NOW
     targets: tuple[TargetPattern, ...] = ()  # besides the inventory's nodes
 
 

@@ -52,6 +52,13 @@ class Visits(StrEnum):
     PROBED = "probed"  # whoever asks for /probe, and nobody else
 
 
+class ProbeVisit(StrEnum):
+    """When a probe visits its node."""
+
+    NOW = "now"
+    DUE = "due"  # where the schedule has it due; before that, what is known is the answer
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityFile:
     """A private key file that logs in; its OpenSSH certificate and its passphrase where there are any.

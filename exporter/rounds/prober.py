@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from exporter.config.schema import Module
+from exporter.config.settings import ProbeVisit
 from exporter.config.targets import is_allowed
 from exporter.config.value import node_name
 from exporter.errors import ConfigurationError, ProbeError, Refusal
@@ -50,7 +51,7 @@ class Prober:
         report = self._state.report(node.name)
         if report is None:  # it has left the inventory this very moment
             raise ProbeError(Refusal.FORBIDDEN, f"{target} is no node of the inventory any more")
-        if self._is_answer(report, kept):
+        if self._is_answer(report, settings, kept):
             ended()
         else:
             self._begin(node, ended)
@@ -89,12 +90,14 @@ class Prober:
         self._state.invite(node)
         return node
 
-    def _is_answer(self, report: NodeReport, kept: Kept) -> bool:
+    def _is_answer(self, report: NodeReport, module: Module, kept: Kept) -> bool:
         """Whether a visit so soon after the last one is more than a node is to be asked for."""
-        last, now = report.last_visit, self._clock()
+        last, now, pace = report.last_visit, self._clock(), kept.config.pace
         if last is None or (report.may_be_mended_by_reload and last < self._keeper.adopted):
             return False
-        pause = schedule.LONG_BACK_OFF if report.is_refused else kept.config.pace.min_interval / 2
+        pause = schedule.LONG_BACK_OFF if report.is_refused else pace.min_interval / 2
+        if module.visit is ProbeVisit.DUE:
+            pause = max(pause, schedule.due(report, pace) - last)
         return 0 <= now - last < pause
 
     def _known(self, name: str, target: str, kept: Kept) -> FleetSnapshot:
