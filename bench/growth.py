@@ -66,7 +66,7 @@ def _row(measure: str, points: Points, unit: str, plot: Plot | None, *, of_one: 
     """``of_one``: the points are a node's, not the whole fleet's."""
     told = ", ".join(f"{value:.3g} at {nodes:,.0f}" for nodes, value in points)
     whole = [(nodes, value * nodes if of_one else value) for nodes, value in points]
-    return Row(f"{measure}: grows as nodes to the power of", f"{told} {unit}", "linear", power(whole), REACH, plot=plot)
+    return Row(measure, f"{told} {unit}", "the nodes to the power of 1", power(whole), REACH, plot=plot)
 
 
 def power(points: Sequence[tuple[float, float]]) -> float:
