@@ -21,6 +21,7 @@ class Outcome:
 
     cost: Cost
     answered: int
+    failures: dict[str, int]  # why others gave no answer, and how many
     memory: int
     threads: int
 
@@ -37,14 +38,16 @@ def race(name: str, site: Site, in_flight: int) -> Outcome:
     if done.returncode:
         raise UncountedError(name, (done.stderr.splitlines() or ["no word of why"])[-1])
     told = json.loads(done.stdout)
-    return Outcome(Cost(told["cpu"], told["wall"]), told["answered"], told["memory"], told["threads"])
+    outcomes: dict[str, int] = told["outcomes"]
+    answered = outcomes.pop("", 0)
+    return Outcome(Cost(told["cpu"], told["wall"]), answered, outcomes, told["memory"], told["threads"])
 
 
 def counted(name: str, site: Site, in_flight: int) -> Outcome:
     """A round in which every node gave its answer. Raises UncountedError where one did not."""
     outcome = race(name, site, in_flight)
     if outcome.answered != len(site.addresses):
-        raise UncountedError(name, f"{outcome.answered} of {len(site.addresses)} nodes answered")
+        raise UncountedError(name, f"{outcome.answered} of {len(site.addresses)} nodes answered: {outcome.failures}")
     return outcome
 
 

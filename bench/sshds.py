@@ -1,7 +1,6 @@
-"""A real sshd on loopback whose addresses are nodes, each with the same answer; and peers that never say a word.
+"""A real sshd on loopback whose addresses are nodes, each with the same store; and peers that never say a word.
 
-The answer is the node script's for a store with one certificate, recorded once and printed by ``cat`` as the forced
-command: a client sees no difference, and the machine has its cores for it.
+The forced command is the node script, installed: whatever a client asks for, it looks at a store with one certificate.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.site import Site
-from exporter.config.settings import NODE_SCRIPT
+from exporter.collect.script import node_script
+from exporter.config.settings import NODE_SCRIPT, Paths
 from tests.nodes import NodeTree
 from tests.sshd import USER, Host, Sshd, address, make_key
 
@@ -28,10 +28,9 @@ def site(nodes: int) -> Iterator[Site]:
     """So many nodes and a bastion, on loopback."""
     with tempfile.TemporaryDirectory(prefix="kce-bench-") as name:
         directory = Path(name)
-        recorded, key = directory / "answer", make_key(directory / "key", "ed25519")
-        recorded.write_bytes(_record(directory / "tree"))
+        key = make_key(directory / "key", "ed25519")
         hosts = [Host(one) for one in (*map(address, range(1, nodes + 1)), BASTION)]
-        sshd = Sshd(directory, hosts, [key], _options(recorded))
+        sshd = Sshd(directory, hosts, [key], _options(_install(directory)))
         known = directory / "known_hosts"
         known.write_text(sshd.known_hosts("ed25519"))
         try:
@@ -41,19 +40,21 @@ def site(nodes: int) -> Iterator[Site]:
             sshd.stop()
 
 
-def _options(recorded: Path) -> tuple[str, ...]:
+def _options(script: Path) -> tuple[str, ...]:
     return (
-        f"ForceCommand cat {recorded}",
+        f"ForceCommand sh {script}",
         f"MaxStartups {_MOST_HALF_OPEN}:30:{2 * _MOST_HALF_OPEN}",
         "LogLevel ERROR",  # the tests' DEBUG1 would be much of what a login costs
     )
 
 
-def _record(root: Path) -> bytes:
-    """What an installed script prints of a store with one certificate."""
-    tree = NodeTree(root)
+def _install(directory: Path) -> Path:
+    """The node script, over a node that has a store with one certificate and nothing else."""
+    tree = NodeTree(directory / "root")
     tree.rotate(1)
-    return tree.output(installed=NODE_SCRIPT)
+    script = directory / "node-script"
+    script.write_text(node_script(Paths(), NODE_SCRIPT, root=str(tree.root)))
+    return script
 
 
 def through_bastion(site: Site) -> Site:

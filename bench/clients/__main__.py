@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from collections import Counter
 
 from bench.clients.client import Tally
 from bench.clients.table import CLIENTS
@@ -23,7 +24,7 @@ def main() -> None:
     told = {
         "cpu": cost.cpu,
         "wall": cost.wall,
-        "answered": tally.answered,
+        "outcomes": Counter(tally.outcomes),
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "threads": tally.threads,
     }

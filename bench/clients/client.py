@@ -18,23 +18,22 @@ from exporter.model.facts import NodeFacts
 class Tally:
     """What came of a round; any thread may add to it."""
 
-    answers: list[bool] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)  # "" for an answer, else why there is none
     threads: int = 0  # most at once, of Python's
-
-    @property
-    def answered(self) -> int:
-        return sum(self.answers)
 
     def take(self, text: bytes) -> None:
         """A peer's answer: it is read as ours is, so that all do the same work."""
         try:
             self.take_facts(facts_of(text))
-        except CollectError:
-            self.answers.append(False)
+        except CollectError as error:
+            self.take_facts(error)
 
     def take_facts(self, facts: NodeFacts | Exception) -> None:
         self.threads = max(self.threads, threading.active_count())
-        self.answers.append(isinstance(facts, NodeFacts) and is_answer(facts))
+        if isinstance(facts, Exception):
+            self.outcomes.append(str(facts))
+        else:
+            self.outcomes.append("" if is_answer(facts) else "no client certificate")
 
 
 Round = Callable[[Tally], None]
