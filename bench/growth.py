@@ -6,10 +6,8 @@ is read, judged and recorded as any other; what comes of it is in memory once a 
 
 from __future__ import annotations
 
-import gc
 import json
 import math
-import os
 import statistics
 import subprocess
 import sys
@@ -19,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench.cost import memory
 from bench.measure import Row
 from bench.plot import Plot, Points
 from exporter.collect.answer import answer
@@ -47,7 +46,7 @@ def rows(*, small: bool = False) -> list[Row]:
     """Cost a node at each size, and the power by which the whole grows."""
     found = {nodes: _measured(nodes) for nodes in (SIZES[:2] if small else SIZES)}
     visit_ = Plot("growth-visit", "CPU of a visit, without its transport", "ms", (("", _points(found, VISIT)),))
-    memory = Plot(
+    held = Plot(
         "growth-memory",
         "Memory of a node, what is known and what is kept for scrapes",
         "kB",
@@ -57,7 +56,7 @@ def rows(*, small: bool = False) -> list[Row]:
     scrape = Plot("growth-scrape", "CPU of a scrape, compressed", "ms", curves, logarithmic=True)
     return [
         _row("CPU of a visit, without its transport", visit_.curves[0][1], "ms a node", plot=visit_, of_one=True),
-        _row("memory of a node, scraped once", memory.curves[0][1], "kB a node", plot=memory, of_one=True),
+        _row("memory of a node, scraped once", held.curves[0][1], "kB a node", plot=held, of_one=True),
         *(_row(f"a scrape, {name}", points, "ms", plot=scrape if name == SOME else None) for name, points in curves),
     ]
 
@@ -101,7 +100,7 @@ def costs(nodes: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         transports = {TransportKind.SSH: Recorded(NodeTree.worker(Path(folder, "root")).output())}
     state = FleetState()
-    before = _resident()
+    before = memory()
     fleet = tuple(_node(number) for number in range(nodes))
     state.settle(fleet, ("cluster",), Pace())
 
@@ -112,7 +111,7 @@ def costs(nodes: int) -> dict[str, float]:
     taken = cpu(visit_all)
     kept = KeptExposition()
     kept.body(state.snapshot(NOW), NOW, Format.TEXT, Coding.GZIP, b"")
-    after = _resident()
+    after = memory()
     return {VISIT: taken / nodes * 1e3, MEMORY: (after - before) / nodes / 1e3} | _scrapes(kept, state.snapshot(NOW))
 
 
@@ -147,13 +146,6 @@ def _node(number: int) -> Node:
     name = f"worker-{number:06}.example.org"
     access = SshAccess(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
     return Node(name, access, Paths(), labels=(("cluster", f"cluster-{number % 10:02}"),))
-
-
-def _resident() -> int:
-    """Bytes of memory that this process has now."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

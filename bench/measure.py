@@ -6,11 +6,8 @@ proves that everything works, and whose figures mean nothing. ``python -m bench`
 
 from __future__ import annotations
 
-import gc
 import math
-import resource
 import statistics
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,35 +16,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.cost import Cost, measured
 from bench.figures import figure
 from bench.plot import Plot
 
+__all__ = ["Cost", "Row", "Spread", "UncountedError", "Verdict", "alternated", "markdown", "measured", "tell"]
+
 COLUMNS = ("measure", "ours", "against", "ratio", "to reach", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Seconds that some work took: ``cpu`` of the process and its children, user and system; ``wall`` of the clock."""
-
-    cpu: float
-    wall: float
-
-    def __truediv__(self, times: float) -> Cost:
-        """What one of ``times`` equal pieces of the work took."""
-        return Cost(self.cpu / times, self.wall / times)
-
-
-def measured(work: Callable[[], object]) -> Cost:
-    """The cost of one call. Children count once they have ended and were waited for."""
-    gc.collect()
-    cpu, wall = _cpu(), time.perf_counter()
-    work()
-    return Cost(_cpu() - cpu, time.perf_counter() - wall)
-
-
-def _cpu() -> float:
-    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,3 +180,16 @@ def test_labels_of_a_plot_do_not_cover_each_other() -> None:
     }
     assert len(heights[">10.0<"]) == len(heights[">10.1<"]) == 2
     assert not set(heights[">10.0<"]) & set(heights[">10.1<"])
+
+
+def test_a_childs_peak_of_memory_is_its_own() -> None:
+    """A process that was started by a large one is not large itself."""
+    ballast = b"x" * 200_000_000
+    told = subprocess.run(
+        [sys.executable, "-c", "from bench.cost import peak_memory; print(peak_memory())"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 1_000_000 < int(told.stdout) < len(ballast)

@@ -6,13 +6,12 @@ Prints its cost and what came of it as JSON.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from collections import Counter
 
 from bench.clients.client import Tally
 from bench.clients.table import CLIENTS
-from bench.measure import measured
+from bench.cost import measured, peak_memory
 from bench.site import Site
 
 
@@ -25,7 +24,7 @@ def main() -> None:
         "cpu": cost.cpu,
         "wall": cost.wall,
         "outcomes": Counter(tally.outcomes),
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "memory": peak_memory(),
         "threads": tally.threads,
     }
     print(json.dumps(told))
