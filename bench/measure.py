@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -145,6 +146,7 @@ class Row:
         return (self.measure, self.ours or self.skipped, self.against, ratio, reach, self.verdict)
 
 
+_WIDE = 160  # columns of a log
 _COLOURS = {Verdict.PASS: "green", Verdict.MISS: "bold red", Verdict.SKIPPED: "yellow", Verdict.STATED: "dim"}
 
 
@@ -154,7 +156,7 @@ def tell(rows: Iterable[Row], title: str = "") -> None:
     for row in rows:
         *cells, verdict = row.cells
         table.add_row(*map(Text, cells), Text(verdict, _COLOURS[row.verdict]))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
 def markdown(rows: Sequence[Row]) -> str:
