@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - set(PARTS):
         parser.error(f"no part of the bench: {', '.join(sorted(unknown))}")
+    if given.small and given.write:
+        parser.error("figures of the short form mean nothing: they are not written down")
     about = machine()
     for what, told in about.items():
         print(f"{what}: {told}")

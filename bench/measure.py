@@ -6,10 +6,9 @@ proves that everything works, and whose figures mean nothing. ``python -m bench`
 
 from __future__ import annotations
 
-import gc
-import resource
+import math
 import statistics
-import time
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,32 +17,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.cost import Cost, measured
+from bench.figures import figure
+from bench.plot import Plot
+
+__all__ = ["Cost", "Row", "Spread", "UncountedError", "Verdict", "alternated", "markdown", "measured", "tell"]
+
 COLUMNS = ("measure", "ours", "against", "ratio", "to reach", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Seconds that some work took: ``cpu`` of the process and its children, user and system; ``wall`` of the clock."""
-
-    cpu: float
-    wall: float
-
-    def __truediv__(self, times: float) -> Cost:
-        """What one of ``times`` equal pieces of the work took."""
-        return Cost(self.cpu / times, self.wall / times)
-
-
-def measured(work: Callable[[], object]) -> Cost:
-    """The cost of one call. Children count once they have ended and were waited for."""
-    gc.collect()
-    cpu, wall = _cpu(), time.perf_counter()
-    work()
-    return Cost(_cpu() - cpu, time.perf_counter() - wall)
-
-
-def _cpu() -> float:
-    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +50,16 @@ class Spread:
 
     def told(self, unit: str = "", scale: float = 1.0) -> str:
         """``median (least-most) unit`` of the values times ``scale``."""
-        median, least, most = (_figure(value * scale) for value in (self.median, self.least, self.most))
+        median, least, most = (figure(value * scale) for value in (self.median, self.least, self.most))
         spread = f" ({least}-{most})" if len(self.values) > 1 else ""
         return f"{median}{spread} {unit}".rstrip()
+
+
+class UncountedError(Exception):
+    """A round that does not count, and why: not every piece of the work was done."""
+
+    def __init__(self, contender: str, why: str) -> None:
+        super().__init__(f"{contender}: {why}")
 
 
 def alternated(
@@ -81,12 +68,16 @@ def alternated(
     """Each contender once a round, all in turns, so that a busy moment meets all of them.
 
     Every other round goes backwards, so that none always runs after the same one. The spreads are of CPU seconds unless
-    ``of`` takes another figure from a cost.
+    ``of`` takes another figure from a cost. A contender with an UncountedError is left out, with a word.
     """
     found: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds):
-        for name in list(contenders)[:: -1 if number % 2 else 1]:
-            found[name].append(of(contenders[name]()))
+        for name in list(found)[:: -1 if number % 2 else 1]:
+            try:
+                found[name].append(of(contenders[name]()))
+            except UncountedError as error:
+                print(f"left out: {error}", flush=True)
+                del found[name]
     return {name: Spread(tuple(values)) for name, values in found.items()}
 
 
@@ -104,7 +95,7 @@ class Row:
     """A line of the table: ``ratio`` is to be at most ``reach``; without a reach it is stated and no more.
 
     Against a fixed limit the ratio is that of the value to the limit, and the reach 1. ``skipped`` says why nothing was
-    measured.
+    measured; a ``plot`` is drawn where the table is written to a page.
     """
 
     measure: str
@@ -113,20 +104,27 @@ class Row:
     ratio: float | None = None
     reach: float | None = None
     skipped: str = ""
+    plot: Plot | None = None
 
     @classmethod
     def compared(
-        cls, measure: str, ours: Spread, theirs: Spread, peer: str, *, reach: float | None = None, scale: float = 1e3
+        cls, measure: str, ours: Spread, theirs: Spread, *, reach: float | None = None, scale: float = 1e3
     ) -> Row:
         """Ours against a peer's of the same rounds, in ms of ``scale`` a second; the ratio is the rounds' median."""
-        against = f"{peer}: {theirs.told('ms', scale)}"
-        return cls(measure, ours.told("ms", scale), against, ours.over(theirs).median, reach)
+        return cls(measure, ours.told("ms", scale), theirs.told("ms", scale), ours.over(theirs).median, reach)
 
     @classmethod
     def limited(cls, measure: str, ours: float, limit: float, unit: str, more: str = "") -> Row:
         """A value that may be at most ``limit``; ``more`` is what else is to be said of it."""
-        told = f"{_figure(ours)} {unit}" + (f", {more}" if more else "")
-        return cls(measure, told, f"at most {_figure(limit)} {unit}", ours / limit, 1.0)
+        told = f"{figure(ours)} {unit}" + (f", {more}" if more else "")
+        ratio = ours / limit if limit else math.inf if ours else 0.0
+        most = f"{limit:,.0f}" if limit == int(limit) else figure(limit)
+        return cls(measure, told, f"at most {most} {unit}", ratio, 1.0)
+
+    @classmethod
+    def failed(cls, measure: str, why: str, reach: float | None = None) -> Row:
+        """What we did not bring about ourselves: a miss."""
+        return cls(measure, why, ratio=math.inf, reach=reach or 1.0)
 
     @classmethod
     def not_measured(cls, measure: str, why: str) -> Row:
@@ -143,10 +141,12 @@ class Row:
     @property
     def cells(self) -> tuple[str, ...]:
         """The columns' texts."""
-        ratio, reach = ("" if one is None else _figure(one) for one in (self.ratio, self.reach))
+        ratio = "" if self.ratio is None else figure(self.ratio)
+        reach = "" if self.reach is None else f"{self.reach:g}"
         return (self.measure, self.ours or self.skipped, self.against, ratio, reach, self.verdict)
 
 
+_WIDE = 160  # columns of a log
 _COLOURS = {Verdict.PASS: "green", Verdict.MISS: "bold red", Verdict.SKIPPED: "yellow", Verdict.STATED: "dim"}
 
 
@@ -156,17 +156,10 @@ def tell(rows: Iterable[Row], title: str = "") -> None:
     for row in rows:
         *cells, verdict = row.cells
         table.add_row(*map(Text, cells), Text(verdict, _COLOURS[row.verdict]))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """The rows as a table of Markdown, without a line break at its end."""
     lines = [COLUMNS, ("---",) * len(COLUMNS), *(row.cells for row in rows)]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _figure(value: float) -> str:
-    """Three digits that count, none made up: ``0.0042``, ``1.98``, ``216``, ``240,962``."""
-    if value == 0 or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"

@@ -182,7 +182,7 @@ class Sshd:
             command = [SSHD, "-D", "-E", str(self.log), "-f", str(config)]
             self._servers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
         deadline = time.monotonic() + _PATIENCE
-        for host in self._hosts:
+        for host in self._hosts[::_LISTENERS]:  # a server that answers on one address listens on all of its own
             while not _answers(host.address, self.port):
                 assert time.monotonic() < deadline, self.log.read_text()
                 assert all(server.poll() is None for server in self._servers), self.log.read_text()
@@ -228,6 +228,7 @@ class Sshd:
         lines = [
             *(f"ListenAddress {host.address}:{self.port}" for host in hosts),
             *(f"HostKey {key}" for key in self.host_keys.values()),
+            *self._options,  # sshd takes the first line of a keyword
             f"AuthorizedKeysFile {self._authorized}",
             "UsePAM no",
             "PidFile none",
@@ -240,7 +241,6 @@ class Sshd:
             "PrintMotd no",
             "UseDNS no",
             "SetEnv HOME=/nonexistent",  # what this machine's user has in a profile is none of the tests' business
-            *self._options,
         ]
         for host in hosts:
             if host.options:

@@ -1,0 +1,65 @@
+"""Our own two ways over SSH: the engine, and a thread for each visit."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+from bench.clients.client import Round, Tally
+from bench.site import Site
+from exporter.collect import Engine
+from exporter.collect.ssh.transport import SshTransport
+from exporter.config.ssh import Ssh
+from exporter.errors import CollectError
+from exporter.model.facts import NodeFacts
+from exporter.model.node import Node
+
+
+def engine(site: Site, in_flight: int) -> Round:
+    """As the daemon drives it: another visit begins where one ends."""
+    transport = _transport(site, "loop")
+    nodes = site.nodes(channels=in_flight)
+
+    def visits(tally: Tally) -> None:
+        places = threading.Semaphore(in_flight)
+
+        def done(facts: NodeFacts | Exception) -> None:
+            tally.take_facts(facts)
+            places.release()
+
+        for node in nodes:
+            places.acquire()
+            cast(Engine, transport).begin(node, (), done)
+        for _ in range(in_flight):  # all places are free: the last visit has ended
+            places.acquire()
+        transport.close()
+
+    return visits
+
+
+def threads(site: Site, in_flight: int) -> Round:
+    """As the daemon drives it where the engine is off, or cannot take a node."""
+    transport = _transport(site, "threads")
+    nodes = site.nodes(channels=in_flight)
+
+    def visit(node: Node) -> NodeFacts | CollectError:
+        try:
+            return transport.read(node)
+        except CollectError as error:
+            return error
+
+    def visits(tally: Tally) -> None:
+        with ThreadPoolExecutor(in_flight) as pool:
+            for facts in pool.map(visit, nodes):
+                tally.take_facts(facts)
+        transport.close()
+
+    return visits
+
+
+def _transport(site: Site, engine: str) -> SshTransport:
+    settings = {"known_hosts": site.known_hosts, "engine": engine}
+    if "engine" not in Ssh.model_fields:
+        del settings["engine"]
+    return SshTransport(Ssh.model_validate(settings), site.nodes(channels=1))
