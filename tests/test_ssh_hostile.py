@@ -54,7 +54,7 @@ BEFORE_LOGIN: dict[str, Reason] = {
     "ignores_for_ever": Reason.HANDSHAKE_TIMEOUT,
     "closes_after_kexinit": Reason.CONNECTION_LOST,
     "announces_a_gigabyte_and_sends_it": Reason.PROTOCOL_ERROR,
-    "announces_a_gigabyte_and_waits": Reason.HANDSHAKE_TIMEOUT,
+    "announces_a_gigabyte_and_waits": Reason.PROTOCOL_ERROR,
     "announces_an_odd_length": Reason.PROTOCOL_ERROR,
     "unknown_key_exchange": Reason.NO_COMMON_ALGORITHM,
     "unknown_host_key_type": Reason.NO_COMMON_ALGORITHM,

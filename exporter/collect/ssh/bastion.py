@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from paramiko.ssh_exception import ChannelException, SSHException
 
 from exporter.collect.ssh.dialling import Dialling
-from exporter.collect.ssh.login import Login, Means
+from exporter.collect.ssh.attempt import Means
+from exporter.collect.ssh.login import Login
 from exporter.collect.ssh.paramiko_internals import Tunnel
 from exporter.errors import CollectError, Reason
 from exporter.model.node import Hop

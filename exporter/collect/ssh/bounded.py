@@ -46,16 +46,14 @@ class Ending(Enum):
     CLOSED = "the peer closed or reset the connection"
 
 
-class BoundedSocket:
-    """What paramiko takes for a socket. ``deadline`` is on the monotonic clock; it may be moved from another thread.
+class Bounds:
+    """What a peer may take of time and send of bytes. ``deadline`` is on the monotonic clock, and moves with the phase.
 
     With ``patience`` (seconds) the deadline moves ahead whenever something comes: for a connection that is kept.
     """
 
-    def __init__(self, stream: Stream, banner_deadline: float, handshake_deadline: float) -> None:
-        self._stream = stream
+    def __init__(self, banner_deadline: float, handshake_deadline: float) -> None:
         self._handshake_deadline = handshake_deadline
-        self._is_closed = False
         self.greeting = b""  # what came before the SSH identification
         self.deadline = banner_deadline
         self.budget = HANDSHAKE_BUDGET
@@ -64,42 +62,79 @@ class BoundedSocket:
         self.patience: float | None = None
         self.ending: Ending | None = None
 
-    def recv(self, size: int) -> bytes:
-        """As socket.recv; ends the conversation where a bound is passed."""
-        self._check()
-        try:
-            data = self._stream.recv(size)
-        except TimeoutError:  # paramiko polls: let it look around
-            self._check()
-            raise
-        except OSError:
-            self.ending = self.ending or Ending.CLOSED
-            raise
+    def take(self, data: bytes) -> None:
+        """Count what came. Raises OSError where it is more than may come, and for an end."""
         if not data:
             self.ending = self.ending or Ending.CLOSED
         self.received += len(data)
         if self.patience:
             self.deadline = max(self.deadline, time.monotonic() + self.patience) if self.deadline else 0.0
-            return data
+            return
         self.budget -= len(data)
         if self.budget < 0:
-            raise self._end(Ending.EXHAUSTED)
+            raise self.end(Ending.EXHAUSTED)
         if not self.identified:
             self._greet(data)
+
+    def check(self) -> None:
+        """Raises OSError once the time is over."""
+        if time.monotonic() >= self.deadline:
+            raise self.end(Ending.EXPIRED)
+
+    def notice_expiry(self) -> None:
+        """Paramiko's own time-outs may be a moment faster than ours: the bound is the same."""
+        if time.monotonic() >= self.deadline:
+            self.ending = self.ending or Ending.EXPIRED
+
+    def end(self, ending: Ending) -> OSError:
+        """What to raise for this ending."""
+        # not a time-out to paramiko, which would try again
+        self.ending = self.ending or ending
+        return ConnectionAbortedError(errno.ECONNABORTED, ending.value)
+
+    def _greet(self, data: bytes) -> None:
+        self.greeting += data
+        if _IDENTIFICATION.search(self.greeting):
+            self.identified = True
+            self.deadline = self._handshake_deadline
+        elif len(self.greeting) > _LONGEST_GREETING:
+            raise self.end(Ending.EXHAUSTED)
+
+
+class BoundedSocket(Bounds):
+    """What paramiko takes for a socket. ``deadline`` may be moved from another thread."""
+
+    def __init__(self, stream: Stream, banner_deadline: float, handshake_deadline: float) -> None:
+        super().__init__(banner_deadline, handshake_deadline)
+        self._stream = stream
+        self._is_closed = False
+
+    def recv(self, size: int) -> bytes:
+        """As socket.recv; ends the conversation where a bound is passed."""
+        self.check()
+        try:
+            data = self._stream.recv(size)
+        except TimeoutError:  # paramiko polls: let it look around
+            self.check()
+            raise
+        except OSError:
+            self.ending = self.ending or Ending.CLOSED
+            raise
+        self.take(data)
         return data
 
     def send(self, data: bytes) -> int:
-        self._check()
+        self.check()
         try:
             sent = self._stream.send(data)
         except TimeoutError:
-            self._check()
+            self.check()
             raise
         except OSError:
             self.ending = self.ending or Ending.CLOSED
             raise
         if not sent:  # a channel's way to say that it is closed
-            raise self._end(Ending.CLOSED)
+            raise self.end(Ending.CLOSED)
         return sent
 
     def settimeout(self, seconds: float | None) -> None:
@@ -116,25 +151,3 @@ class BoundedSocket:
     def close(self) -> None:
         self._is_closed = True
         hang_up(self._stream)
-
-    def _greet(self, data: bytes) -> None:
-        self.greeting += data
-        if _IDENTIFICATION.search(self.greeting):
-            self.identified = True
-            self.deadline = self._handshake_deadline
-        elif len(self.greeting) > _LONGEST_GREETING:
-            raise self._end(Ending.EXHAUSTED)
-
-    def notice_expiry(self) -> None:
-        """Paramiko's own time-outs may be a moment faster than ours: the bound is the same."""
-        if time.monotonic() >= self.deadline:
-            self.ending = self.ending or Ending.EXPIRED
-
-    def _check(self) -> None:
-        if time.monotonic() >= self.deadline:
-            raise self._end(Ending.EXPIRED)
-
-    def _end(self, ending: Ending) -> OSError:
-        # not a time-out to paramiko, which would try again
-        self.ending = self.ending or ending
-        return ConnectionAbortedError(errno.ECONNABORTED, ending.value)

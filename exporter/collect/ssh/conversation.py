@@ -15,7 +15,8 @@ from exporter.collect.ssh.bounded import Ending, Stream
 from exporter.collect.ssh.dialling import Dialling
 from exporter.collect.ssh.failures import Phase, of_conversation
 from exporter.collect.ssh.kubelet_port import KubeletPort
-from exporter.collect.ssh.login import MARGIN, Login, Means
+from exporter.collect.ssh.attempt import Means
+from exporter.collect.ssh.login import MARGIN, Login
 from exporter.collect.ssh.output import Output
 from exporter.collect.ssh.paramiko_internals import ClientTransport
 from exporter.config.settings import Privilege

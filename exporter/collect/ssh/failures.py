@@ -9,7 +9,7 @@ from enum import Enum
 
 from paramiko import ssh_exception as vendor
 
-from exporter.collect.ssh.bounded import BoundedSocket, Ending
+from exporter.collect.ssh.bounded import Bounds, Ending
 from exporter.errors import Reason
 
 
@@ -62,7 +62,7 @@ def of_connect(error: OSError) -> Reason:
     return Reason.UNREACHABLE if error.errno in _UNREACHABLE else Reason.CONNECTION_LOST
 
 
-def of_conversation(error: Exception, phase: Phase, peer: BoundedSocket) -> Reason:
+def of_conversation(error: Exception, phase: Phase, peer: Bounds) -> Reason:
     """Why a conversation ended: a bound that was passed says more than the exception that it made."""
     peer.notice_expiry()
     if peer.ending is Ending.EXPIRED:
@@ -90,13 +90,13 @@ def missing_algorithm(error: Exception, offered: Mapping[str, Sequence[str]]) ->
     return f"no {kind} in common; the other side has {', '.join(plain[:_MOST_NAMED]) or 'none'}"
 
 
-def _expired(phase: Phase, peer: BoundedSocket) -> Reason:
+def _expired(phase: Phase, peer: Bounds) -> Reason:
     if not peer.identified:
         return Reason.BANNER_TIMEOUT
     return _EXPIRED.get(phase, Reason.HANDSHAKE_TIMEOUT)
 
 
-def _exhausted(phase: Phase, peer: BoundedSocket) -> Reason:
+def _exhausted(phase: Phase, peer: Bounds) -> Reason:
     if not peer.identified:
         return Reason.NOT_SSH
     return Reason.OUTPUT_TOO_LARGE if phase is Phase.COMMAND else Reason.PROTOCOL_ERROR

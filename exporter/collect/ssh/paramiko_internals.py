@@ -33,23 +33,29 @@ NEEDED = (
     (paramiko.Transport, "_send_user_message"),
     (paramiko.Transport, "_unlink_channel"),
     (paramiko.Transport, "preferred_keys"),
-    (Packetizer, "set_keepalive"),
+    (Packetizer, "read_all"),
     (Packetizer, "readline"),
+    (Packetizer, "set_keepalive"),
     (Packetizer, "start_handshake"),
 )
 
-
+LARGEST_PACKET = 256 * 1024  # as OpenSSH has it (packet.h, PACKET_MAX_SIZE)
 _ENDED_KEPT = 1000
 
 
 class SocketPacketizer(Packetizer):
-    """Without paramiko's own time-outs for banner and handshake: the socket has its deadline."""
+    """Without paramiko's own time-outs for banner and handshake: the socket has its deadline. No packet is too long."""
 
     def start_handshake(self, timeout: float) -> None:
         pass
 
     def readline(self, _timeout: float) -> str:
         return super().readline(math.inf)
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: FBT001, FBT002 - paramiko's own
+        if n > LARGEST_PACKET:
+            raise SSHException("a packet that is too long is announced")
+        return super().read_all(n, check_rekey)
 
 
 class SocketAgent(AgentSSH):
@@ -74,30 +80,20 @@ class SocketAgent(AgentSSH):
             raise SSHException("the agent does not answer") from error
 
 
-class ClientTransport(paramiko.Transport):
-    """A client's transport whose channels may be opened by many threads at once, each told its own refusal.
+class PeerTransport(paramiko.Transport):
+    """A client's transport that keeps what the peer said of itself, and asks for host keys in our order."""
 
-    paramiko keeps one exception for all of them, and leaves a channel open at the peer that was granted too late.
-    """
-
-    def __init__(self, peer: object) -> None:
+    def __init__(self, peer: object, packetizer: type[Packetizer]) -> None:
         self._host_key_algorithms: tuple[str, ...] = ()
-        self._opening = threading.local()
-        self._sending = threading.local()
         self.offered: dict[str, list[str]] = {}  # the peer's algorithms
         self.replies = 0  # to requests that were about the whole connection
-        self._ended: deque[int] = deque()
         self.has_had_enough = False  # the peer ended it over keys that it does not take
-        self._refusals: dict[int, ChannelException] = {}
-        self._abandoned: set[int] = set()
-        super().__init__(peer, packetizer_class=SocketPacketizer)  # type: ignore[arg-type]  # a socket to paramiko
+        super().__init__(peer, packetizer_class=packetizer)  # type: ignore[arg-type]  # a socket to paramiko
 
     def get_exception(self) -> Exception | None:
-        """A hostile peer's bytes make paramiko's thread raise anything: what is not its own is named as such."""
+        """A hostile peer's bytes make paramiko raise anything: what is not its own is named as such."""
         error = super().get_exception()
-        if error is None or isinstance(error, (SSHException, EOFError, OSError)):
-            return error
-        return SSHException(type(error).__name__)
+        return None if error is None else of_ours(error)
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -107,6 +103,65 @@ class ClientTransport(paramiko.Transport):
     def prefer_host_keys(self, algorithms: tuple[str, ...]) -> None:
         """Ask for a host key in this order."""
         self._host_key_algorithms = algorithms
+
+    def ask_for_a_word(self) -> None:
+        """Have the peer say something, without waiting for it: it must answer a request that it does not know."""
+        self.say(_QUESTION)
+
+    def say(self, message: Message) -> None:
+        """Send a message, but not within a key exchange."""
+        self._send_user_message(message)  # type: ignore[attr-defined]  # not in the types
+
+    def _really_parse_kex_init(self, message: Message, ignore_first_byte: bool = False) -> dict[str, list[str]]:  # noqa: FBT001, FBT002 - paramiko's own
+        parsed: dict[str, list[str]] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]  # not in the types
+        if not ignore_first_byte:  # else it is our own that is looked at
+            self.offered = parsed
+        return parsed
+
+    def _parse_disconnect(self, message: Message) -> None:
+        message.get_int()  # its code
+        self.has_had_enough = message.get_text().startswith("Too many authentication failures")  # sshd's auth.c
+        message.rewind()
+        super()._parse_disconnect(message)  # type: ignore[misc]  # not in the types
+
+    def _parse_request_success(self, message: Message) -> None:
+        self.replies += 1
+        super()._parse_request_success(message)  # type: ignore[misc]  # not in the types
+
+    def _parse_request_failure(self, message: Message) -> None:
+        self.replies += 1
+        super()._parse_request_failure(message)  # type: ignore[misc]  # not in the types
+
+
+def of_ours(error: Exception) -> Exception:
+    """An error as paramiko or a socket raises it; any other is named as one of paramiko's."""
+    return error if isinstance(error, (SSHException, EOFError, OSError)) else SSHException(type(error).__name__)
+
+
+def _question() -> Message:
+    question = Message()
+    question.add_byte(bytes([MSG_GLOBAL_REQUEST]))
+    question.add_string("keepalive@openssh.com")
+    question.add_boolean(True)  # noqa: FBT003 - paramiko's way
+    return question
+
+
+_QUESTION = _question()
+
+
+class ClientTransport(PeerTransport):
+    """A client's transport whose channels may be opened by many threads at once, each told its own refusal.
+
+    paramiko keeps one exception for all of them, and leaves a channel open at the peer that was granted too late.
+    """
+
+    def __init__(self, peer: object) -> None:
+        self._opening = threading.local()
+        self._sending = threading.local()
+        self._ended: deque[int] = deque()
+        self._refusals: dict[int, ChannelException] = {}
+        self._abandoned: set[int] = set()
+        super().__init__(peer, SocketPacketizer)
 
     def open(self, kind: str, timeout: float, destination: tuple[str, int] | None = None) -> paramiko.Channel:
         """A channel. Raises ChannelException with the peer's own code where it refuses, else SSHException."""
@@ -147,36 +202,8 @@ class ClientTransport(paramiko.Transport):
         super()._send_message(data)  # type: ignore[misc]  # not in the types
 
     def ask_for_life(self, every: float) -> None:
-        """Have the peer say something each ``every`` seconds: it must answer a request that it does not know."""
+        """Have the peer say something each ``every`` seconds."""
         self.packetizer.set_keepalive(every, self.ask_for_a_word)
-
-    def ask_for_a_word(self) -> None:
-        """Once, without waiting for it."""
-        question = Message()
-        question.add_byte(bytes([MSG_GLOBAL_REQUEST]))
-        question.add_string("keepalive@openssh.com")
-        question.add_boolean(True)  # noqa: FBT003 - paramiko's way
-        self._send_user_message(question)  # type: ignore[attr-defined]  # not in the types
-
-    def _really_parse_kex_init(self, message: Message, ignore_first_byte: bool = False) -> dict[str, list[str]]:  # noqa: FBT001, FBT002 - paramiko's own
-        parsed: dict[str, list[str]] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]  # not in the types
-        if not ignore_first_byte:  # else it is our own that is looked at
-            self.offered = parsed
-        return parsed
-
-    def _parse_disconnect(self, message: Message) -> None:
-        message.get_int()  # its code
-        self.has_had_enough = message.get_text().startswith("Too many authentication failures")  # sshd's auth.c
-        message.rewind()
-        super()._parse_disconnect(message)  # type: ignore[misc]  # not in the types
-
-    def _parse_request_success(self, message: Message) -> None:
-        self.replies += 1
-        super()._parse_request_success(message)  # type: ignore[misc]  # not in the types
-
-    def _parse_request_failure(self, message: Message) -> None:
-        self.replies += 1
-        super()._parse_request_failure(message)  # type: ignore[misc]  # not in the types
 
     def _unlink_channel(self, number: int) -> None:
         """paramiko remembers every channel there ever was; late messages come for the last ones alone."""
@@ -203,7 +230,7 @@ class ClientTransport(paramiko.Transport):
             farewell = Message()
             farewell.add_byte(bytes([MSG_CHANNEL_CLOSE]))
             farewell.add_int(theirs)
-            self._send_user_message(farewell)  # type: ignore[attr-defined]  # not in the types
+            self.say(farewell)
             return
         message.rewind()
         super()._parse_channel_open_success(message)  # type: ignore[misc]  # not in the types

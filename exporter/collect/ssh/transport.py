@@ -17,7 +17,7 @@ from exporter.collect.ssh.conversation import Conversation
 from exporter.collect.ssh.host_key import Trust
 from exporter.collect.ssh.keyring import Keyring
 from exporter.collect.ssh.known_hosts import KnownHosts
-from exporter.collect.ssh.login import Means
+from exporter.collect.ssh.attempt import Means
 from exporter.config.file import read_bytes
 from exporter.config.settings import Privilege
 from exporter.config.ssh import Ssh
