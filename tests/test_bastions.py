@@ -17,7 +17,7 @@ import paramiko
 import pytest
 from paramiko.common import OPEN_SUCCEEDED
 
-from exporter.collect.ssh import bastion
+from exporter.collect.ssh import bastion_standing
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.config.ssh import Identity, Ssh, Timeouts
@@ -252,7 +252,7 @@ def test_a_bastion_that_leads_elsewhere(site: Site) -> None:
 
 def test_a_bastion_that_closes_at_the_eleventh(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its nodes get its reason, not one of their own, and are looked at again as soon as it is back."""
-    monkeypatch.setattr(bastion, "FIRST_PAUSE", 0.5)
+    monkeypatch.setattr(bastion_standing, "FIRST_PAUSE", 0.5)
     monkeypatch.setattr(cut_off, "LONGEST_SCOUT", 1.0)
     peer = ForwardingPeer(forwarding(site, closes_at=11))
     with peer:
@@ -299,7 +299,7 @@ def serving(where: str, port: int) -> set[int]:
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "freezes"])
 def test_a_bastion_that_is_gone_amid_a_visit(sign: signal.Signals, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The visit ends with the bastion's reason within its own time, and the next one connects anew."""
-    monkeypatch.setattr(bastion, "ANSWERS_WITHIN", 0.5)
+    monkeypatch.setattr(bastion_standing, "ANSWERS_WITHIN", 0.5)
     with RawPeer("silent") as silent, closing(site.transport(timeouts=QUICK)) as ours, ThreadPoolExecutor(1) as pool:
         edge = site.edge()
         assert reason_of(ours, site.node(edge)) is None
@@ -324,8 +324,8 @@ def test_a_silent_node_behind_a_bastion_that_is_well(site: Site) -> None:
 
 def test_a_bastion_that_comes_back(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes behind a dead bastion are read once it is back, long before their own pause is over."""
-    monkeypatch.setattr(bastion, "FIRST_PAUSE", 0.3)
-    monkeypatch.setattr(bastion, "LONGEST_PAUSE", 0.3)
+    monkeypatch.setattr(bastion_standing, "FIRST_PAUSE", 0.3)
+    monkeypatch.setattr(bastion_standing, "LONGEST_PAUSE", 0.3)
     monkeypatch.setattr(cut_off, "LONGEST_SCOUT", 1.0)
     late = Sshd(tmp_path, [Host(address(164))], [site.key])
     known = site.sshd.known_hosts() + late.known_hosts()

@@ -17,26 +17,61 @@ MOST_BYTES = 64 * 1024  # from the peer; a chain of three takes about five thous
 _BITE = 16 * 1024
 
 
-def shake_hands(stream: Stream, end: float) -> tuple[Handshake, bytes | None]:
+Outcome = tuple[Handshake, bytes | None]  # how it ended, and the peer's own certificate in DER
+_NOTHING: Outcome = (Handshake.NO_CERTIFICATE, None)
+
+
+class Hello:
+    """One handshake without a stream: :meth:`words` are to be sent, and :meth:`hear` is told what comes."""
+
+    def __init__(self) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = _context().wrap_bio(self._incoming, self._outgoing)
+        self._received = 0
+        self.outcome: Outcome | None = None  # once it is over
+        self._go_on()
+
+    def words(self) -> bytes:
+        """What is to be sent now; once it is over, how we take our leave."""
+        return self._outgoing.read()
+
+    def hear(self, data: bytes) -> None:
+        """What the peer said; nothing: its end."""
+        self._received += len(data)
+        if not data or self._received > MOST_BYTES:
+            self.outcome = _NOTHING
+            return
+        self._incoming.write(data)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        try:
+            if not _is_done(self._tls):
+                return
+            certificate = self._tls.getpeercert(binary_form=True)
+        except OSError:  # ssl.SSLError is one
+            self._outgoing.read()  # no word of ours about it
+            self.outcome = _NOTHING
+            return
+        with contextlib.suppress(OSError):  # SSLWantReadError among them: the answer to our leave is not waited for
+            self._tls.unwrap()
+        self.outcome = (Handshake.SERVED, certificate) if certificate else _NOTHING
+
+
+def shake_hands(stream: Stream, end: float) -> Outcome:
     """How it ended, and the peer's own certificate in DER; not after ``end`` (monotonic clock)."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = _context().wrap_bio(incoming, outgoing)
-    received = 0
+    hello = Hello()
     try:
-        while not _is_done(tls):
-            _send(stream, outgoing, end)
-            data = _receive(stream, end)
-            received += len(data)
-            if not data or received > MOST_BYTES:
-                return Handshake.NO_CERTIFICATE, None
-            incoming.write(data)
-        certificate = tls.getpeercert(binary_form=True)
-        _take_leave(tls, stream, outgoing, end)
+        while hello.outcome is None:
+            _send(stream, hello.words(), end)
+            hello.hear(_receive(stream, end))
     except TimeoutError:
         return Handshake.NO_ANSWER, None
-    except OSError:  # ssl.SSLError is one
-        return Handshake.NO_CERTIFICATE, None
-    return (Handshake.SERVED, certificate) if certificate else (Handshake.NO_CERTIFICATE, None)
+    except OSError:
+        return _NOTHING
+    with contextlib.suppress(OSError):  # so that the kubelet's log has no error of ours
+        _send(stream, hello.words(), end)
+    return hello.outcome
 
 
 def _context() -> ssl.SSLContext:
@@ -57,8 +92,7 @@ def _is_done(tls: ssl.SSLObject) -> bool:
     return True
 
 
-def _send(stream: Stream, outgoing: ssl.MemoryBIO, end: float) -> None:
-    data = outgoing.read()
+def _send(stream: Stream, data: bytes, end: float) -> None:
     while data:
         stream.settimeout(_left(end))
         sent = stream.send(data)
@@ -77,11 +111,3 @@ def _left(end: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
-
-
-def _take_leave(tls: ssl.SSLObject, stream: Stream, outgoing: ssl.MemoryBIO, end: float) -> None:
-    """End the handshake and the session as TLS has it, so that the kubelet's log has no error of ours."""
-    with contextlib.suppress(OSError):  # SSLWantReadError among them: its answer is not waited for
-        tls.unwrap()
-    with contextlib.suppress(OSError):
-        _send(stream, outgoing, end)

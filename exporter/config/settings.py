@@ -29,6 +29,14 @@ class HostKeyPolicy(StrEnum):
     INSECURE = "insecure"  # any key is taken; spelled out by the user, shown in kubelet_cert_node_info
 
 
+class SshEngine(StrEnum):
+    """What drives visits over SSH."""
+
+    AUTO = "auto"  # the loop, or threads where this paramiko cannot be driven by it
+    LOOP = "loop"  # one thread for all; what waits for an SSH agent still has a thread of its own
+    THREADS = "threads"  # one thread for each visit under way
+
+
 class Privilege(StrEnum):
     """As whom the node script runs on the node."""
 

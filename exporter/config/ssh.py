@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from exporter.config.duration import Seconds
 from exporter.config.section import Section
-from exporter.config.settings import HostKeyPolicy, IdentityFile
+from exporter.config.settings import HostKeyPolicy, IdentityFile, SshEngine
 from exporter.config.value import AuditTo, FilePath, HostKeys, HostWord, Port, Word, as_tuple, no_boolean
 
 DEFAULT_PORT, DEFAULT_USER = 22, "root"  # where neither the configuration nor ssh_config says
@@ -72,4 +72,5 @@ class Ssh(Section):
     config: FilePath | None = None
     logins_per_second: Rate = 20.0
     audit: AuditTo | None = None
+    engine: SshEngine = SshEngine.AUTO
     timeouts: Timeouts = Timeouts()

@@ -44,10 +44,13 @@ class AcceptedKeys:
         return self._count  # without the lock: a scrape waits for nobody
 
     def lookup(self, name: str, port: int) -> Known:
-        """What was taken from a host before."""
-        with self._lock:
-            self._refresh()
-            return self._hosts.lookup((name,), port)
+        """What was taken from a host before. Waits for nobody: :meth:`accept` looks again."""
+        if self._lock.acquire(blocking=False):  # else somebody reads it already
+            try:
+                self._refresh()
+            finally:
+                self._lock.release()
+        return self._hosts.lookup((name,), port)
 
     def accept(self, name: str, port: int, kind: str, key: bytes) -> None:
         """Keep a host's first key. Raises CollectError where another was kept meanwhile, or none can be."""

@@ -1,12 +1,8 @@
-"""Bastions: one verified connection each, kept alive and shared by every node behind it.
-
-A bastion that cannot be used is tried again once for all of its nodes: until then each is told the same reason at once.
-"""
+"""Bastions, each with a thread: one verified connection, kept alive and shared by every node behind it."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,28 +10,16 @@ from dataclasses import dataclass
 
 from paramiko.ssh_exception import ChannelException, SSHException
 
-from exporter.collect.ssh.dialling import Dialling
+from exporter.collect.ssh import bastion_standing as standing
 from exporter.collect.ssh.attempt import Means
+from exporter.collect.ssh.bastion_standing import Standing, Standings
+from exporter.collect.ssh.dialling import Dialling
 from exporter.collect.ssh.login import Login
 from exporter.collect.ssh.paramiko_internals import Tunnel
-from exporter.errors import CollectError, Reason
+from exporter.errors import CollectError
 from exporter.model.node import Hop
 
-log = logging.getLogger(__name__)
-
-FIRST_PAUSE, LONGEST_PAUSE, LONG_PAUSE = 60.0, 600.0, 3600.0
-ASKS_EVERY, PATIENCE = 15.0, 45.0  # a bastion that says nothing for so long is gone
-ANSWERS_WITHIN = 2.0  # when it is asked whether it lives
 _LOOKS_EVERY = 0.02
-_OURS = (Reason.SSH_CREDENTIAL_EXPIRED, Reason.SSH_CREDENTIAL_UNUSABLE, Reason.AGENT_FAILED)
-_CONNECT_FAILED = 2  # RFC 4254, 5.1
-_SAID = (
-    ("refused", Reason.CONNECTION_REFUSED),
-    ("timed out", Reason.CONNECT_TIMEOUT),
-    ("resolve", Reason.NAME_NOT_RESOLVED),
-    ("resolution", Reason.NAME_NOT_RESOLVED),
-    ("not known", Reason.NAME_NOT_RESOLVED),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +37,9 @@ class Passage:
 class Bastions:
     """Every bastion that was asked for. Safe to share between threads."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, standings: Standings) -> None:
         self._means = means
+        self._standings = standings
         self._lock = threading.Lock()
         self._known: dict[Hop, Bastion] = {}
         self._closed = False
@@ -63,7 +48,8 @@ class Bastions:
         with self._lock:
             if hop not in self._known:
                 outer = hop.access.via
-                bastion = Bastion(hop, self._means, None if outer is None else lambda: self.of(outer))
+                known = self._standings.of(hop)
+                bastion = Bastion(hop, self._means, known, None if outer is None else lambda: self.of(outer))
                 self._known[hop] = bastion
                 if self._closed:
                     bastion.close()
@@ -81,16 +67,14 @@ class Bastions:
 class Bastion:
     """One bastion, and the connection to it while there is one."""
 
-    def __init__(self, hop: Hop, means: Means, outer: Callable[[], Bastion] | None) -> None:
+    def __init__(self, hop: Hop, means: Means, known: Standing, outer: Callable[[], Bastion] | None) -> None:
         self._hop = hop
         self._means = means
+        self._standing = known
         self._outer = outer
         self._lock = threading.Lock()
         self._login: Login | None = None
         self._dialling: Dialling | None = None
-        self._failure: CollectError | None = None
-        self._failures = 0
-        self._again_at = 0.0  # monotonic
         self._closed = False
 
     def passage(self, address: str, port: int, within: float, end: float) -> Passage:
@@ -100,7 +84,7 @@ class Bastion:
         """
         login = self._connected(lambda: end - time.monotonic())
         if time.monotonic() >= end:
-            raise CollectError(Reason.BASTION_UNREACHABLE, f"{self._hop.name}: connected to too late for this visit")
+            raise self._standing.too_late
         transport = login.transport
         if transport is None:
             raise RuntimeError("a login that is open has a transport")
@@ -108,16 +92,16 @@ class Bastion:
             timeout = max(0.001, min(within, end - time.monotonic()))
             return Passage(transport.tunnel((address, port), timeout), login)
         except ChannelException as error:
-            raise self._refused(error, address) from error
+            raise self._standing.refused(error, address) from error
         except (SSHException, EOFError, OSError) as error:
             if _answers(login):
-                raise CollectError(Reason.CONNECT_TIMEOUT, f"{address} port {port} from {self._hop.name}") from error
+                raise self._standing.no_answer(address, port) from error
             raise self.lost from error
 
     @property
     def lost(self) -> CollectError:
         """What a node is told whose visit the bastion's end cut short."""
-        return CollectError(Reason.BASTION_UNREACHABLE, f"{self._hop.name}: the connection to it died")
+        return self._standing.lost
 
     def close(self) -> None:
         """End the connection, and any that is in the making."""
@@ -130,21 +114,16 @@ class Bastion:
 
     def _connected(self, left: Callable[[], float]) -> Login:
         if not self._lock.acquire(timeout=max(0.001, left())):
-            raise CollectError(Reason.BASTION_UNREACHABLE, f"{self._hop.name}: still being connected to")
+            raise self._standing.still_connecting
         try:
             if self._login and self._login.transport and self._login.transport.is_active():
                 return self._login
-            if self._failure and time.monotonic() < self._again_at:
-                raise CollectError(self._failure.reason, self._failure.detail)
+            self._standing.must_be_tried()
             try:
                 self._login = self._connect()
             except CollectError as error:
-                if error.reason in _OURS:
-                    raise  # mended by us, and for every host at once: the next visit asks again
-                raise self._failed(error) from error
-            if self._failure:
-                log.info("bastion can be used again", extra={"bastion": self._hop.name})
-            self._failure, self._failures = None, 0
+                raise self._standing.failed(error) from error
+            self._standing.works()
             return self._login
         finally:
             self._lock.release()
@@ -169,33 +148,10 @@ class Bastion:
         except CollectError:
             login.close()
             raise
-        login.live.patience, login.end = PATIENCE, 0.0 if self._closed else float("inf")
-        login.live.deadline = 0.0 if self._closed else time.monotonic() + PATIENCE
-        transport.ask_for_life(ASKS_EVERY)
+        login.live.patience, login.end = standing.PATIENCE, 0.0 if self._closed else float("inf")
+        login.live.deadline = 0.0 if self._closed else time.monotonic() + standing.PATIENCE
+        transport.ask_for_life(standing.ASKS_EVERY)
         return login
-
-    def _failed(self, error: CollectError) -> CollectError:
-        reason = _of_bastion(error.reason)
-        detail = f"{self._hop.name}: {error.reason}" + (f": {error.detail}" if error.detail else "")
-        before, self._failure = self._failure, CollectError(reason, detail)
-        pause = (
-            LONG_PAUSE if reason.backs_off_long else min(FIRST_PAUSE * 2.0 ** min(self._failures, 30), LONGEST_PAUSE)
-        )
-        self._failures += 1
-        self._again_at = time.monotonic() + pause
-        if not self._closed and (before is None or before.reason is not reason):
-            log.warning(
-                "bastion cannot be used", extra={"bastion": self._hop.name, "reason": str(reason), "detail": detail}
-            )
-        return self._failure
-
-    def _refused(self, error: ChannelException, address: str) -> CollectError:
-        """The bastion is there: either it will not forward, or the node is not to be reached from it."""
-        detail = f"{address} from {self._hop.name}"
-        if error.code != _CONNECT_FAILED:
-            return CollectError(Reason.BASTION_REFUSED, detail)
-        said = error.text.lower()
-        return CollectError(next((reason for word, reason in _SAID if word in said), Reason.UNREACHABLE), detail)
 
 
 def _answers(login: Login) -> bool:
@@ -203,7 +159,7 @@ def _answers(login: Login) -> bool:
     transport = login.transport
     if transport is None:
         return False
-    replies, end = transport.replies, time.monotonic() + ANSWERS_WITHIN
+    replies, end = transport.replies, time.monotonic() + standing.ANSWERS_WITHIN
     with contextlib.suppress(SSHException, EOFError, OSError):  # it is gone: then it says nothing
         transport.ask_for_a_word()
     while transport.is_active() and transport.replies == replies and time.monotonic() < end:
@@ -213,12 +169,3 @@ def _answers(login: Login) -> bool:
     login.abort()
     login.close()
     return False
-
-
-def _of_bastion(reason: Reason) -> Reason:
-    """What a bastion's own failure means to the nodes behind it."""
-    if reason.is_of_bastion:  # an outer one's
-        return reason
-    if reason.startswith(("host_key_", "host_certificate_")):
-        return Reason.BASTION_HOST_KEY
-    return Reason.BASTION_AUTH_FAILED if reason.is_refused_login else Reason.BASTION_UNREACHABLE

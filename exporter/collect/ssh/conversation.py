@@ -7,25 +7,23 @@ import time
 import paramiko
 from paramiko.ssh_exception import SSHException
 
-from exporter.collect.answer.answer import LARGEST_ANSWER, is_whole
-from exporter.collect.installation import sudo
+from exporter.collect.answer.answer import is_whole
 from exporter.collect.ssh import refusals
-from exporter.collect.ssh.bastion import Bastion, Passage
-from exporter.collect.ssh.bounded import Ending, Stream
-from exporter.collect.ssh.dialling import Dialling
-from exporter.collect.ssh.failures import Phase, of_conversation
-from exporter.collect.ssh.kubelet_port import KubeletPort
 from exporter.collect.ssh.attempt import Means
+from exporter.collect.ssh.bastion import Bastion, Passage
+from exporter.collect.ssh.bounded import Stream
+from exporter.collect.ssh.command import BUDGET, WAITS_FOR_STATUS, command, fed, must_fit, must_not_be_refused
+from exporter.collect.ssh.dialling import Dialling
+from exporter.collect.ssh.failures import Phase, may_be_cut_off, of_conversation
+from exporter.collect.ssh.kubelet_port import KubeletPort
 from exporter.collect.ssh.login import MARGIN, Login
 from exporter.collect.ssh.output import Output
 from exporter.collect.ssh.paramiko_internals import ClientTransport
-from exporter.config.settings import Privilege
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import Handshake
 from exporter.model.node import SshAccess
 
 _BITE = 32 * 1024
-_WAITS_FOR_STATUS = 1.0
 
 
 class Conversation:
@@ -46,7 +44,7 @@ class Conversation:
         try:
             transport = login.open(self._connect())
             login.enter(Phase.COMMAND, timeouts.command)
-            login.live.budget = 2 * LARGEST_ANSWER
+            login.live.budget = BUDGET
             return self._execute(transport, script)
         except (SSHException, EOFError, OSError) as error:
             raise self._blaming_the_bastion(login.failure(error)) from error
@@ -84,31 +82,30 @@ class Conversation:
         """A connection that ended, or fell silent, because the bastion's did is not the node's fault."""
         if self._bastion is None or self._passage is None:
             return error
-        peer = self.login.peer
-        cut = peer is not None and peer.ending is Ending.CLOSED and not self._passage.stream.has_ended
-        may_be = cut or error.reason.endswith("_timeout")
-        return self._bastion.lost if may_be and not self._passage.is_open() else error
+        if not may_be_cut_off(error, self.login.peer, has_ended=self._passage.stream.has_ended):
+            return error
+        return error if self._passage.is_open() else self._bastion.lost
 
     def _execute(self, transport: ClientTransport, script: str) -> Output:
         login = self.login
         channel = transport.open("session", login.left + MARGIN)
         asked = self._means.clock()
         try:
-            channel.exec_command(_command(self._access))
+            channel.exec_command(command(self._access))
         except SSHException as error:
             reason = of_conversation(error, login.phase, login.live)
             refused = reason in (Reason.PROTOCOL_ERROR, Reason.CONNECTION_LOST) and transport.is_active()
             raise CollectError(Reason.SESSION_REFUSED if refused else login.late(reason)) from error
-        self._feed(channel, script if self._access.privilege is Privilege.LOGIN else "")
+        self._feed(channel, fed(self._access, script))
         text, answered = self._read(channel)
         if not is_whole(text):
             self._refuse(channel, text)
         return Output(text, asked, answered)
 
-    def _feed(self, channel: paramiko.Channel, script: str) -> None:
+    def _feed(self, channel: paramiko.Channel, script: bytes) -> None:
         channel.settimeout(self.login.left)
         try:
-            channel.sendall(script.encode("ascii"))
+            channel.sendall(script)
             channel.shutdown_write()
         except TimeoutError:
             raise
@@ -126,23 +123,13 @@ class Conversation:
                     raise EOFError("the connection ended, not the output")
                 break
             text += data
-            if len(text) > LARGEST_ANSWER:
-                raise CollectError(Reason.OUTPUT_TOO_LARGE, f"more than {LARGEST_ANSWER} bytes")
+            must_fit(len(text))
         return bytes(text), answered
 
     def _refuse(self, channel: paramiko.Channel, text: bytes) -> None:
         """Raises CollectError where the command itself said why it gives no answer."""
         left = self.login.live.deadline - time.monotonic()
-        channel.status_event.wait(max(0.0, min(_WAITS_FOR_STATUS, left)))
+        channel.status_event.wait(max(0.0, min(WAITS_FOR_STATUS, left)))
         status = channel.recv_exit_status() if channel.exit_status_ready() else None
         error = channel.recv_stderr(refusals.LARGEST_ERROR) if channel.recv_stderr_ready() else b""
-        reason = refusals.reason(text, error, status, self._access.privilege)
-        if reason:
-            raise CollectError(reason, f"user {self._access.user}" + (f", exit status {status}" if status else ""))
-
-
-def _command(access: SshAccess) -> str:
-    """What sshd is asked to run; plain words, as any login shell may read them."""
-    if access.privilege is Privilege.SUDO:
-        return sudo(access.script)
-    return "sh -s" if access.privilege is Privilege.LOGIN else "kubelet-cert-exporter"
+        must_not_be_refused(self._access, text, error, status)

@@ -12,7 +12,7 @@ from exporter.config.settings import AddressFamily
 from exporter.errors import CollectError
 from exporter.model.node import SshAccess
 
-_FAMILIES = {
+FAMILIES = {
     AddressFamily.ANY: socket.AF_UNSPEC,
     AddressFamily.INET: socket.AF_INET,
     AddressFamily.INET6: socket.AF_INET6,
@@ -35,7 +35,7 @@ class Dialling:
     def dial(self, access: SshAccess, left: Callable[[], float]) -> socket.socket:
         """A connected socket; ``left`` tells how many seconds there are. Raises CollectError."""
         error: OSError = TimeoutError("no address")
-        family = _FAMILIES[access.address_family]
+        family = FAMILIES[access.address_family]
         found = resolve(access.address, access.port, left, family)
         for tried, (number, address) in enumerate(found):
             if left() <= 0 or self._given_up:

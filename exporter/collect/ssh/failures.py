@@ -10,7 +10,7 @@ from enum import Enum
 from paramiko import ssh_exception as vendor
 
 from exporter.collect.ssh.bounded import Bounds, Ending
-from exporter.errors import Reason
+from exporter.errors import CollectError, Reason
 
 
 class Phase(Enum):
@@ -88,6 +88,15 @@ def missing_algorithm(error: Exception, offered: Mapping[str, Sequence[str]]) ->
         return ""
     plain = [name for name in offered.get(_KINDS[kind], ()) if re.fullmatch(r"[A-Za-z0-9@.+_-]{1,64}", name)]
     return f"no {kind} in common; the other side has {', '.join(plain[:_MOST_NAMED]) or 'none'}"
+
+
+def may_be_cut_off(error: CollectError, peer: Bounds | None, *, has_ended: bool) -> bool:
+    """Whether what failed behind a bastion may have failed by the bastion's own end, or by its silence.
+
+    ``has_ended``: the far end itself has told that it ended.
+    """
+    cut = peer is not None and peer.ending is Ending.CLOSED and not has_ended
+    return cut or error.reason.endswith("_timeout")
 
 
 def _expired(phase: Phase, peer: Bounds) -> Reason:

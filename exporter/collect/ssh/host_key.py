@@ -13,7 +13,7 @@ from exporter.collect.ssh import host_certificate
 from exporter.collect.ssh.accepted import AcceptedKeys
 from exporter.collect.ssh.fingerprint import fingerprint
 from exporter.collect.ssh.known_hosts import DEFAULT_PORT, Known, KnownHosts
-from exporter.collect.ssh.paramiko_internals import ClientTransport
+from exporter.collect.ssh.paramiko_internals import PeerTransport
 from exporter.config.settings import HostKeyPolicy
 from exporter.errors import CollectError, Reason
 from exporter.model.node import SshAccess
@@ -47,7 +47,7 @@ class HostCheck:
         if access.policy is HostKeyPolicy.ACCEPT_NEW and trust.accepted:
             self._kept = trust.accepted.lookup(access.meant[0], self._port)
 
-    def ask_for_known_kinds(self, transport: ClientTransport) -> None:
+    def ask_for_known_kinds(self, transport: PeerTransport) -> None:
         """Prefer what we could check, as ssh(1) does; else a server may show another key than the one that is known."""
         options = transport.get_security_options()
         algorithms = [name for name in options.key_types if not name.endswith(host_certificate.SUFFIX)]
@@ -70,6 +70,11 @@ class HostCheck:
             return
         shown = f"the host shows {key.get_name()} {fingerprint(key.asbytes())}"
         raise CollectError(refusal, shown + self._but(certificate(key)))
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether :meth:`verify` may have a first key to write down, and so a file to wait for."""
+        return self._may_be_new and self._trust.accepted is not None
 
     @property
     def _kinds(self) -> frozenset[str]:

@@ -69,7 +69,7 @@ class Keyring:
             if files not in self._places:
                 with mistakes.gathered():
                     looked = _look(files)
-                    self._places[files] = _Place(load(files, agent=self._with_agent(agent)), looked)
+                    self._places[files] = _Place(load(files, agent=self.asks_agent(agent)), looked)
         mistakes.tell()
 
     @property
@@ -94,11 +94,20 @@ class Keyring:
         the iterator does where there turns out to be none.
         """
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            yield self._keys(identities, connection, left, agent=self._with_agent(agent), only=identities_only)
+            yield self._keys(identities, connection, left, agent=self.asks_agent(agent), only=identities_only)
+
+    def asks_agent(self, agent: bool | None) -> bool:  # noqa: FBT001 - None is the configuration's own
+        """Whether the agent is asked for a host that has this setting."""
+        return self._agent if agent is None else agent
+
+    def own(self, identities: tuple[IdentityFile, ...]) -> tuple[LoginKey, ...]:
+        """The keys that the files have, in order. Raises CollectError where none may be used now."""
+        keys, _, _ = self._usable(identities, agent=False)
+        return keys
 
     def check(self, identities: tuple[IdentityFile, ...], *, agent: bool | None = None) -> None:
         """Raises CollectError where no identity may be used now, and there is no agent to ask."""
-        self._usable(identities, agent=self._with_agent(agent))
+        self._usable(identities, agent=self.asks_agent(agent))
 
     def _keys(
         self,
@@ -193,9 +202,6 @@ class Keyring:
         if place.told != problem:
             place.told = problem
             log.error("identity cannot be used as it is", extra={"problem": problem, "consequence": consequence})
-
-    def _with_agent(self, agent: bool | None) -> bool:  # noqa: FBT001 - None is the configuration's own
-        return self._agent if agent is None else agent
 
 
 def _problem(place: _Place, now: float) -> CollectError | None:

@@ -13,7 +13,8 @@ from exporter.collect.ssh.bastion import Bastion
 from exporter.collect.ssh.bounded import Stream, hang_up
 from exporter.collect.ssh.dialling import Dialling
 from exporter.errors import CollectError, Reason
-from exporter.model.facts import Handshake
+from exporter.model.facts import Handshake, NodeFacts
+from exporter.model.files import Condition, PemFile
 from exporter.model.node import SshAccess
 
 PATIENCE = 5.0  # seconds for all of it: a firewall that drops packets must not hold a place in the pool for long
@@ -39,7 +40,7 @@ class KubeletPort:
         try:
             stream = self._stream = self._connect(end)
         except CollectError as error:
-            return _OUTCOMES.get(error.reason, Handshake.UNREACHABLE), None
+            return without_connection(error.reason), None
         try:
             return shake_hands(stream, min(end, time.monotonic() + left()))
         except (SSHException, EOFError):  # the bastion's own connection has ended
@@ -60,3 +61,14 @@ class KubeletPort:
         if self._bastion:
             return self._bastion.passage(access.address, access.port, PATIENCE, end).stream
         return self._dialling.dial(access, lambda: end - time.monotonic())
+
+
+def without_connection(reason: Reason) -> Handshake:
+    """How it ended where no connection came about."""
+    return _OUTCOMES.get(reason, Handshake.UNREACHABLE)
+
+
+def with_handshake(facts: NodeFacts, outcome: Handshake, certificate: bytes | None, *, where: str) -> NodeFacts:
+    """And what the kubelet serves with; that it shows nothing is a fact, and no failure of the visit."""
+    live = PemFile(where, Condition.READ, (certificate,)) if certificate else None
+    return replace(facts, handshake=outcome, live=live)

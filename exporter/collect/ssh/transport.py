@@ -1,47 +1,50 @@
-"""The SSH transport: one conversation a visit, its output parsed, its trace audited."""
+"""The SSH transport: one conversation a visit, its output parsed, its trace audited; in the loop, or in a thread."""
 
 from __future__ import annotations
 
-import os
+import logging
+import queue
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from exporter.collect.answer import answer
-from exporter.collect.script import checksum, script_for
-from exporter.collect.ssh import audit, known_hosts
+from exporter.collect.script import script_for
+from exporter.collect.ssh import audit, paramiko_stepped
 from exporter.collect.ssh.accepted import AcceptedKeys
+from exporter.collect.ssh.attempt import Means
 from exporter.collect.ssh.audit import Audit
 from exporter.collect.ssh.bastion import Bastions
+from exporter.collect.ssh.bastion_standing import Standings
 from exporter.collect.ssh.conversation import Conversation
-from exporter.collect.ssh.host_key import Trust
 from exporter.collect.ssh.keyring import Keyring
-from exporter.collect.ssh.known_hosts import KnownHosts
-from exporter.collect.ssh.attempt import Means
-from exporter.config.file import read_bytes
-from exporter.config.settings import Privilege
+from exporter.collect.ssh.kubelet_port import with_handshake
+from exporter.collect.ssh.loop.engine import LoopEngine, Order
+from exporter.collect.ssh.trail import Trail
+from exporter.collect.ssh.trusts import Trusts
+from exporter.config.settings import SshEngine
 from exporter.config.ssh import Ssh
-from exporter.errors import CollectError, ConfigurationError, Mistakes, Reason
+from exporter.errors import CollectError, ConfigurationError, Mistake, Mistakes, Reason
 from exporter.model.facts import NodeFacts
-from exporter.model.files import Condition, PemFile
 from exporter.model.host import Flags
 from exporter.model.node import Node, SshAccess
 from exporter.model.report import SshStatus
 
-_LARGEST_KNOWN_HOSTS = 256 * 1024 * 1024
+log = logging.getLogger(__name__)
 
 
 class SshTransport:
-    """Reads nodes over SSH with one set of keys and known hosts. Safe to share between threads."""
+    """Reads nodes over SSH with one set of keys and known hosts. Safe to share between threads.
+
+    It is the loop's :class:`exporter.collect.Engine`, too: nodes that the loop does not take have a thread each.
+    """
 
     def __init__(self, ssh: Ssh, nodes: Iterable[Node] = (), clock: Callable[[], float] = time.time) -> None:
         """Reads every file that ``ssh`` and the nodes name. Raises ConfigurationError with all that cannot be used."""
-        self._ssh = ssh
         self._clock = clock
         self._keyring = Keyring(agent=ssh.agent, clock=clock)
-        self._trusts: dict[tuple[str, ...] | None, Trust] = {}
         self._accepted: AcceptedKeys | None = None
         self._audit: Audit | None = None
+        self._has_loop = False
         mistakes = Mistakes()
         identities = tuple(one.files for one in ssh.identities)
         with mistakes.gathered():
@@ -49,63 +52,48 @@ class SshTransport:
         with mistakes.gathered():
             self._audit = Audit(ssh.audit) if ssh.audit else None
         with mistakes.gathered():
-            self._keyring.load(identities)
+            self._has_loop = _has_loop(ssh.engine)
         with mistakes.gathered():
-            self._trust(None)
+            self._keyring.load(identities)
+        trusts = Trusts(ssh, self._accepted, clock)
+        with mistakes.gathered():
+            trusts.load(None)
         for access in _accesses(nodes):
             with mistakes.gathered():
                 self._keyring.load(access.identities or (), agent=access.agent)
             with mistakes.gathered():
-                self._trust(access.known_hosts)
+                trusts.load(access.known_hosts)
         mistakes.tell()
-        self._means = Means(self._keyring, self._trust_of, ssh.timeouts, identities, ssh.identities_only, clock)
-        self._bastions = Bastions(self._means)
+        self._means = Means(self._keyring, trusts.of, ssh.timeouts, identities, ssh.identities_only, clock)
+        self._standings = Standings()
+        self._bastions = Bastions(self._means, self._standings)
+        self._loop = LoopEngine(self._means, self._standings)
         self._open: set[Conversation] = set()
         self._closed = False
 
+    def takes(self, node: Node) -> bool:
+        """Whether the loop reads it: over SSH, and without an agent on the way, which answers when it likes."""
+        access = node.access
+        if not (self._has_loop and isinstance(access, SshAccess)):
+            return False
+        on_the_way = (access, *(hop.access for hop in access.hops))
+        return not any(self._keyring.asks_agent(one.agent) for one in on_the_way)
+
+    def begin(self, node: Node, remembered: Flags, done: Callable[[NodeFacts | Exception], None]) -> None:
+        """Begin a visit of a node that the loop takes, and return; ``done`` is called once, on the loop's thread."""
+        access = _access(node)
+        script = script_for(node, remembered)
+        self._loop.begin(Order(node, access, script, remembered, self._trail(node, access, script), done))
+
     def read(self, node: Node, remembered: Flags = ()) -> NodeFacts:
         """One visit. Raises CollectError."""
-        access = node.access
-        if not isinstance(access, SshAccess):
-            raise TypeError(f"{node.name} is not read over SSH")
-        script = script_for(node, remembered)
-        conversation = Conversation(access, self._means, self._bastions.of(access.via) if access.via else None)
-        self._open.add(conversation)
-        if self._closed:
-            conversation.close()
-        began, monotonic = self._clock(), time.monotonic()
-        facts, outcome = None, str(Reason.INTERNAL)
-        try:
-            output = conversation.run(script)
-            facts = answer.parse(output.text, node.paths, output.asked, output.answered, remembered)
-            if node.serving_port:
-                facts = _with_handshake(facts, conversation, f"{access.address}:{node.serving_port}", node.serving_port)
-            outcome = audit.READ
-        except CollectError as error:
-            outcome = error.reason
-            raise
-        finally:
-            self._open.discard(conversation)
-            if self._audit:
-                trace = conversation.login
-                self._audit.write(
-                    audit.Entry(
-                        time=began,
-                        node=node.name,
-                        address=access.address,
-                        port=access.port,
-                        hops=tuple(hop.name for hop in access.hops),
-                        user=access.user,
-                        privilege=access.privilege,
-                        identity=trace.identity,
-                        host_key=trace.host_key,
-                        script_version="" if facts is None else facts.script_version,
-                        script_sha256=_script_that_ran(access, script, facts) if trace.identity else "",
-                        bytes=trace.received,
-                        duration=time.monotonic() - monotonic,
-                        outcome=outcome,
-                    )
-                )
+        if not self.takes(node):
+            return self._read(node, _access(node), remembered)
+        outcome: queue.SimpleQueue[NodeFacts | Exception] = queue.SimpleQueue()
+        self.begin(node, remembered, outcome.put)
+        facts = outcome.get()
+        if isinstance(facts, Exception):
+            raise facts
         return facts
 
     @property
@@ -117,43 +105,62 @@ class SshTransport:
         )
 
     def is_idle(self) -> bool:
-        return not self._open
+        return self._loop.is_idle() and not self._open
 
     def close(self) -> None:
         """End every conversation at once, and each that would begin later: the daemon stops."""
         self._closed = True
+        self._standings.close()
+        self._loop.close()
         for conversation in tuple(self._open):
             conversation.close()
         self._bastions.close()
 
-    def _trust_of(self, access: SshAccess) -> Trust:
+    def _read(self, node: Node, access: SshAccess, remembered: Flags) -> NodeFacts:
+        """One visit in this thread."""
+        script = script_for(node, remembered)
+        conversation = Conversation(access, self._means, self._bastions.of(access.via) if access.via else None)
+        self._open.add(conversation)
+        if self._closed:
+            conversation.close()
+        trail = self._trail(node, access, script)
+        facts, outcome = None, str(Reason.INTERNAL)
         try:
-            return self._trust(access.known_hosts)
-        except ConfigurationError as error:
-            raise CollectError(Reason.HOST_KEY_UNKNOWN, str(error)) from error
+            output = conversation.run(script)
+            facts = answer.parse(output.text, node.paths, output.asked, output.answered, remembered)
+            if node.serving_port:
+                seen = conversation.look_at(node.serving_port)
+                facts = with_handshake(facts, *seen, where=f"{access.address}:{node.serving_port}")
+            outcome = audit.READ
+        except CollectError as error:
+            outcome = error.reason
+            raise
+        finally:
+            self._open.discard(conversation)
+            trail.end(conversation.login, facts, outcome)
+        return facts
 
-    def _trust(self, files: tuple[str, ...] | None) -> Trust:
-        """What is trusted of hosts with these known_hosts files; None: the configuration's."""
-        if files not in self._trusts:
-            named = files is None and "known_hosts" in self._ssh.model_fields_set
-            paths = self._ssh.known_hosts if files is None else files
-            hosts = read_known_hosts(map(os.path.expanduser, paths), must_exist=named)
-            self._trusts[files] = Trust(hosts, self._accepted, self._ssh.host_ca_wildcards, self._clock)
-        return self._trusts[files]
-
-
-def _with_handshake(facts: NodeFacts, conversation: Conversation, where: str, port: int) -> NodeFacts:
-    """And what the kubelet serves with; that it shows nothing is a fact, and no failure of the visit."""
-    outcome, certificate = conversation.look_at(port)
-    live = PemFile(where, Condition.READ, (certificate,)) if certificate else None
-    return replace(facts, handshake=outcome, live=live)
+    def _trail(self, node: Node, access: SshAccess, script: str) -> Trail:
+        return Trail(node.name, access, script, self._audit, self._clock)
 
 
-def _script_that_ran(access: SshAccess, script: str, facts: NodeFacts | None) -> str:
-    """The checksum of what was sent, or what an installed script says of itself."""
-    if access.privilege is Privilege.LOGIN:
-        return checksum(script)
-    return "" if facts is None else facts.script_sha256
+def _has_loop(engine: SshEngine) -> bool:
+    """Whether there is a loop with this paramiko. Raises ConfigurationError where it is asked for and cannot be."""
+    if engine is SshEngine.THREADS:
+        return False
+    missing = paramiko_stepped.missing()
+    if missing and engine is SshEngine.LOOP:
+        problem = f"loop cannot be with this paramiko, which has no {', '.join(missing)}; auto and threads can"
+        raise ConfigurationError(Mistake("ssh.engine", problem))
+    if missing:
+        log.warning("this paramiko is not known: each visit has a thread", extra={"missing": ", ".join(missing)})
+    return not missing
+
+
+def _access(node: Node) -> SshAccess:
+    if not isinstance(node.access, SshAccess):
+        raise TypeError(f"{node.name} is not read over SSH")
+    return node.access
 
 
 def _accesses(nodes: Iterable[Node]) -> set[SshAccess]:
@@ -161,16 +168,3 @@ def _accesses(nodes: Iterable[Node]) -> set[SshAccess]:
     direct = [node.access for node in nodes if isinstance(node.access, SshAccess)]
     bastions = {hop.access for access in direct for hop in access.hops}
     return {access for access in (*direct, *bastions) if access.identities or access.known_hosts is not None}
-
-
-def read_known_hosts(paths: Iterable[str], *, must_exist: bool) -> KnownHosts:
-    """All of these files, those that are missing left out unless they must exist. Raises ConfigurationError."""
-    lines: list[known_hosts.Line] = []
-    mistakes = Mistakes()
-    for path in paths:
-        if must_exist or os.path.exists(path):
-            with mistakes.gathered():
-                content, _ = read_bytes(path, _LARGEST_KNOWN_HOSTS)
-                lines.extend(known_hosts.parse(content.decode("utf-8", "replace")))
-    mistakes.tell()
-    return KnownHosts(lines)

@@ -1,0 +1,98 @@
+"""Visits in the loop: begun from any thread, each told once, on the loop's own, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.collect.answer import answer
+from exporter.collect.ssh import audit
+from exporter.collect.ssh.attempt import Means
+from exporter.collect.ssh.bastion_standing import Standings
+from exporter.collect.ssh.kubelet_port import with_handshake
+from exporter.collect.ssh.loop.bastion import LoopBastions
+from exporter.collect.ssh.loop.conversation import LoopConversation
+from exporter.collect.ssh.loop.reactor import Loop, Task
+from exporter.collect.ssh.trail import Trail
+from exporter.errors import CollectError, Reason
+from exporter.model.facts import NodeFacts
+from exporter.model.host import Flags
+from exporter.model.node import Node, SshAccess
+
+Done = Callable[[NodeFacts | Exception], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A visit to make: what runs on the node, its audit, and who is told."""
+
+    node: Node
+    access: SshAccess
+    script: str
+    remembered: Flags
+    trail: Trail
+    done: Done
+
+
+class LoopEngine:
+    """Safe to share between threads."""
+
+    def __init__(self, means: Means, standings: Standings) -> None:
+        self._means = means
+        self._loop = Loop()
+        self._bastions = LoopBastions(means, standings, self._loop)
+        self._open: set[LoopConversation] = set()
+        self._closed = False
+
+    def begin(self, order: Order) -> None:
+        """Returns at once."""
+        self._loop.start(lambda task: self._visit(order, task))
+
+    def is_idle(self) -> bool:
+        return not self._open
+
+    def close(self) -> None:
+        """End every visit and every connection at once, and each that would begin later."""
+        self._closed = True
+        if self._loop.is_running:
+            self._loop.soon(self._end)
+
+    def _end(self) -> None:
+        for conversation in tuple(self._open):
+            conversation.close()
+        self._bastions.close()
+
+    async def _visit(self, order: Order, task: Task) -> None:
+        try:
+            outcome: NodeFacts | Exception = await self._read(order, task)
+        except Exception as error:  # noqa: BLE001 - it is told where the visit was asked for
+            outcome = error
+        order.done(outcome)
+
+    async def _read(self, order: Order, task: Task) -> NodeFacts:
+        access = order.access
+        bastion = self._bastions.of(access.via) if access.via else None
+        conversation = LoopConversation(access, self._means, bastion, task)
+        self._open.add(conversation)
+        if self._closed:
+            self._end()
+        facts, outcome = None, str(Reason.INTERNAL)
+        try:
+            facts = await self._facts(order, conversation)
+            outcome = audit.READ
+        except CollectError as error:
+            outcome = error.reason
+            raise
+        finally:
+            self._open.discard(conversation)
+            order.trail.end(conversation.login, facts, outcome)
+        return facts
+
+    async def _facts(self, order: Order, conversation: LoopConversation) -> NodeFacts:
+        node = order.node
+        output = await conversation.run(order.script)
+        facts = answer.parse(output.text, node.paths, output.asked, output.answered, order.remembered)
+        if node.serving_port:
+            seen = await conversation.look_at(node.serving_port)
+            facts = with_handshake(facts, *seen, where=f"{order.access.address}:{node.serving_port}")
+        return facts

@@ -1,0 +1,56 @@
+"""The audit of one visit, whichever way it is made: begun with it, and written at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from exporter.collect.script import checksum
+from exporter.collect.ssh.attempt import Attempt
+from exporter.collect.ssh.audit import Audit, Entry
+from exporter.config.settings import Privilege
+from exporter.model.facts import NodeFacts
+from exporter.model.node import SshAccess
+
+
+class Trail:
+    """``script`` is what is sent to the node, or what is to be installed there; ``clock`` is in epoch seconds."""
+
+    def __init__(
+        self, name: str, access: SshAccess, script: str, audit: Audit | None, clock: Callable[[], float]
+    ) -> None:
+        self._name = name
+        self._access = access
+        self._script = script
+        self._audit = audit
+        self._began, self._monotonic = clock(), time.monotonic()
+
+    def end(self, login: Attempt, facts: NodeFacts | None, outcome: str) -> None:
+        """Write the line, where there is an audit. ``outcome`` is "read", or the reason."""
+        if self._audit is None:
+            return
+        access = self._access
+        self._audit.write(
+            Entry(
+                time=self._began,
+                node=self._name,
+                address=access.address,
+                port=access.port,
+                hops=tuple(hop.name for hop in access.hops),
+                user=access.user,
+                privilege=access.privilege,
+                identity=login.identity,
+                host_key=login.host_key,
+                script_version="" if facts is None else facts.script_version,
+                script_sha256=self._script_that_ran(facts) if login.identity else "",
+                bytes=login.received,
+                duration=time.monotonic() - self._monotonic,
+                outcome=outcome,
+            )
+        )
+
+    def _script_that_ran(self, facts: NodeFacts | None) -> str:
+        """The checksum of what was sent, or what an installed script says of itself."""
+        if self._access.privilege is Privilege.LOGIN:
+            return checksum(self._script)
+        return "" if facts is None else facts.script_sha256
