@@ -105,7 +105,7 @@ class LoopBastion:
             raise self.standing.lost from None
         if tunnel.refusal:
             raise self.standing.refused(tunnel.refusal, access.address)
-        if tunnel.is_over:
+        if not tunnel.is_open:
             raise self.standing.lost
         return LoopPassage(tunnel, login)
 

@@ -214,8 +214,20 @@ class Tunnel(Channel):
 
     def __init__(self, transport: SteppedTransport, changed: Callable[[], None]) -> None:
         super().__init__(transport, changed)
-        self.receiver: Receiver | None = None
+        self._receiver: Receiver | None = None
+        self._early: list[bytes] = []  # what came before there was anybody to tell
         self._taken = 0
+
+    @property
+    def receiver(self) -> Receiver | None:
+        return self._receiver
+
+    @receiver.setter
+    def receiver(self, receiver: Receiver | None) -> None:
+        self._receiver = receiver
+        early, self._early = self._early, []
+        for data in early:
+            self._tell(data)
 
     def lead(self, address: str, port: int) -> None:
         """Ask the peer to connect to there."""
@@ -225,8 +237,9 @@ class Tunnel(Channel):
         pass
 
     def close(self) -> None:
-        self.receiver = None
         super().close()
+        self._receiver = None
+        self._early.clear()
 
     def lost(self) -> None:
         super().lost()
@@ -240,15 +253,19 @@ class Tunnel(Channel):
             message.add_int(self._taken)
             self._transport.say(message)
             self._taken = 0
-        if data and not of_errors and self.receiver:
-            self.receiver.received(data)
+        if data and not of_errors:
+            self._tell(data)
 
     def _end(self) -> None:
         super()._end()
-        if self.receiver:
-            self.receiver.received(b"")
+        self._tell(b"")
 
     def _close(self) -> None:
+        self._tell(b"")
         super()._close()
-        if self.receiver:
-            self.receiver.received(b"")
+
+    def _tell(self, data: bytes) -> None:
+        if self._receiver:
+            self._receiver.received(data)
+        elif not self._is_closed:
+            self._early.append(data)

@@ -22,8 +22,8 @@ class Connection:
 
     def begin(self) -> None:
         """Say who we are, and listen."""
-        self.stream.receiver = self
         self.transport.begin()
+        self.stream.receiver = self
 
     def received(self, data: bytes) -> None:
         try:

@@ -67,8 +67,8 @@ class _Greeter:
         self._stream = stream
         self._task = task
         self._hello = Hello()
-        stream.receiver = self
         stream.send(self._hello.words())
+        stream.receiver = self
 
     @property
     def outcome(self) -> Outcome | None:
