@@ -311,6 +311,7 @@ def test_the_defaults() -> None:
             "config": None,
             "logins_per_second": 20.0,
             "audit": None,
+            "engine": "auto",
             "timeouts": {
                 "connect": 10.0,
                 "banner": 10.0,
