@@ -65,6 +65,7 @@ class Kept:
             is_scheduled=config.visits is Visits.SCHEDULED,
             close=self.ssh.close,
             is_idle=self.ssh.is_idle,
+            engine=self.ssh,
             ssh_status=lambda: self.ssh.status,
         )
 
