@@ -32,6 +32,7 @@ from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState
 from tests.engines import ByThreads, Done, Ways, both_ways
 from tests.running import Running, by_node, reasons, states
+from tests.sshd import run
 
 CONCURRENCY = 16
 # besides the workers and one reader for each: main, schedule, keeper, renderer, executor, resolver and their like
@@ -128,16 +129,23 @@ def test_tarpits_delay_nobody(tmp_path: Path, tarpit: int) -> None:
         farm.server.stop()
 
 
-def test_sigterm_ends_hanging_visits(tmp_path: Path, tarpit: int) -> None:
-    """SIGTERM ends the process within 5 s while every worker hangs in a tarpit, with no thread left."""
+def connections(pid: int, port: int) -> int:
+    """How many a process has with this port."""
+    return run("ss", "-Htnp", "state", "established", f"dport = :{port}").count(f"pid={pid},")
+
+
+@pytest.mark.parametrize("engine", ["loop", "threads"])
+def test_sigterm_ends_hanging_visits(tmp_path: Path, tarpit: int, engine: str) -> None:
+    """SIGTERM ends the process within 5 s while every visit hangs in a tarpit, with no thread left."""
     farm = Farm(tmp_path / "farm", ["unused"])
     farm.server.stop()
     nodes = [{"name": f"tarpit-{number}", "address": "127.0.0.1", "port": tarpit} for number in range(32)]
     farm.settings["groups"]["all"]["nodes"] = nodes
     farm.settings["concurrency"] = CONCURRENCY
+    farm.settings["ssh"]["engine"] = engine
     farm.write()
     with Running(farm.config) as exporter:
-        exporter.wait_for(lambda: thread_count(exporter.process.pid) > 2 * CONCURRENCY)
+        exporter.wait_for(lambda: connections(exporter.process.pid, tarpit) == CONCURRENCY)
         assert exporter.stop() < 5
     assert "threads_left" not in exporter.log[-1]
 
