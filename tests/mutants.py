@@ -448,7 +448,7 @@ MUTANTS = (
     Mutant(
         "a changed inventory wakes only the nodes that it changed",
         "exporter/model/node.py",
-        "return self._reading == other._reading",
+        "return self.how_read == other.how_read",
         "return self == other",
         ("tests/test_daemon.py",),
     ),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -55,6 +58,13 @@ def reasons(text: str) -> dict[str, str]:
 _WITHOUT = "import sys; sys.modules.update(dict.fromkeys({})); from exporter.cli.main import main; sys.exit(main())"
 
 
+def state_directory() -> str:
+    """A folder for one exporter's state, whoever it runs as."""
+    folder = tempfile.mkdtemp(prefix="kce-state-")
+    os.chmod(folder, 0o777)  # noqa: S103 - a wrapper may make it another user's
+    return folder
+
+
 class Running:
     """``kubelet-cert-exporter run`` on a port of its own, as if ``without`` were not installed. A context manager.
 
@@ -71,11 +81,13 @@ class Running:
     ) -> None:
         where = [f"--config.file={config}"] if command == "run" else []
         how = ["-c", _WITHOUT.format(without)] if without else ["-m", "exporter"]
+        self._state = state_directory()
         self.process = subprocess.Popen(
             [*wrapper, sys.executable, *how, command, *where, "--web.listen-address=127.0.0.1:0", *flags],
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
+            env={**os.environ, "STATE_DIRECTORY": self._state},
         )
         self.log: list[str] = []
         self._reader = threading.Thread(target=self._read, name="log of the exporter")
@@ -131,6 +143,7 @@ class Running:
         self._reader.join(PATIENCE)
         if self.process.stderr:
             self.process.stderr.close()
+        shutil.rmtree(self._state, ignore_errors=True)
         return time.monotonic() - began
 
     def _read(self) -> None:

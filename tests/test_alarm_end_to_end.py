@@ -133,7 +133,8 @@ class Alarm:
             cluster: {**group, "labels": {"cluster": cluster}, "nodes": [f"{cluster}-{number}" for number in range(4)]}
             for cluster in ("east", "west")
         }
-        config.write_text(json.dumps({"interval": "1s", "min_interval": "1s", "groups": groups}))
+        kept = {"interval": "1s", "min_interval": "1s", "store": "store.sqlite"}
+        config.write_text(json.dumps({**kept, "groups": groups}))
         command = [sys.executable, "-m", "exporter", "run", f"--config.file={config}"]
         return Part(
             "exporter",

@@ -300,6 +300,7 @@ def test_the_defaults() -> None:
         "concurrency": 32,
         "ready_after": 300.0,
         "file_sd_refresh": 5.0,
+        "store": None,
         "ssh": {
             "known_hosts": ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"),
             "accepted_host_keys": None,

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -20,12 +21,17 @@ from exporter.rounds.descriptors import Descriptors, raised_limit
 from exporter.rounds.keeper import Keeper, Kept
 from exporter.rounds.prober import Prober
 from exporter.rounds.state import FleetState
+from exporter.rounds.store.place import place
+from exporter.rounds.store.store import Store
 from exporter.serve.door import Door, Rules
 from exporter.serve.listener import Entrance, Listener, url
 from exporter.serve.users import Passwords
 from exporter.serve.web import Backend, Endpoints
 
 log = logging.getLogger(__name__)
+
+
+_LAST_WRITE = 2.0  # seconds for what waits to be written
 
 
 def leave(left: list[str]) -> int:
@@ -41,8 +47,10 @@ class Service:
     """One exporter. :meth:`run` returns once a signal ended it."""
 
     def __init__(self, path: str, kept: Kept, web: Web) -> None:
+        """Raises ConfigurationError where another exporter has the store."""
         state = FleetState(kept.shard)
-        self.daemon = Daemon(state, descriptors=Descriptors(raised_limit(), web.most_connections))
+        self._store = _store(kept, state)
+        self.daemon = Daemon(state, descriptors=Descriptors(raised_limit(), web.most_connections), past=self._store)
         self._keeper = Keeper(path, kept, self.daemon, state)
         self._web = web
         self._passwords = Passwords()
@@ -62,6 +70,8 @@ class Service:
 
         ``meanwhile`` is called once all of it runs.
         """
+        if self._store:
+            self._store.start()
         self.daemon.start()
         self._keeper.start()
         if self._web.doorkeeper:
@@ -83,6 +93,8 @@ class Service:
             left.append("doorkeeper")
         if not self._passwords.stop(within=0.5):
             left.append("passwords")
+        if self._store and not self._store.stop(within=_LAST_WRITE):
+            left.append("store")
         log.info("stopped", extra={"threads_left": ",".join(left)} if left else {})
         return left
 
@@ -110,3 +122,9 @@ class Service:
         self._listener.stop()
         self.daemon.interrupt()  # visits end while the last requests do
         self._keeper.interrupt()
+
+
+def _store(kept: Kept, state: FleetState) -> Store | None:
+    """What outlives this process, where anything is to. Raises ConfigurationError where another exporter has it."""
+    where = place(kept.config.store)
+    return Store(where, lambda: state.snapshot(time.time()).reports, state.stored) if where else None

@@ -30,6 +30,7 @@ from exporter.config.value import (
     NodePath,
     Port,
     ScriptPath,
+    StorePath,
     Word,
     no_boolean,
 )
@@ -114,6 +115,7 @@ class Config(Section):
     concurrency: Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=1024)] = 32
     ready_after: Seconds = 300.0
     file_sd_refresh: Seconds = 5.0
+    store: StorePath | None = None  # None: where this user keeps state
     visits: Visits = Visits.SCHEDULED
     modules: dict[Word, Module] = Field(default_factory=dict)
     ssh: Ssh = Ssh()

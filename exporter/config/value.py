@@ -13,6 +13,7 @@ from exporter.config.file import absolute, absolute_pattern
 from exporter.config.ranges import expand
 
 AUDIT_TO_LOG = "log"
+NO_STORE = "none"
 KUBELET_PORT = 10250
 BESIDE = "beside"  # the validation context's key for the file that relative paths stand in
 
@@ -103,6 +104,10 @@ def _audit(text: str, info: ValidationInfo) -> str:
     return text if text == AUDIT_TO_LOG else _file_path(text, info)
 
 
+def _store(text: str, info: ValidationInfo) -> str:
+    return text if text == NO_STORE else _file_path(text, info)
+
+
 def _file_path(text: str, info: ValidationInfo) -> str:
     return absolute(_one_line(text), info.context[BESIDE]) if info.context else _one_line(text)
 
@@ -175,6 +180,7 @@ AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 FilePath = Annotated[str, AfterValidator(_file_path)]
 ScriptPath = Annotated[str, AfterValidator(_script_path)]
 AuditTo = Annotated[str, AfterValidator(_audit)]
+StorePath = Annotated[str, AfterValidator(_store)]
 FilePattern = Annotated[str, AfterValidator(_file_pattern)]
 NodeNames = Annotated[str, AfterValidator(_node_names)]
 Word = Annotated[str, AfterValidator(_one_line)]

@@ -98,10 +98,11 @@ class Node:
 
         Labels do not matter.
         """
-        return self._reading == other._reading
+        return self.how_read == other.how_read
 
     @property
-    def _reading(self) -> tuple[object, ...]:
+    def how_read(self) -> tuple[object, ...]:
+        """What a reading depends on."""
         return self.access, self.paths, self.rotation, self.compare_keys, self.journal
 
     @property

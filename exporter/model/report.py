@@ -222,6 +222,7 @@ class ExporterCounters:
     ssh: SshStatus = SshStatus()
     logins_paused: bool = False
     shard: Shard = WHOLE_FLEET
+    store_up: bool | None = None  # whether what is learned survives a restart; None: it is not meant to
     unverified: int = 0  # nodes whose own host key, or a bastion's on the way, is taken as it is
 
     def counting(self, visit: Visit) -> ExporterCounters:

@@ -24,6 +24,7 @@ from exporter.rounds.cut_off import CutOff
 from exporter.rounds.descriptors import Descriptors
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.lanes import way_of
+from exporter.rounds.past import NoPast, Past
 from exporter.rounds.pool import Pool
 from exporter.rounds.state import FleetState
 from exporter.rounds.worker import Worker
@@ -58,16 +59,21 @@ class Daemon:
     """Visits a fleet for ever. :meth:`start`, any number of :meth:`apply`, :meth:`stop`."""
 
     def __init__(
-        self, state: FleetState, clock: Callable[[], float] = time.time, descriptors: Descriptors | None = None
+        self,
+        state: FleetState,
+        clock: Callable[[], float] = time.time,
+        descriptors: Descriptors | None = None,
+        past: Past | None = None,
     ) -> None:
         """``descriptors`` bounds what is under way at once; None: ``concurrency`` alone does."""
         self._state = state
         self._descriptors = descriptors or Descriptors()
+        self._past = past or NoPast()
         self._clock = clock
         self._inbox: queue.SimpleQueue[Fleet | _Asked | _Done | None] = queue.SimpleQueue()
         self._pool = Pool(self._begin, lambda: state.login_room)
         self._stopping = threading.Event()
-        self._worker = Worker(state, clock, self._stopping)
+        self._worker = Worker(state, clock, self._stopping, self._past)
         self._scheduler = threading.Thread(target=self._schedule, name="schedule", daemon=True)
         # the scheduler's own, but for the fleet, which visits begin with
         self._fleet: Fleet | None = None
@@ -83,8 +89,13 @@ class Daemon:
         self._scheduler.start()
 
     def apply(self, fleet: Fleet) -> None:
-        """Visit this fleet from now on. Its nodes are told to the state at once: one that left is gone."""
-        self._state.settle(fleet.nodes, fleet.labels, fleet.pace)
+        """Visit this fleet from now on. Its nodes are told to the state at once: one that left is gone.
+
+        One that is new has the past that was kept of it.
+        """
+        unknown = [node for node in fleet.nodes if self._state.report(node.name) is None]
+        past = self._past.settle(fleet.nodes, unknown)
+        self._state.settle(fleet.nodes, fleet.labels, fleet.pace, past)
         self._inbox.put(fleet)
 
     def look(self, node: Node, ended: Callable[[], None]) -> None:
@@ -169,7 +180,7 @@ class Daemon:
         report, first = self._state.report(node.name), self._first(node.name)
         if report is None or report.last_visit is None:
             return first if due is None else due
-        changed = before is None or not node.is_read_as(before)
+        changed = before is not None and not node.is_read_as(before)  # None: its past was kept, read as it is now
         retries = anew and report.may_be_mended_by_reload
         soon = first if changed or retries else schedule.resumed(report, self._clock(), len(self._nodes), self._pace)
         return soon if due is None else min(due, soon)  # what an earlier change brought forward stays so

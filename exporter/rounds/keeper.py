@@ -173,6 +173,8 @@ class Keeper:
         return ()
 
     def _adopt(self, kept: Kept) -> None:
+        if kept.config.store != self._kept.config.store:
+            log.warning("another store is used from the next start on", extra={"file": self._path})
         self._kept, self.adopted = kept, self._clock()
         self._publish()
         self._state.reloaded(self._clock(), successful=True)

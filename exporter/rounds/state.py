@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 
 from exporter.config.settings import Pace, TransportKind
@@ -55,10 +56,16 @@ class FleetState:
             if len(self._guests) > MOST_GUESTS:
                 del self._guests[next(iter(self._guests))]
 
-    def settle(self, nodes: tuple[Node, ...], labels: tuple[str, ...], pace: Pace) -> None:
-        """The inventory as it is now: a node that left is gone at once, one that stays keeps what is known of it."""
+    def settle(
+        self, nodes: tuple[Node, ...], labels: tuple[str, ...], pace: Pace, past: Mapping[str, NodeReport] | None = None
+    ) -> None:
+        """The inventory as it is now: a node that left is gone at once, one that stays keeps what is known of it.
+
+        A node that is new has what is known of its ``past``, by name.
+        """
         with self._lock:
-            self._reports = {node.name: _settled(self._reports.get(node.name), node) for node in nodes}
+            known = {**past, **self._reports} if past else self._reports
+            self._reports = {node.name: _settled(known.get(node.name), node) for node in nodes}
             self._told = None
             self._labels, self._pace = labels, pace
             self._counters = replace(self._counters, unverified=sum(node.is_unverified for node in nodes))
@@ -116,6 +123,11 @@ class FleetState:
         """Which file_sd files count."""
         with self._lock:
             self._counters = replace(self._counters, sources=statuses)
+
+    def stored(self, up: bool) -> None:  # noqa: FBT001 - a listener of one word
+        """Whether what is learned survives a restart."""
+        with self._lock:
+            self._counters = replace(self._counters, store_up=up)
 
     def reloaded(self, now: float, *, successful: bool) -> None:
         """How the last load of the configuration ended."""

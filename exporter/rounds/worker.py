@@ -16,6 +16,7 @@ from exporter.model.report import NodeReport
 from exporter.rounds import brake, schedule
 from exporter.rounds.crew import Work
 from exporter.rounds.fleet import Fleet
+from exporter.rounds.past import NoPast, Past
 from exporter.rounds.state import FleetState
 from exporter.rounds.visit import judged, read
 
@@ -37,12 +38,15 @@ class _Beginning:
 
 
 class Worker:
-    """One for all visits: it has nothing but the state, which has its own lock."""
+    """One for all visits: it has nothing but the state, which has its own lock, and where its reports are kept."""
 
-    def __init__(self, state: FleetState, clock: Callable[[], float], stopping: threading.Event) -> None:
+    def __init__(
+        self, state: FleetState, clock: Callable[[], float], stopping: threading.Event, past: Past | None = None
+    ) -> None:
         self._state = state
         self._clock = clock
         self._stopping = stopping
+        self._past = past or NoPast()
 
     def begin(self, name: str, fleet: Fleet, ended: Ended) -> Work | None:
         """Begin a visit on the fleet's engine; or what a thread is to call, where that does not take the node.
@@ -108,6 +112,7 @@ class Worker:
         recorded = None if self._stopping.is_set() else self._state.record(visit)
         if recorded is None:
             return self._clock()  # another node by now: it was not looked at yet
+        self._past.told(*recorded)
         _tell(*recorded)
         if beginning.paused_until is None:
             return None

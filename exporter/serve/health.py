@@ -72,6 +72,11 @@ class HealthCollector(Collector):
                 now.ssh.accepted_host_keys,
             ),
             (
+                "store_up",
+                "1 while what is learned is kept for the next start, 0 while it cannot be. Absent with store: none.",
+                None if now.store_up is None else int(now.store_up),
+            ),
+            (
                 "config_last_reload_successful",
                 "1 if the last load of the configuration succeeded; a failed one changes nothing else.",
                 int(now.config_reload_successful),

@@ -1,0 +1,53 @@
+"""What visits brought since the last transaction: each node's last report, every outcome, every rotation."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from exporter.model.node import Node
+from exporter.model.report import NodeReport
+from exporter.rounds.store.records import SeenRotation, rotations
+from exporter.rounds.store.report_rows import is_moved_only
+
+MOST_OUTCOMES = 100_000  # of those that wait for a disk; older ones are dropped
+MOST_ROTATIONS = 20_000
+
+
+@dataclass(slots=True)
+class Known:
+    """A node's row. ``node``: what it was last written as, None where that is to be written anew."""
+
+    id: int
+    visits: int = 0
+    node: Node | None = None
+    gone: float | None = None
+
+
+class Batch:
+    """The writer's own: no lock."""
+
+    def __init__(self) -> None:
+        self.reports: dict[str, tuple[NodeReport, bool]] = {}  # and whether all of it is to be written
+        self.outcomes: deque[tuple[str, float, float, str | None]] = deque(
+            maxlen=MOST_OUTCOMES
+        )  # name, and an Outcome's fields
+        self.rotations: deque[tuple[str, SeenRotation]] = deque(maxlen=MOST_ROTATIONS)
+
+    def __bool__(self) -> bool:
+        return bool(self.reports or self.outcomes or self.rotations)
+
+    def add(self, before: NodeReport, after: NodeReport, known: Known | None) -> None:
+        """One visit, as the report was before and after it."""
+        name = after.node.name
+        earlier = self.reports.get(name)
+        whole = (
+            known is None
+            or known.node is not after.node
+            or (earlier is not None and earlier[1])
+            or not is_moved_only(before, after)
+        )
+        self.reports[name] = (after, whole)
+        self.outcomes.append((name, after.last_visit or 0.0, after.duration or 0.0, after.reason))
+        if whole:
+            self.rotations.extend((name, rotation) for rotation in rotations(before, after))
