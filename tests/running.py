@@ -61,7 +61,7 @@ _WITHOUT = "import sys; sys.modules.update(dict.fromkeys({})); from exporter.cli
 def state_directory() -> str:
     """A folder for one exporter's state, whoever it runs as."""
     folder = tempfile.mkdtemp(prefix="kce-state-")
-    os.chmod(folder, 0o777)  # noqa: S103 - a wrapper may make it another user's
+    os.chmod(folder, 0o777)  # a wrapper may make the exporter another user
     return folder
 
 

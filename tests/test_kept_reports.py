@@ -17,16 +17,15 @@ from exporter.errors import ConfigurationError, Reason
 from exporter.model.assessment import CertificateRole
 from exporter.model.node import LocalAccess
 from exporter.model.report import NodeReport
-from exporter.rounds.store import batch, tables
 from exporter.rounds.store import store as module
+from exporter.rounds.store import tables
 from exporter.rounds.store.database import open_to_read, open_to_write
 from exporter.rounds.store.records import KEPT_ROTATIONS
 from exporter.rounds.store.refusals import NewerSchemaError, NotOursError
 from exporter.rounds.store.report_rows import text
 from exporter.rounds.store.schema import MIGRATIONS, RING
 from tests.keeping import Keeping, in_a_hurry, keeping, known, wait_for
-from tests.reports import UNICODE, DAY, NODE, NOW, any_report, node, report
-from tests.running import Running
+from tests.reports import DAY, NODE, NOW, UNICODE, any_report, node, report
 
 
 @pytest.fixture(autouse=True)
@@ -75,12 +74,12 @@ def test_any_course_of_visits_is_known(tmp_path_factory: pytest.TempPathFactory,
     file = tmp_path_factory.mktemp("course") / "store.sqlite"
     with keeping(file, NODE) as kept:
         for place, visit in enumerate(course):
-            visited = replace(visit, last_visit=NOW + place)
-            kept.visited(visited)
+            kept.visited(replace(visit, last_visit=NOW + place))
             if place % 2:
                 kept.settle(NODE)  # after all that was told
-        assert kept.reports == (visited,)
-    assert known(file, NODE) == (visited,)
+        expected = kept.reports
+    assert expected == (replace(course[-1], last_visit=NOW + len(course) - 1),)
+    assert known(file, NODE) == expected
 
 
 def test_a_start_needs_no_node_to_answer(path: Path) -> None:
@@ -88,7 +87,7 @@ def test_a_start_needs_no_node_to_answer(path: Path) -> None:
     with keeping(path, NODE) as kept:
         kept.visited(report())
     with keeping(path) as kept:
-        assert kept.reports == ()
+        assert not kept.reports
         kept.settle(NODE)
         assert kept.reports == (report(),)
 
@@ -132,13 +131,18 @@ def test_a_node_that_is_read_in_another_way_keeps_its_dates(path: Path) -> None:
 def test_a_reload_writes_no_report_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes that are equal but other objects, as a reload makes them, are those that are stored."""
     written: list[str] = []
+
+    def told(whole: NodeReport) -> str:
+        written.append(whole.node.name)
+        return text(whole)
+
     with keeping(path, node("a")) as kept:
         kept.visited(report(node("a")))
         kept.settle(again := node("a"))
-        monkeypatch.setattr(tables, "text", lambda whole: written.append(whole.node.name) or text(whole))
+        monkeypatch.setattr(tables, "text", told)
         kept.visited(report(again, NOW + 60))
         kept.settle(again)
-        assert written == []
+        assert not written
         kept.visited(report(again, NOW + 120, 2))
         kept.settle(again)
         assert written == ["a"]
@@ -153,7 +157,7 @@ def test_a_node_that_left_is_back_with_its_past(path: Path) -> None:
     with keeping(path, NODE) as kept:
         kept.visited(report())
         kept.settle()
-        assert kept.reports == ()
+        assert not kept.reports
         kept.now += DAY / 2
         kept.settle(NODE)
         assert kept.reports == (report(),)

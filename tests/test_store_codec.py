@@ -10,13 +10,14 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.settings import HostKeyPolicy, Paths, Rotation
 from exporter.errors import Reason
-from exporter.model.assessment import Reading
+from exporter.model.assessment import Reading, StoreHistory
 from exporter.model.host import Process
+from exporter.model.kubelet import Kubelet
 from exporter.model.node import Hop, LocalAccess, Node, SshAccess
 from exporter.model.report import NodeReport
 from exporter.rounds.store import report_rows
@@ -35,6 +36,7 @@ def there_and_back(written: NodeReport) -> NodeReport:
     return restored(written.node, stored(written))
 
 
+@settings(deadline=None)
 @given(any_report())
 def test_what_is_written_comes_back(written: NodeReport) -> None:
     """A report of any content is equal to what was written, types included."""
@@ -43,6 +45,7 @@ def test_what_is_written_comes_back(written: NodeReport) -> None:
     assert repr(again) == repr(written)
 
 
+@settings(deadline=None)
 @given(any_report(), any_report())
 def test_moments_are_enough_where_nothing_else_moved(before: NodeReport, other: NodeReport) -> None:
     """The JSON of an earlier visit with the moments of a later one is the later report."""
@@ -67,6 +70,7 @@ def moments_of(before: Reading, other: Reading) -> Reading:
     return replace(before, **{name: getattr(other, name) for name in OF_READING})
 
 
+@settings(deadline=None)
 @given(any_report(), any_report(), st.data())
 def test_any_other_change_is_seen(before: NodeReport, other: NodeReport, data: st.DataObject) -> None:
     """No field but the moments may change without the JSON being written again."""
@@ -118,17 +122,20 @@ def changed(change: Callable[[dict[str, Any]], None]) -> NodeReport:
     return restored(NODE, replace(written, report=json.dumps(plain)))
 
 
+KUBELET, HISTORY = report().kubelet or Kubelet(), report().history or StoreHistory()
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         (put("news", "invented_later"), report()),
         (put({"deep": [1]}, "client", "certificate", "invented_later"), report()),
         (without("script_version"), replace(report(), script_version="")),
-        (without("kubelet", "rotates"), replace(report(), kubelet=replace(report().kubelet or 0, rotates=None))),
+        (without("kubelet", "rotates"), replace(report(), kubelet=replace(KUBELET, rotates=None))),
         (put(17, "script_version"), replace(report(), script_version="")),
         (
             put("many", "history", "rotations_on_disk"),
-            replace(report(), history=replace(report().history or 0, rotations_on_disk=0)),
+            replace(report(), history=replace(HISTORY, rotations_on_disk=0)),
         ),
         (put("a-reason-of-tomorrow", "reason"), replace(report(), reason=Reason.NOT_YET_VISITED)),
         (put("a-cause-of-tomorrow", "findings", 0, "cause"), replace(report(), findings=())),
@@ -216,13 +223,14 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_content_breaks_the_reader(data: st.DataObject) -> None:
     """Whatever stands in a row: a report, or the one error that is caught."""
     plain = json.loads(report_rows.text(report()))
     for _ in range(data.draw(st.integers(1, 3))):
         plain[data.draw(st.sampled_from(sorted(plain)))] = data.draw(json_values)
-    moments = list(report_rows.moments(report()))
+    moments: list[Any] = list(report_rows.moments(report()))
     moments[data.draw(st.integers(0, len(moments) - 1))] = data.draw(st.none() | st.floats() | st.text())
     try:
         again = restored(NODE, Stored(way(NODE), json.dumps(plain), moments))
@@ -240,7 +248,8 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         assert text != "{}"
 
 
-SSH = Node("w1", SshAccess("192.0.2.1", name="w1", via=Hop(SshAccess("192.0.2.9", name="edge"))), Paths())
+ACCESS = SshAccess("192.0.2.1", name="w1", via=Hop(SshAccess("192.0.2.9", name="edge")))
+SSH = Node("w1", ACCESS, Paths())
 
 
 @pytest.mark.parametrize(
@@ -248,10 +257,10 @@ SSH = Node("w1", SshAccess("192.0.2.1", name="w1", via=Hop(SshAccess("192.0.2.9"
     [
         (replace(SSH, labels=(("site", "north"),), origin="elsewhere"), True),
         (replace(SSH, serving_port=10250), True),
-        (replace(SSH, access=replace(SSH.access, port=2222)), False),
-        (replace(SSH, access=replace(SSH.access, policy=HostKeyPolicy.INSECURE)), False),
-        (replace(SSH, access=replace(SSH.access, via=None)), False),
-        (replace(SSH, access=replace(SSH.access, via=Hop(SshAccess("192.0.2.8", name="edge")))), False),
+        (replace(SSH, access=replace(ACCESS, port=2222)), False),
+        (replace(SSH, access=replace(ACCESS, policy=HostKeyPolicy.INSECURE)), False),
+        (replace(SSH, access=replace(ACCESS, via=None)), False),
+        (replace(SSH, access=replace(ACCESS, via=Hop(SshAccess("192.0.2.8", name="edge")))), False),
         (replace(SSH, access=LocalAccess("/mnt/w1")), False),
         (replace(SSH, paths=Paths("/elsewhere")), False),
         (replace(SSH, rotation=Rotation.MANUAL), False),
@@ -266,7 +275,7 @@ def test_how_a_node_is_read_is_known_again(other: Node, is_same: bool) -> None:
 
 
 def test_a_node_that_is_read_in_another_way_was_not_visited_so() -> None:
-    """Its dates are served; no visit has looked there yet, so it is due at once, and nothing is said of how one ended."""
+    """Its dates are served; no visit has looked there yet: it is due at once, and nothing is said of how one ended."""
     elsewhere = replace(NODE, access=LocalAccess("/mnt/other"))
     failed = replace(report(at=NOW), reason=Reason.AUTH_FAILED, detail="why", failures=3)
     again = restored(elsewhere, stored(failed))

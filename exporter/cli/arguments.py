@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     _visit(commands.add_parser("visit", help="visit nodes once, now, and tell what they have"))
     _explain(commands.add_parser("explain", help="visit one node, now, and tell a person what is wrong and what to do"))
     _forecast(commands.add_parser("forecast", help="visit nodes once, now, and tell when their rotations are due"))
+    _history(commands.add_parser("history", help="tell which rotations of a node a running exporter saw"))
     _node_script(commands.add_parser("node-script", help="print the script that runs on a node, its paths baked in"))
     _demo(commands.add_parser("demo", help="the whole exporter over an embedded demonstration fleet"))
     return parser
@@ -61,6 +62,9 @@ def _explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("node", metavar="NODE", nargs="?", help="a name in the inventory")
     _config_file(parser)
     parser.add_argument("--root", metavar="DIR", help="a mounted tree in place of a NODE, without any configuration")
+    parser.add_argument(
+        "--offline", action="store_true", help="visit nobody: tell the last that a running exporter knew of the NODE"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     _log(parser, LogLevel.ERROR)
 
@@ -71,6 +75,13 @@ def _forecast(parser: argparse.ArgumentParser) -> None:
     )
     _config_file(parser)
     parser.add_argument("--days", metavar="N", type=_days, help="so far ahead; default: until the last window closes")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: %(default)s")
+    _log(parser, LogLevel.ERROR)
+
+
+def _history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("node", metavar="NODE", help="a name; of the inventory, or that left it within a day")
+    _config_file(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: %(default)s")
     _log(parser, LogLevel.ERROR)
 

@@ -1,4 +1,4 @@
-"""``explain``: one visit of one node, told to a person, or all of it as data."""
+"""``explain``: one visit of one node, or what is kept of the last ones, told to a person, or all of it as data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from exporter.cli.glyphs import glyphs
+from exporter.cli.offline import last_known
 from exporter.cli.output import nobody_reads
 from exporter.cli.page import Page
 from exporter.cli.selection import chosen, mounted
@@ -34,18 +35,30 @@ def command(given: argparse.Namespace) -> int:
     """The exit status is that of ``visit``. Raises ConfigurationError."""
     if (given.root is None) == (given.node is None):
         raise ConfigurationError(Mistake("explain", "needs one NODE of the inventory, or --root=DIR"))
+    if given.offline and given.root is not None:
+        raise ConfigurationError(Mistake("--offline", "needs a NODE: of a mounted tree nothing is kept"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8
-    fleet = chosen(Kept(given.config_file).fleet, [given.node]) if given.node else mounted(given.root)
-    outcome = _visited(fleet)
-    now = time.time()
-    (view,) = views(FleetSnapshot((NodeReport(outcome.node).after(outcome),), fleet.labels, fleet.pace), now)
+    outcome, view, now = _offline(given) if given.offline else _now(given)
     try:
         _tell(outcome, view, now, given.format)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: what was found still counts
         nobody_reads()
     return status((view,))
+
+
+def _offline(given: argparse.Namespace) -> tuple[Visit, NodeView, float]:
+    now = time.time()
+    return *last_known(given.config_file, given.node, now), now
+
+
+def _now(given: argparse.Namespace) -> tuple[Visit, NodeView, float]:
+    fleet = chosen(Kept(given.config_file).fleet, [given.node]) if given.node else mounted(given.root)
+    outcome = _visited(fleet)
+    now = time.time()
+    (view,) = views(FleetSnapshot((NodeReport(outcome.node).after(outcome),), fleet.labels, fleet.pace), now)
+    return outcome, view, now
 
 
 def _visited(fleet: Fleet) -> Visit:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from exporter import log
-from exporter.cli import arguments, demo, explain, forecast, node_script, run, visit
+from exporter.cli import arguments, demo, explain, forecast, history, node_script, run, visit
 from exporter.cli.output import nobody_reads
 from exporter.errors import ConfigurationError
 
@@ -20,6 +20,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "visit": visit.command,
     "explain": explain.command,
     "forecast": forecast.command,
+    "history": history.command,
     "node-script": node_script.command,
     "demo": demo.command,
 }

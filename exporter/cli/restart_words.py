@@ -68,7 +68,7 @@ def restart_words(it: Standing, restart: Restart) -> tuple[str, str, str]:
         if cause in it.causes:
             return another, words.format(name=it.kubelet.node_name or "the host's present name"), "bold red"
     beside = (words for cause, words in _BESIDE.items() if cause in it.causes)
-    if it.facts and not it.facts.pairs:
+    if it.facts is None or not it.facts.pairs:
         verdict = _UNCHECKED
     return verdict, " ".join((restart.words, *beside, *_afterwards(it))), style
 

@@ -52,6 +52,8 @@ def tell(visit: Visit, view: NodeView, now: float, page: Page, glyphs: Glyphs) -
     it = standing(visit, view, now)
     _header(visit, it, page)
     page.blank()
+    if visit.is_kept:
+        page.paragraph("Offline", Text(_age(view, now)))
     if it.reading:
         page.drawing(timeline(it.reading, it.state, now, page.drawing_width, glyphs))
         page.blank()
@@ -70,6 +72,8 @@ def tell(visit: Visit, view: NodeView, now: float, page: Page, glyphs: Glyphs) -
         page.paragraph("Kubelet", *kubelet_words.kubelet_words(visit.facts, visit.assessment.kubelet))
         page.items("Not seen", [*visit.assessment.unseen, *kubelet_words.handshake_words(visit.facts)])
         _store(visit.facts, page)
+        _certificates(visit, view, now, page)
+    elif visit.is_kept:
         _certificates(visit, view, now, page)
     elif visit.reason:
         page.paragraph("Not known", _NOT_KNOWN)
@@ -96,7 +100,7 @@ def _state(visit: Visit, it: Standing, page: Page) -> None:
         _reason(visit, page, has_cause=bool(it.findings))
         if it.runs and not it.causes.isdisjoint(_LOST_LINK):
             page.paragraph("", _IN_MEMORY)
-    elif it.assessment:
+    if it.assessment and (not visit.reason or (visit.is_kept and it.reading)):
         page.paragraph("State", sentence(it))
     starting = kubelet_words.starting_words(it.facts)
     if starting and Cause.KUBELET_CRASH_LOOP not in it.causes:
@@ -167,10 +171,10 @@ def _folder(facts: NodeFacts) -> str:
 
 
 def _certificates(visit: Visit, view: NodeView, now: float, page: Page) -> None:
-    if visit.facts is None or visit.assessment is None:
+    if visit.assessment is None:
         return
     rows = [_certificate(role, found, state, now) for role, found, state in certificates(visit.assessment, view)]
-    stored = leaf(visit.facts.client)
+    stored = leaf(visit.facts.client) if visit.facts else None
     if stored and view.report.client and stored.fingerprint != view.report.client.certificate.fingerprint:
         rows.insert(1, _certificate(_STORED, stored, None, now))
     if rows:
@@ -199,11 +203,20 @@ def _certificate(role: str, found: Certificate, state: State | None, now: float)
     return Text(role), *dates, rest, Text(found.subject, "dim")
 
 
+def _age(view: NodeView, now: float) -> str:
+    """How old what is told is."""
+    read = view.report.last_success
+    if read is None:
+        return "the node was not visited now, and no visit has ever read it."
+    return f"the node was not visited now. It was last read {duration(now - read)} ago, at {minute(read)} UTC."
+
+
 def _visit(visit: Visit) -> str:
     node, facts = visit.node, visit.facts
     way = f"over ssh at {node.address}" if node.transport is TransportKind.SSH else f"of the tree at {node.address}"
     who = f" as uid {facts.uid}" if facts and facts.uid is not None else ""
-    words = [f"{way}{who}, {minute(visit.began)} UTC, {visit.duration:.1f} s"]
+    last = "the last one, " if visit.is_kept else ""
+    words = [f"{last}{way}{who}, {minute(visit.began)} UTC, {visit.duration:.1f} s"]
     clock = facts.clock if facts else None
     if clock and abs(clock.offset) > max(2.0, clock.half_round_trip):
         words.append(f"its clock is {duration(abs(clock.offset))} {'ahead' if clock.offset > 0 else 'behind'}")

@@ -31,6 +31,8 @@ def story(visit: Visit, view: NodeView, now: float) -> Data:
         **data.node(view),
         "state_since": None if began is None else moment(began),
         "urgency": urgency(it),
+        "offline": visit.is_kept,
+        "last_success": None if view.report.last_success is None else moment(view.report.last_success),
         "visited": moment(visit.began),
         "duration_seconds": round(visit.duration, 3),
         "uid": facts.uid if facts else None,

@@ -31,6 +31,11 @@ class Visit:
     assessment: Assessment | None = None
 
     @property
+    def is_kept(self) -> bool:
+        """Whether this is an earlier one, as far as the store has it: what it meant, and no facts."""
+        return self.assessment is not None and self.facts is None
+
+    @property
     def ended(self) -> float:
         return self.began + self.duration
 

@@ -30,6 +30,12 @@ class SeenRotation:
     fingerprint: str
     serial: str
 
+    @property
+    def share(self) -> float | None:
+        """How much of the old certificate's life was over when the new one was issued; None where it had no life."""
+        life = self.old_not_after - self.old_not_before
+        return (self.not_before - self.old_not_before) / life if life > 0 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

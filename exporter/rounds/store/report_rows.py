@@ -30,7 +30,8 @@ MOMENTS = (
 )
 
 _CODEC = Codec(NodeReport, ("node",), {NodeReport: OF_REPORT, Reading: OF_READING, Process: ("started",)})
-_dump = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=repr).encode
+_dump = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_dump_any = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=repr).encode
 _load = json.JSONDecoder().decode
 _APART = ("node", *OF_REPORT, "client", "serving", "process")
 _rest = attrgetter(*(field.name for field in fields(NodeReport) if field.name not in _APART))
@@ -100,7 +101,7 @@ def restored(node: Node, stored: Stored) -> NodeReport:
 def way(node: Node) -> str:
     """How a node is read, told apart from other ways by 64 bits: see :meth:`Node.is_read_as`."""
     access, paths, *others = node.how_read
-    told = _dump((_way_of(access), _of_paths(paths), others))
+    told = _dump_any((_way_of(access), _of_paths(paths), others))
     return hashlib.blake2b(told.encode("ascii"), digest_size=8).hexdigest()
 
 

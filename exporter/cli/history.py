@@ -1,0 +1,128 @@
+"""``history``: the rotations of one node that a running exporter saw, and how its last visits ended."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import Collection
+
+from rich.console import Console
+from rich.text import Text
+
+from exporter.cli.output import nobody_reads
+from exporter.cli.page import Page
+from exporter.cli.words import minute, moment, utc
+from exporter.config.loading import load
+from exporter.errors import ConfigurationError, Mistake
+from exporter.rounds.store.archive import archive
+from exporter.rounds.store.place import place
+from exporter.rounds.store.records import Outcome, SeenRotation
+
+_TITLES = ("SEEN", "CERTIFICATE", "AT", "ISSUED", "EXPIRES", "SERIAL")
+_SERIAL = 16  # characters of it in the table; JSON has all
+
+
+def command(given: argparse.Namespace) -> int:
+    """0. Raises ConfigurationError, also where nothing is kept of the node."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8
+    with archive(kept_at(given.config_file)) as past:
+        if given.node not in (known := past.names):
+            raise ConfigurationError(Mistake(given.node, unknown(given.node, known)))
+        rotations, outcomes = past.rotations(given.node), past.outcomes(given.node)
+    try:
+        if given.format == "json":
+            print(json.dumps(plain(given.node, rotations, outcomes), indent=2))
+        else:
+            page = Page(Console())
+            tell(given.node, rotations, outcomes, page)
+            page.print()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        nobody_reads()
+    return 0
+
+
+def kept_at(config_file: str) -> str:
+    """Where the store of a configuration is. Raises ConfigurationError where there is none."""
+    config, _ = load(config_file)
+    where = place(config.store)
+    if where is None:
+        raise ConfigurationError(Mistake(f"{config_file}: store", "none: nothing is kept"))
+    return where
+
+
+def unknown(name: str, known: Collection[str]) -> str:
+    """What to say of a node that the store does not have."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return "nothing is kept of a node of this name" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def tell(name: str, rotations: tuple[SeenRotation, ...], outcomes: tuple[Outcome, ...], page: Page) -> None:
+    """A row for each rotation, the newest last, and a line for the visits."""
+    page.header(Text(name, "bold"), Text(_counted(rotations)))
+    page.blank()
+    if rotations:
+        titles = tuple(Text(title, "dim") for title in _TITLES)
+        page.table([titles, *map(_row, rotations)], indent=0)
+        page.blank()
+        page.text("SEEN is the visit that found another certificate, AT how much of the old one's life was over. UTC.")
+    page.text(_visits(outcomes))
+
+
+def _counted(rotations: tuple[SeenRotation, ...]) -> str:
+    if not rotations:
+        return "no rotation seen yet"
+    return f"{len(rotations)} rotation{'s' * (len(rotations) > 1)} seen since {utc(rotations[0].seen)}"
+
+
+def _row(one: SeenRotation) -> tuple[Text, ...]:
+    share = one.share
+    when = Text() if share is None else Text(f"{share:.0%}", "" if share <= 1 else "red")
+    cert = Text(one.cert) if one.managed else Text(f"{one.cert}, not by the kubelet", "dim")
+    dates = (Text(minute(moment_)) for moment_ in (one.seen, one.not_before, one.not_after))
+    seen, issued, expires = dates
+    return seen, cert, when, issued, expires, Text(one.serial[:_SERIAL], "dim")
+
+
+def _visits(outcomes: tuple[Outcome, ...]) -> str:
+    if not outcomes:
+        return "No visit is kept."
+    counted = Counter(outcome.reason for outcome in outcomes)
+    read = counted.pop(None, 0)
+    failed = [f"{number} ended with {reason}" for reason, number in counted.most_common()]
+    span = f"{utc(outcomes[0].ended)} to {utc(outcomes[-1].ended)}"
+    return f"Last visits, {span}: " + ", ".join([f"{read} brought a reading", *failed]) + "."
+
+
+def plain(name: str, rotations: tuple[SeenRotation, ...], outcomes: tuple[Outcome, ...]) -> dict[str, object]:
+    """The same as data: docs/commands.md."""
+    return {
+        "node": name,
+        "rotations": [_rotation(one) for one in rotations],
+        "visits": [
+            {"ended": moment(one.ended), "duration_seconds": round(one.duration, 3), "reason": one.reason}
+            for one in outcomes
+        ],
+    }
+
+
+def _rotation(one: SeenRotation) -> dict[str, object]:
+    return {
+        "cert": one.cert,
+        "by_kubelet": one.managed,
+        "seen": moment(one.seen),
+        "last_seen_before": moment(one.last_seen_before),
+        "not_before": moment(one.not_before),
+        "not_after": moment(one.not_after),
+        "serial": one.serial,
+        "fingerprint": one.fingerprint,
+        "old_not_before": moment(one.old_not_before),
+        "old_not_after": moment(one.old_not_after),
+        "old_fingerprint": one.old_fingerprint,
+        "share_of_old_life": None if one.share is None else round(one.share, 4),
+    }
