@@ -71,6 +71,7 @@ ALERTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "KubeletCertConfigReloadFailed": ("warning", _TARGET),
     "KubeletCertInventorySourceDown": ("warning", (*_TARGET, "source")),
     "KubeletCertWebConfigReloadFailed": ("warning", _TARGET),
+    "KubeletCertExporterStoreDown": ("warning", _TARGET),
     "KubeletCertSshCredentialExpiring": ("warning", (*_TARGET, "file")),
     "KubeletCertShardMissing": ("warning", ("job",)),
     "KubeletCertShardsMismatch": ("warning", ("job",)),

@@ -371,6 +371,12 @@ def of_exporters(words: Words) -> list[Story]:
             "or an older certificate, than its files have.",
             "First: its log, which names the file and the mistake",
         ),
+        story("KubeletCertExporterStoreDown", 17, "store_up", 0).says(
+            "An exporter of kubelet certificates cannot keep what it learns.",
+            f"{this} cannot write its store.",
+            "What it learns now is forgotten at its next restart.",
+            "First: its log, which names the file and the error",
+        ),
         story(
             "KubeletCertSshCredentialExpiring", 100, "ssh_credential_not_after_timestamp_seconds", 6300, file=words.file
         ).says(

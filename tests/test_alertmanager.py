@@ -61,6 +61,7 @@ IDENTITIES: dict[str, tuple[str, ...]] = {
     "KubeletCertConfigReloadFailed": EXPORTER,
     "KubeletCertInventorySourceDown": ("job", "instance", "source"),
     "KubeletCertWebConfigReloadFailed": EXPORTER,
+    "KubeletCertExporterStoreDown": EXPORTER,
     "KubeletCertSshCredentialExpiring": ("job", "instance", "file"),
     "KubeletCertShardMissing": ("job",),
     "KubeletCertShardsMismatch": ("job",),

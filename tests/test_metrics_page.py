@@ -28,6 +28,7 @@ EVERYTHING = ExporterCounters(
     config_reload_time=1.0,
     sources=(SourceStatus("nodes.json", up=True),),
     ssh=SshStatus((("id-cert.pub", 1.0),), accepted_host_keys=1),
+    store_up=True,
 )
 
 

@@ -19,8 +19,8 @@ from tests.typed import Typed, Values
 pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="Debian's prometheus is not installed")
 
 # Minutes of patience, but for STUCK and PAUSE, which are seconds.
-DOWN, ABSENT, OVERDUE, UNCHECKED, RELOAD, SOURCE = 10, 15, 50, 60, 5, 15
 MISSING, MISMATCH, REMEMBERED = 15, 60, 10
+DOWN, ABSENT, OVERDUE, UNCHECKED, RELOAD, SOURCE, STORE = 10, 15, 50, 60, 5, 15, 15
 STUCK = 2 * HOUR + 15 * MINUTE
 PAUSE = 15 * MINUTE
 FILE = "/etc/keys/id-cert.pub"
@@ -202,6 +202,18 @@ def test_a_web_configuration_that_is_not_used() -> None:
     check(story, fires("KubeletCertWebConfigReloadFailed", 10 + RELOAD, 49))
 
 
+def test_a_store_that_cannot_be_written() -> None:
+    """Told after a quarter of an hour, until it can; one that is not wanted is not told of."""
+    story, exporter = healthy()
+    exporter.state.stored(up=True)
+    story.run(10)
+    exporter.state.stored(up=False)
+    story.run(40)
+    exporter.state.stored(up=True)
+    story.run(10)
+    check(story, fires("KubeletCertExporterStoreDown", 10 + STORE, 49))
+
+
 def test_a_login_certificate_at_its_end() -> None:
     """In the last tenth of what it had left when it was new, as far as Prometheus has seen that; a new one ends it."""
     story, exporter = healthy()
@@ -269,6 +281,7 @@ def troubled(story: World, job: str, instance: str) -> Exporter:
     exporter.reload_fails(story.now)
     exporter.sources(SourceStatus(FILE, up=False))
     exporter.door = DoorStatus(successful=False, loaded=story.now)
+    exporter.state.stored(up=False)
     exporter.ssh = SshStatus(credentials=((FILE, story.now + 60 * MINUTE + 30),))
     return exporter
 
@@ -286,6 +299,7 @@ def test_a_target_that_is_gone_is_remembered_for_ten_minutes() -> None:
         story,
         fires("KubeletCertConfigReloadFailed", RELOAD, last),
         fires("KubeletCertWebConfigReloadFailed", RELOAD, last),
+        fires("KubeletCertExporterStoreDown", STORE, last),
         fires("KubeletCertInventorySourceDown", SOURCE, last, source=FILE),
         fires("KubeletCertHostKeysUnchecked", UNCHECKED, last),
         fires("KubeletCertSshCredentialExpiring", 55, last, file=FILE),

@@ -1,4 +1,4 @@
-"""The store's file outlives a kill at any moment; a disk that is full or not there costs no more than what would be kept."""
+"""The store's file outlives a kill at any moment; a disk that is full or not there costs what would be kept, only."""
 
 from __future__ import annotations
 
