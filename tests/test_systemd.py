@@ -192,7 +192,7 @@ def configuration(place: Path, state: Path, key: Path, server: Sshd) -> Path:
     group = {"user": USER, "port": server.port, "paths": {"store": str(store)}, "nodes": nodes}
     file = place / "config.yaml"
     pace = {"interval": "1s", "min_interval": "1s", "file_sd_refresh": "200ms"}
-    file.write_text(json.dumps({**pace, "ssh": ssh, "groups": {"nodes": group}}))
+    file.write_text(json.dumps({**pace, "store": str(state / "store.sqlite"), "ssh": ssh, "groups": {"nodes": group}}))
     return file
 
 

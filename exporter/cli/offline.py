@@ -10,7 +10,7 @@ from exporter.inventory.catalogue import Catalogue
 from exporter.model.assessment import Assessment
 from exporter.model.report import FleetSnapshot, NodeReport, Visit
 from exporter.rounds.store.archive import archive
-from exporter.serve.samples import NodeView, views
+from exporter.serve.views import NodeView, views
 
 
 def last_known(config_file: str, name: str, now: float) -> tuple[Visit, NodeView]:

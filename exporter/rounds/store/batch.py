@@ -23,6 +23,10 @@ class Known:
     node: Node | None = None
     gone: float | None = None
 
+    def is_of(self, node: Node) -> bool:
+        """Whether it was written of a node that is read as this one is; a reload makes equal ones."""
+        return self.node is node or (self.node is not None and self.node.is_read_as(node))
+
 
 class Batch:
     """The writer's own: no lock."""
@@ -43,7 +47,7 @@ class Batch:
         earlier = self.reports.get(name)
         whole = (
             known is None
-            or known.node is not after.node
+            or not known.is_of(after.node)
             or (earlier is not None and earlier[1])
             or not is_moved_only(before, after)
         )

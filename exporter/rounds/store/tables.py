@@ -85,15 +85,12 @@ class Tables:
 
     def note_inventory(self, nodes: Iterable[Node], now: float) -> None:
         """Since when nodes are gone, and which are back. ``now`` is in epoch seconds."""
-        named = {node.name: node for node in nodes}
+        names = {node.name for node in nodes}
         changed: list[Row] = []
-        for name, known in self.known.items():
-            node = named.get(name)
-            if (node is not None) == (known.gone is not None):
-                known.gone = None if node else now
-                changed.append((known.gone, known.id))
-            if node and known.node and known.node.is_read_as(node):
-                known.node = node  # another object after a reload: nothing is to be written for that
+        for name, node in self.known.items():
+            if (name in names) == (node.gone is not None):
+                node.gone = None if name in names else now
+                changed.append((node.gone, node.id))
         self._many("UPDATE node SET gone = ? WHERE id = ?", changed)
 
     def tidy(self, gone_before: float) -> None:
