@@ -124,7 +124,7 @@ def may_be_shared(clues: Clues) -> bool:
 def _is_rke1(report: NodeReport, client: Certificate) -> bool:
     kubelet = report.kubelet
     known = kubelet is not None and kubelet.distribution is Distribution.RKE1
-    return known or "CN=system:node" in client.subject.split(",")
+    return known or ",CN=system:node," in f",{client.subject},"
 
 
 def _is_one_machine(group: list[Member]) -> bool:

@@ -34,7 +34,6 @@ suspect.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 from exporter.config.settings import Pace
 from exporter.model.assessment import Certificate, Reading, State, Window
@@ -53,16 +52,20 @@ SUSPECT_NODES = 5
 
 def window(certificate: Certificate) -> Window:
     """The rotation window of a certificate that the kubelet rotates."""
-    return _window(certificate.not_before, certificate.not_after)
-
-
-@lru_cache(maxsize=4096)  # those that are being looked at are asked for several times
-def _window(begin: int, ends: int) -> Window:
-    lifetime = max(0, ends - begin)
-    end = begin + WINDOW_CLOSES * lifetime
-    left = ends - end
+    end = closes(certificate)
+    left = certificate.not_after - end
     grace = min(max(left / 4, min(LEAST_GRACE, left * 3 / 4)), LONGEST_GRACE)
-    return Window(begin + WINDOW_OPENS * lifetime, end, end + grace)
+    return Window(opens(certificate), end, end + grace)
+
+
+def opens(certificate: Certificate) -> float:
+    """When the window begins."""
+    return certificate.not_before + WINDOW_OPENS * certificate.lifetime
+
+
+def closes(certificate: Certificate) -> float:
+    """When the window ends, and grace begins."""
+    return certificate.not_before + WINDOW_CLOSES * certificate.lifetime
 
 
 def by_time_alone(certificate: Certificate, now: float, excused_until: float = 0.0) -> State:
@@ -143,11 +146,16 @@ def next_change(reading: Reading | None, now: float, pace: Pace, *, exporter_clo
 def outlook(
     reading: Reading | None, now: float, pace: Pace, *, exporter_clock_suspect: bool = False
 ) -> tuple[State, float]:
-    """:func:`state` and :func:`next_change` at once, and quickly for what is fresh, as nearly all of a fleet is."""
-    if reading is not None and reading.managed:
-        certificate = reading.certificate
-        if certificate.not_before <= now <= certificate.not_after and now < (opens := window(certificate).start):
-            return State.FRESH, opens
+    """:func:`state` and :func:`next_change` at once, and quickly for what nearly all of a healthy fleet is."""
+    if reading is None:
+        return State.UNKNOWN, math.inf
+    certificate = reading.certificate
+    if certificate.not_before <= now <= certificate.not_after:
+        if reading.managed and now < (opening := opens(certificate)):
+            return State.FRESH, opening
+        if not reading.managed and reading.taken <= certificate.not_after:
+            goes_stale = reading.taken + STALE_AFTER_INTERVALS * pace.interval
+            return State.UNMANAGED, math.nextafter(max(certificate.not_after, goes_stale), math.inf)
     return (
         state(reading, now, pace, exporter_clock_suspect=exporter_clock_suspect),
         next_change(reading, now, pace, exporter_clock_suspect=exporter_clock_suspect),

@@ -16,13 +16,15 @@ from exporter.config.settings import Pace
 from exporter.judge import rotation
 from exporter.model.assessment import State
 from exporter.model.report import FleetSnapshot, NodeReport
-from exporter.serve.columns import BLOCK, Column
+from exporter.serve.columns import Column
 from exporter.serve.compression import Coding, Piece
 from exporter.serve.crowd import Crowd
 from exporter.serve.exposition import Format, encoded, header
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES, Family, FleetFamily
 from exporter.serve.lines import fleet_lines, start_of
 from exporter.serve.views import FleetView, Moment, NodeView, outlook
+
+_AT_ONCE = 256  # nodes: family after family they are gone through, so all of them should fit into a processor's cache
 
 
 class KeptExposition:
@@ -123,10 +125,10 @@ class _Fleet:
         ]
 
     def _look(self, places: Sequence[int], now: float) -> None:
-        """See these nodes as they are at ``now``, and write their lines: block by block, while all of it is at hand."""
+        """See these nodes as they are at ``now``, and write their lines."""
         at = Moment(now, self._pace, self._suspect)
-        for begin in range(0, len(places), BLOCK):
-            some = places[begin : begin + BLOCK]
+        for begin in range(0, len(places), _AT_ONCE):
+            some = places[begin : begin + _AT_ONCE]
             seen = []
             for place in some:
                 node, self._until[place] = outlook(self._reports[place], at)

@@ -6,11 +6,11 @@ and label values of which there are few are made once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from exporter.errors import Reason
 from exporter.judge import diagnosis, rotation
-from exporter.model.assessment import CertificateRole, Reading, State
+from exporter.model.assessment import Certificate, CertificateRole, State
 from exporter.model.report import NodeReport
 from exporter.serve.views import FleetView, NodeView
 
@@ -54,19 +54,20 @@ def not_after(node: NodeView) -> Samples:
 
 
 def window_start(node: NodeView) -> Samples:
-    return [(values, rotation.window(reading.certificate).start) for values, reading in _rotated(node.report)]
+    return _rotated(node.report, rotation.opens)
 
 
 def window_end(node: NodeView) -> Samples:
-    return [(values, rotation.window(reading.certificate).end) for values, reading in _rotated(node.report)]
+    return _rotated(node.report, rotation.closes)
 
 
-def _rotated(report: NodeReport) -> Sequence[tuple[tuple[str, ...], Reading]]:
+def _rotated(report: NodeReport, moment: Callable[[Certificate], float]) -> Samples:
+    """A moment in the life of each certificate that the kubelet renews."""
     found = []
     if report.client and report.client.managed:
-        found.append((_CLIENT, report.client))
+        found.append((_CLIENT, moment(report.client.certificate)))
     if report.serving and report.serving.managed:
-        found.append((_SERVING, report.serving))
+        found.append((_SERVING, moment(report.serving.certificate)))
     return found
 
 
