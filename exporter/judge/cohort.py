@@ -19,6 +19,7 @@ from exporter.model.finding import Cause, Finding, FleetFinding, Severity
 from exporter.model.report import NodeReport
 
 SHOWN = 20  # nodes that a finding names
+_LATE = State.LATE
 _CLOCKS = (Cause.CLOCK_AHEAD, Cause.CLOCK_BEHIND)
 
 
@@ -108,7 +109,7 @@ def member(report: NodeReport, state: State) -> Member:
 
 def next_change(report: NodeReport, state: State, now: float) -> float:
     """No clue of a node in that state changes by time alone between ``now`` and then; infinity where none ever does."""
-    if state is not State.LATE and not report.ties.issuer_before:
+    if state is not _LATE and not report.ties.issuer_before:
         return math.inf
     return min(peers.excused_from_stall_until(report, state, now), authorities.not_new_from(report, now))
 

@@ -24,7 +24,10 @@ _SERVING = (CertificateRole.SERVING,)
 _SERVING_LIVE = (CertificateRole.SERVING_LIVE,)
 _KUBECONFIG = (CertificateRole.KUBECONFIG,)
 _CA = (CertificateRole.CA,)
-_STATES = {(role, state): (((role, state), 1),) for role in CertificateRole for state in State}
+_CLIENT_STATES, _SERVING_STATES = (
+    {state: (((role, state), 1),) for state in State} for role in (CertificateRole.CLIENT, CertificateRole.SERVING)
+)
+_NOT_YET_VISITED = Reason.NOT_YET_VISITED
 
 
 def not_before(node: NodeView) -> Samples:
@@ -73,10 +76,8 @@ def _rotated(report: NodeReport, moment: Callable[[Certificate], float]) -> Samp
 
 def states(node: NodeView) -> Samples:
     """The states that hold."""
-    client, serving = _STATES[CertificateRole.CLIENT, node.client_state], node.report.serving
-    if serving and serving.managed:
-        return client + _STATES[CertificateRole.SERVING, node.serving_state]
-    return client
+    client, serving = _CLIENT_STATES[node.client_state], node.report.serving
+    return client + _SERVING_STATES[node.serving_state] if serving and serving.managed else client
 
 
 def rotation_enabled(node: NodeView) -> Samples:
@@ -112,7 +113,9 @@ def rotations_on_disk(node: NodeView) -> Samples:
 
 def orphans(node: NodeView) -> Samples:
     history = node.report.history
-    return [((CertificateRole.CLIENT, condition), number) for condition, number in history.orphans] if history else ()
+    if history is None or not history.orphans:
+        return ()
+    return [((*_CLIENT, condition), number) for condition, number in history.orphans]
 
 
 def findings(node: NodeView) -> Samples:
@@ -123,7 +126,7 @@ def info(node: NodeView) -> Samples:
     if not node.report.client:
         return ()
     found = node.report.client.certificate
-    return (((CertificateRole.CLIENT, found.serial, found.issuer, found.subject, found.fingerprint), 1),)
+    return (((*_CLIENT, found.serial, found.issuer, found.subject, found.fingerprint), 1),)
 
 
 def node_info(node: NodeView) -> Samples:
@@ -137,7 +140,7 @@ def node_info(node: NodeView) -> Samples:
 
 def up(node: NodeView) -> Samples:
     reason = node.report.reason
-    return () if reason is Reason.NOT_YET_VISITED else ((_NONE, int(reason is None)),)
+    return () if reason is _NOT_YET_VISITED else ((_NONE, int(reason is None)),)
 
 
 def last_success(node: NodeView) -> Samples:
