@@ -33,6 +33,7 @@ from exporter.config.settings import Pace
 from exporter.model.assessment import Assessment, Certificate, Reading
 from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
 from exporter.model.files import Condition, PemFile
+from exporter.model.probe import Probing
 from exporter.model.report import NodeReport, Visit
 from exporter.rounds.state import FleetState
 from exporter.serve.compression import Coding
@@ -182,7 +183,7 @@ def _against_the_library(nodes: int, rounds: int) -> Iterator[Row]:
     )
     for name, (reach, _) in changes.items():
         measure = f"`/metrics`, {nodes:,} nodes, {peer.count:,} samples: {name}"
-        yield Row.compared(measure, costs[name], costs[PEER], PEER, reach=reach)
+        yield Row.compared(measure, costs[name], costs[PEER], reach=reach)
 
 
 def _by_prometheus(*, small: bool) -> Row:
@@ -257,13 +258,21 @@ def serve(nodes: int) -> None:
     (socket,) = listen(["127.0.0.1:0"])
     state = watched.state
     backend = Backend(
-        snapshot=lambda: state.snapshot(time.time()), reload=None, is_alive=lambda: True, ready_after=lambda: 0.0
+        snapshot=lambda: state.snapshot(time.time()),
+        reload=None,
+        is_alive=lambda: True,
+        ready_after=lambda: 0.0,
+        probe=_nobody,
     )
     listener = Listener(Entrance(Endpoints(backend).application(), [socket]))
     threading.Thread(target=_visits, args=(state,), daemon=True).start()
     host, port = socket.getsockname()[:2]
     print(f"{host}:{port}", flush=True)
     listener.run(lambda _loop: None)
+
+
+def _nobody(target: str, module: str, ended: Callable[[], None]) -> Probing:
+    raise NotImplementedError
 
 
 def _visits(state: FleetState) -> None:
