@@ -33,7 +33,7 @@ from exporter.serve import columns, kept
 from exporter.serve.compression import Coding
 from exporter.serve.exposition import Format, render
 from exporter.serve.kept import KeptExposition
-from exporter.serve.views import NodeView, view
+from exporter.serve.views import Moment, NodeView, outlook
 
 PACES = (Pace(3600.0, 60.0), Pace(100.0, 10.0), Pace(40.0, 1.0))
 NAMES = tuple(f"w{number}" for number in range(8))
@@ -216,11 +216,11 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the nodes that were looked at, as it goes."""
     names: list[str] = []
 
-    def seen(report: NodeReport, now: float, pace: Pace, *, exporter_clock_suspect: bool) -> NodeView:
+    def seen(report: NodeReport, at: Moment) -> tuple[NodeView, float]:
         names.append(report.node.name)
-        return view(report, now, pace, exporter_clock_suspect=exporter_clock_suspect)
+        return outlook(report, at)
 
-    monkeypatch.setattr(kept, "view", seen)
+    monkeypatch.setattr(kept, "outlook", seen)
     return names
 
 
@@ -297,11 +297,13 @@ def test_a_fault_half_way_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch)
     exposition, snapshot = KeptExposition(), fleet()
     body(exposition, snapshot, 950.0)
 
-    def broken(*_: object, **__: object) -> float:
-        raise RuntimeError
+    def broken(report: NodeReport, at: Moment) -> tuple[NodeView, float]:
+        if report.node.name == "w3":
+            raise RuntimeError
+        return outlook(report, at)
 
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "next_change", broken)
+        patch.setattr(kept, "outlook", broken)
         changed = replace(snapshot, reports=tuple(replace(report, duration=9.0) for report in snapshot.reports))
         with pytest.raises(RuntimeError):
             body(exposition, changed, 960.0)
@@ -314,12 +316,12 @@ def test_a_record_does_not_wait_for_a_scrape(monkeypatch: pytest.MonkeyPatch) ->
     state.settle((node("w1"),), (), Pace())
     rendering, go_on = threading.Event(), threading.Event()
 
-    def slow(*given: object, **named: object) -> NodeView:
+    def slow(report: NodeReport, at: Moment) -> tuple[NodeView, float]:
         rendering.set()
         assert go_on.wait(60)
-        return view(*given, **named)  # type: ignore[arg-type] # as it was called
+        return outlook(report, at)
 
-    monkeypatch.setattr(kept, "view", slow)
+    monkeypatch.setattr(kept, "outlook", slow)
     scrape = threading.Thread(target=body, args=(exposition, state.snapshot(1.0), 1.0))
     scrape.start()
     try:

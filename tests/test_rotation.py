@@ -491,6 +491,7 @@ def test_the_next_change_is_the_next_change(
         held = rotation.state(reading, now, pace, exporter_clock_suspect=suspect)
         change = rotation.next_change(reading, now, pace, exporter_clock_suspect=suspect)
         assert change > now
+        assert rotation.outlook(reading, now, pace, exporter_clock_suspect=suspect) == (held, change)
         until = min(change, 1e9)
         for moment in (math.nextafter(until, -math.inf), *(now + share * (until - now) for share in shares)):
             if now <= moment < until:
@@ -504,6 +505,7 @@ def test_the_next_change_is_the_next_change(
 def test_a_node_that_was_never_read_never_changes_by_time_alone() -> None:
     """It is unknown, or unmanaged by design, until somebody looks."""
     assert rotation.next_change(None, 1.0, PACE) == math.inf
+    assert rotation.outlook(None, 1.0, PACE) == (State.UNKNOWN, math.inf)
 
 
 @given(st.lists(st.floats(-200, 200) | st.sampled_from([60.0, -60.0, 60.5, -60.5, 0.0]), max_size=12))

@@ -86,7 +86,7 @@ def ca_caps_leaves(everybody: Members, _now: float) -> Hit | None:
     for member in everybody:
         if member.client and member.managed:
             ends[member.client.authority_identifier or member.client.issuer, member.client.not_after].append(member)
-    capped = {end: group for (_, end), group in ends.items() if _is_capped(end, group)}
+    capped = {end: group for (_, end), group in ends.items() if _is_capped(end, [_span(one) for one in group])}
     members = [member for group in capped.values() for member in group]
     if len(members) < SEVERAL:
         return None
@@ -95,6 +95,11 @@ def ca_caps_leaves(everybody: Members, _now: float) -> Hit | None:
         "renewal is shorter than the one before, and none outlives the CA",
         members,
     )
+
+
+def _span(member: Member) -> tuple[int, int | None]:
+    authority = member.report.authority
+    return member.client.not_before if member.client else 0, authority.not_after if authority else None
 
 
 def cap_clue(report: NodeReport, _state: State, _now: float) -> Hashable:
@@ -107,18 +112,22 @@ def cap_clue(report: NodeReport, _state: State, _now: float) -> Hashable:
 
 
 def may_cap(clues: Clues) -> bool:
-    """Whether two certificates of one CA end at one moment, or enough end with their CA."""
-    signed = [clue[0] for clue in clues if isinstance(clue, tuple)]
-    if len(set(signed)) < len(signed):
-        return True
-    return sum(1 for clue in clues if isinstance(clue, tuple) and clue[0][1] == clue[2]) >= SEVERAL
+    """Whether certificates enough end with their CA, or where that is not known, at one moment."""
+    told = [clue for clue in clues if isinstance(clue, tuple)]
+    alike = {signed for signed, number in Counter([clue[0] for clue in told]).items() if number > 1}
+    ends: defaultdict[tuple[str, int], list[tuple[int, int | None]]] = defaultdict(list)
+    for signed, begin, authority_end in told:
+        if signed in alike or signed[1] == authority_end:
+            ends[signed].append((begin, authority_end))
+    return sum(len(group) for (_, end), group in ends.items() if _is_capped(end, group)) >= SEVERAL
 
 
-def _is_capped(end: int, group: list[Member]) -> bool:
-    authorities = [member.report.authority.not_after for member in group if member.report.authority]
+def _is_capped(end: int, group: list[tuple[int, int | None]]) -> bool:
+    """``group`` are the begins of the certificates that end then, and the ends of their CAs where these are known."""
+    authorities = [authority_end for _, authority_end in group if authority_end is not None]
     if authorities:
         return max(authorities) == end
-    begins = [member.client.not_before for member in group if member.client]
+    begins = [begin for begin, _ in group]
     return max(begins) - min(begins) > FAR_APART
 
 

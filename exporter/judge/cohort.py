@@ -7,6 +7,7 @@ where ``may_hold`` says no of a cluster's clues, nobody need ask ``holds``.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from exporter.model.finding import Cause, Finding, FleetFinding, Severity
 from exporter.model.report import NodeReport
 
 SHOWN = 20  # nodes that a finding names
+_LATE = State.LATE
 _CLOCKS = (Cause.CLOCK_AHEAD, Cause.CLOCK_BEHIND)
 
 
@@ -107,6 +109,8 @@ def member(report: NodeReport, state: State) -> Member:
 
 def next_change(report: NodeReport, state: State, now: float) -> float:
     """No clue of a node in that state changes by time alone between ``now`` and then; infinity where none ever does."""
+    if state is not _LATE and not report.ties.issuer_before:
+        return math.inf
     return min(peers.excused_from_stall_until(report, state, now), authorities.not_new_from(report, now))
 
 
@@ -119,6 +123,6 @@ def _found(cluster: str, members: Members, now: float, *, whole: bool) -> Iterab
 
 def node_findings(report: NodeReport, *, exporter_clock_suspect: bool) -> tuple[Finding, ...]:
     """A node's findings; while the exporter's clock is the suspect, without those about the node's."""
-    if not exporter_clock_suspect:
+    if not exporter_clock_suspect or not report.findings:
         return report.findings
     return tuple(finding for finding in report.findings if finding.cause not in _CLOCKS)

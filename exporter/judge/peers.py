@@ -19,6 +19,7 @@ from exporter.model.kubelet import Distribution
 from exporter.model.report import NodeReport
 
 STALLED_NODES, STALLED_SHARE = 3, 0.1
+_RKE1, _LATE, _EXPIRED = Distribution.RKE1, State.LATE, State.EXPIRED
 
 # What stops rotations from the signer's or the API server's side, as a node sees it.
 _BEYOND_THE_NODE = (
@@ -123,8 +124,9 @@ def may_be_shared(clues: Clues) -> bool:
 
 def _is_rke1(report: NodeReport, client: Certificate) -> bool:
     kubelet = report.kubelet
-    known = kubelet is not None and kubelet.distribution is Distribution.RKE1
-    return known or "CN=system:node" in client.subject.split(",")
+    if kubelet is not None and kubelet.distribution is _RKE1:
+        return True
+    return ",CN=system:node," in f",{client.subject},"
 
 
 def _is_one_machine(group: list[Member]) -> bool:
@@ -139,7 +141,7 @@ def rotation_has_stalled(members: Members, now: float) -> Hit | None:
     grace and excuse, and a tenth of the cluster together with those that are late without an excuse.
     """
     stuck = [member for member in members if _is_stuck(member.report, member.state, now)]
-    if not _are_many([member.state is not State.LATE for member in stuck], len(members)):
+    if not _are_many([member.state is not _LATE for member in stuck], len(members)):
         return None
     return Hit(
         f"{len(stuck)} of {len(members)} nodes are past their rotation window, and nothing on them explains it: "
@@ -150,7 +152,7 @@ def rotation_has_stalled(members: Members, now: float) -> Hit | None:
 
 def stuck_clue(report: NodeReport, state: State, now: float) -> Hashable:
     """Whether a node that is stuck is past grace and excuse; None where it is not stuck."""
-    return state is not State.LATE if _is_stuck(report, state, now) else None
+    return state is not _LATE if _is_stuck(report, state, now) else None
 
 
 def may_have_stalled(clues: Clues) -> bool:
@@ -165,7 +167,7 @@ def _are_many(past: Sequence[bool], nodes: int) -> bool:
 
 def excused_from_stall_until(report: NodeReport, state: State, now: float) -> float:
     """When time alone makes a node stuck that is late with an excuse; infinity where it has none."""
-    if state is State.LATE and report.client and now < report.client.excused_until:
+    if state is _LATE and report.client and now < report.client.excused_until:
         return report.client.excused_until
     return math.inf
 
@@ -173,14 +175,14 @@ def excused_from_stall_until(report: NodeReport, state: State, now: float) -> fl
 def _is_stuck(report: NodeReport, state: State, now: float) -> bool:
     if not state.is_accusation or report.client is None or not report.client.managed:
         return False
-    if state is State.LATE and now < report.client.excused_until:
+    if state is _LATE and now < report.client.excused_until:
         return False
     return not any(_explains(finding, state) for finding in report.findings)
 
 
 def _explains(finding: Finding, state: State) -> bool:
     """Whether the node itself is why its certificate was not renewed."""
-    if state is State.EXPIRED and finding.cause in _AFTER_EXPIRY:
+    if state is _EXPIRED and finding.cause in _AFTER_EXPIRY:
         return False
     return (finding.cause, finding.severity) in _OF_THE_NODE
 

@@ -39,7 +39,10 @@ class State(StrEnum):
 
     @property
     def is_accusation(self) -> bool:
-        return self in (State.LATE, State.STALLED, State.EXPIRED)
+        return self in _ACCUSATIONS
+
+
+_ACCUSATIONS = frozenset((State.LATE, State.STALLED, State.EXPIRED))  # by its class a member is found slowly
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from exporter.config.settings import (
     TransportKind,
 )
 
+_SSH, _LOCAL = TransportKind.SSH, TransportKind.LOCAL
+
 
 @dataclass(frozen=True, slots=True)
 class SshAccess:
@@ -107,7 +109,7 @@ class Node:
 
     @property
     def transport(self) -> TransportKind:
-        return TransportKind.SSH if isinstance(self.access, SshAccess) else TransportKind.LOCAL
+        return _SSH if isinstance(self.access, SshAccess) else _LOCAL
 
     @property
     def address(self) -> str:

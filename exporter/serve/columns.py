@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from exporter.serve.compression import Coding, Piece
 from exporter.serve.exposition import encoded
 from exporter.serve.families import Family
-from exporter.serve.lines import Writer
+from exporter.serve.lines import writer
 from exporter.serve.views import NodeView
 
 BLOCK = 1024  # nodes: a piece is large enough to deflate well, and small enough to stay where few nodes change
@@ -22,7 +22,7 @@ class Column:
 
     def __init__(self, family: Family) -> None:
         self.family = family
-        self._text = Writer(family).text
+        self._write = writer(family)
         self._lines: list[str] = []
         self._pieces: list[Piece | None] = []  # None: to be made
         self._coding = Coding.GZIP
@@ -36,7 +36,7 @@ class Column:
     def write(self, places: Iterable[int], nodes: Sequence[NodeView], starts: Sequence[str]) -> None:
         """The lines of nodes that have changed, with their places in the same order."""
         lines, pieces = self._lines, self._pieces
-        for place, text in zip(places, map(self._text, nodes, starts), strict=True):
+        for place, text in zip(places, self._write(nodes, starts), strict=True):
             if lines[place] != text:
                 lines[place] = text
                 pieces[place // BLOCK] = None

@@ -11,7 +11,7 @@ from enum import Enum
 
 from exporter.model.report import FleetSnapshot
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES, Family, FleetFamily
-from exporter.serve.lines import Writer, fleet_lines, start_of
+from exporter.serve.lines import fleet_lines, start_of, writer
 from exporter.serve.views import FleetView, counted, findings_across, views
 
 _OPENMETRICS = "application/openmetrics-text"
@@ -52,11 +52,10 @@ def render(
     nodes = views(snapshot, now)
     clusters = [node.report.node.cluster for node in nodes]
     fleet = FleetView(Counter(clusters), counted(nodes, clusters), findings_across(nodes, now))
-    started = [(node, start_of(node.report.node, snapshot.labels)) for node in nodes]
+    starts = [start_of(node.report.node, snapshot.labels) for node in nodes]
     parts: list[str] = []
     for family in FAMILIES:
-        write = Writer(family).text
-        lines = [write(node, start) for node, start in started]
+        lines = writer(family)(nodes, starts)
         if any(lines):
             parts += [header(family, chosen), *lines]
     for over_all in across:

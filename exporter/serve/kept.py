@@ -22,7 +22,9 @@ from exporter.serve.crowd import Crowd
 from exporter.serve.exposition import Format, encoded, header
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES, Family, FleetFamily
 from exporter.serve.lines import fleet_lines, start_of
-from exporter.serve.views import FleetView, NodeView, next_change, view
+from exporter.serve.views import FleetView, Moment, NodeView, outlook
+
+_AT_ONCE = 256  # nodes: family after family they are gone through, so all of them should fit into a processor's cache
 
 
 class KeptExposition:
@@ -124,15 +126,18 @@ class _Fleet:
 
     def _look(self, places: Sequence[int], now: float) -> None:
         """See these nodes as they are at ``now``, and write their lines."""
-        pace, suspect, reports = self._pace, self._suspect, self._reports
-        seen = [view(reports[place], now, pace, exporter_clock_suspect=suspect) for place in places]
-        for place, node in zip(places, seen, strict=True):
-            self._views[place] = node
-            self._until[place] = next_change(node, now, pace, exporter_clock_suspect=suspect)
-        starts = [self._starts[place] for place in places]
-        for column in self._columns:
-            column.write(places, seen, starts)
-        self._crowd.look(places, seen, now)
+        at = Moment(now, self._pace, self._suspect)
+        for begin in range(0, len(places), _AT_ONCE):
+            some = places[begin : begin + _AT_ONCE]
+            seen = []
+            for place in some:
+                node, self._until[place] = outlook(self._reports[place], at)
+                self._views[place] = node
+                seen.append(node)
+            starts = [self._starts[place] for place in some]
+            for column in self._columns:
+                column.write(some, seen, starts)
+            self._crowd.look(some, seen, now)
 
 
 def _are_the_same_nodes(before: tuple[NodeReport, ...], after: tuple[NodeReport, ...]) -> bool:

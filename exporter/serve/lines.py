@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from exporter.model.node import Node
 from exporter.serve.families import Family, FleetFamily
 from exporter.serve.views import FleetView, NodeView
+
+Write = Callable[[Iterable[NodeView], Iterable[str]], list[str]]  # nodes, and how the labels of each begin
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
@@ -24,58 +26,89 @@ def fleet_lines(family: FleetFamily, fleet: FleetView) -> str:
     )
 
 
-class Writer:
-    """Writes one family's lines for a node. What follows the node's own labels is made once for all nodes."""
+def writer(family: Family) -> Write:
+    """Writes one family's lines of many nodes, each line with its end; empty for a node that has no sample.
 
-    def __init__(self, family: Family) -> None:
-        self._family = family
-        self._samples = family.samples
-        self._opening = f"{family.name}{{"
-        # By label values: of a state set what stands between the beginnings of its lines, of others the end of one.
-        # Closed enumerations, so it is bounded; what may be any text is left out.
-        self._sets: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._tails: dict[tuple[str, ...], str] = {}
-        self._template = "".join(f',{label}="%s"' for label in family.labels) + "} "
+    These loops run for each node and family that a scrape makes anew: what follows a node's own labels is made once for
+    all nodes where its values are of closed enumerations, and nothing is called that need not be.
+    """
+    if family.states:
+        return _state_set(family, family.states)
+    return _any_text(family) if family.is_info else _closed(family)
 
-    def text(self, node: NodeView, start: str) -> str:
-        """Its lines, each with its end; empty where the node has no sample. ``start`` is as :func:`start_of` has it."""
-        found = self._samples(node)
-        if not found:
-            return ""
-        begin = self._opening + start
-        if self._family.states:
-            return "".join([begin.join(self._set(values)) for values, _ in found])
-        if self._family.is_info:
-            return "".join([f"{begin}{self._any_text(values)}{value!r}\n" for values, value in found])
-        if len(found) == 1:
-            values, value = found[0]
-            return f"{begin}{self._tail(values)}{value!r}\n"
-        return "".join([f"{begin}{self._tail(values)}{value!r}\n" for values, value in found])
 
-    def _tail(self, values: tuple[str, ...]) -> str:
-        tail = self._tails.get(values)
-        if tail is None:
-            pairs = _pairs(self._family.labels, values)
-            tail = self._tails[values] = f"{',' if pairs else ''}{pairs}}} "
+def _closed(family: Family) -> Write:
+    samples, opening, tails = family.samples, f"{family.name}{{", _Tails(family.labels)
+
+    def write(nodes: Iterable[NodeView], starts: Iterable[str]) -> list[str]:
+        texts = []
+        for node, start in zip(nodes, starts, strict=True):
+            text = ""
+            for values, value in samples(node):
+                text += f"{opening}{start}{tails[values]}{value!r}\n"
+            texts.append(text)
+        return texts
+
+    return write
+
+
+def _state_set(family: Family, states: Iterable[str]) -> Write:
+    samples, opening, sets = family.samples, f"{family.name}{{", _Sets(family.labels, tuple(states))
+
+    def write(nodes: Iterable[NodeView], starts: Iterable[str]) -> list[str]:
+        texts = []
+        for node, start in zip(nodes, starts, strict=True):
+            begin = opening + start
+            texts.append("".join([begin.join(sets[values]) for values, _ in samples(node)]))
+        return texts
+
+    return write
+
+
+def _any_text(family: Family) -> Write:
+    """Filled into a template; where a value has a character that must be escaped, the quotes are not all its own."""
+    samples, labels, quotes = family.samples, family.labels, 2 * len(family.labels)
+    opening, template = f"{family.name}{{", "".join(f',{label}="%s"' for label in family.labels)
+
+    def write(nodes: Iterable[NodeView], starts: Iterable[str]) -> list[str]:
+        texts = []
+        for node, start in zip(nodes, starts, strict=True):
+            text = ""
+            for values, value in samples(node):
+                tail = template % values
+                if tail.count('"') != quotes or "\\" in tail or "\n" in tail:
+                    tail = f",{_pairs(labels, values)}"
+                text += f"{opening}{start}{tail}}} {value!r}\n"
+            texts.append(text)
+        return texts
+
+    return write
+
+
+class _Tails(dict[tuple[str, ...], str]):
+    """By label values: what follows a node's own labels, up to the value."""
+
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self._labels = labels
+
+    def __missing__(self, values: tuple[str, ...]) -> str:
+        pairs = _pairs(self._labels, values)
+        tail = self[values] = f"{',' if pairs else ''}{pairs}}} "
         return tail
 
-    def _set(self, values: tuple[str, ...]) -> tuple[str, ...]:
-        found = self._sets.get(values)
-        if found is None:
-            *others, holds = values
-            tails = [
-                f",{_pairs(self._family.labels, (*others, state))}}} {int(state == holds)}\n"
-                for state in self._family.states or ()
-            ]
-            found = self._sets[values] = ("", *tails)
-        return found
 
-    def _any_text(self, values: tuple[str, ...]) -> str:
-        """As the template has it, where no value has a character that must be escaped: then these are all its own."""
-        tail = self._template % values
-        if tail.count('"') == 2 * len(values) and "\\" not in tail and "\n" not in tail:
-            return tail
-        return f",{_pairs(self._family.labels, values)}}} "
+class _Sets(dict[tuple[str, ...], tuple[str, ...]]):
+    """By the label values of the state that holds: what stands between the beginnings of the set's lines."""
+
+    def __init__(self, labels: tuple[str, ...], states: tuple[str, ...]) -> None:
+        self._labels = labels
+        self._states = states
+
+    def __missing__(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        *others, holds = values
+        ends = [f",{_pairs(self._labels, (*others, state))}}} {int(state == holds)}\n" for state in self._states]
+        between = self[values] = ("", *ends)
+        return between
 
 
 def _pairs(names: Iterable[str], values: Iterable[str]) -> str:

@@ -6,11 +6,11 @@ and label values of which there are few are made once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from exporter.errors import Reason
 from exporter.judge import diagnosis, rotation
-from exporter.model.assessment import CertificateRole, Reading, State
+from exporter.model.assessment import Certificate, CertificateRole, State
 from exporter.model.report import NodeReport
 from exporter.serve.views import FleetView, NodeView
 
@@ -24,7 +24,10 @@ _SERVING = (CertificateRole.SERVING,)
 _SERVING_LIVE = (CertificateRole.SERVING_LIVE,)
 _KUBECONFIG = (CertificateRole.KUBECONFIG,)
 _CA = (CertificateRole.CA,)
-_STATES = {(role, state): (((role, state), 1),) for role in CertificateRole for state in State}
+_CLIENT_STATES, _SERVING_STATES = (
+    {state: (((role, state), 1),) for state in State} for role in (CertificateRole.CLIENT, CertificateRole.SERVING)
+)
+_NOT_YET_VISITED = Reason.NOT_YET_VISITED
 
 
 def not_before(node: NodeView) -> Samples:
@@ -54,28 +57,27 @@ def not_after(node: NodeView) -> Samples:
 
 
 def window_start(node: NodeView) -> Samples:
-    return [(values, rotation.window(reading.certificate).start) for values, reading in _rotated(node.report)]
+    return _rotated(node.report, rotation.opens)
 
 
 def window_end(node: NodeView) -> Samples:
-    return [(values, rotation.window(reading.certificate).end) for values, reading in _rotated(node.report)]
+    return _rotated(node.report, rotation.closes)
 
 
-def _rotated(report: NodeReport) -> Sequence[tuple[tuple[str, ...], Reading]]:
+def _rotated(report: NodeReport, moment: Callable[[Certificate], float]) -> Samples:
+    """A moment in the life of each certificate that the kubelet renews."""
     found = []
     if report.client and report.client.managed:
-        found.append((_CLIENT, report.client))
+        found.append((_CLIENT, moment(report.client.certificate)))
     if report.serving and report.serving.managed:
-        found.append((_SERVING, report.serving))
+        found.append((_SERVING, moment(report.serving.certificate)))
     return found
 
 
 def states(node: NodeView) -> Samples:
     """The states that hold."""
-    client, serving = _STATES[CertificateRole.CLIENT, node.client_state], node.report.serving
-    if serving and serving.managed:
-        return client + _STATES[CertificateRole.SERVING, node.serving_state]
-    return client
+    client, serving = _CLIENT_STATES[node.client_state], node.report.serving
+    return client + _SERVING_STATES[node.serving_state] if serving and serving.managed else client
 
 
 def rotation_enabled(node: NodeView) -> Samples:
@@ -111,7 +113,9 @@ def rotations_on_disk(node: NodeView) -> Samples:
 
 def orphans(node: NodeView) -> Samples:
     history = node.report.history
-    return [((CertificateRole.CLIENT, condition), number) for condition, number in history.orphans] if history else ()
+    if history is None or not history.orphans:
+        return ()
+    return [((*_CLIENT, condition), number) for condition, number in history.orphans]
 
 
 def findings(node: NodeView) -> Samples:
@@ -122,7 +126,7 @@ def info(node: NodeView) -> Samples:
     if not node.report.client:
         return ()
     found = node.report.client.certificate
-    return (((CertificateRole.CLIENT, found.serial, found.issuer, found.subject, found.fingerprint), 1),)
+    return (((*_CLIENT, found.serial, found.issuer, found.subject, found.fingerprint), 1),)
 
 
 def node_info(node: NodeView) -> Samples:
@@ -136,7 +140,7 @@ def node_info(node: NodeView) -> Samples:
 
 def up(node: NodeView) -> Samples:
     reason = node.report.reason
-    return () if reason is Reason.NOT_YET_VISITED else ((_NONE, int(reason is None)),)
+    return () if reason is _NOT_YET_VISITED else ((_NONE, int(reason is None)),)
 
 
 def last_success(node: NodeView) -> Samples:

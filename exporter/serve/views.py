@@ -42,29 +42,34 @@ class FleetView:
     findings: tuple[FleetFinding, ...]
 
 
-def view(report: NodeReport, now: float, pace: Pace, *, exporter_clock_suspect: bool) -> NodeView:
-    """One node with its states at ``now``."""
-    client = rotation.client_state(report, now, pace, exporter_clock_suspect=exporter_clock_suspect)
-    serving = rotation.state(report.serving, now, pace, exporter_clock_suspect=exporter_clock_suspect)
-    return NodeView(
-        report, client, serving, cohort.node_findings(report, exporter_clock_suspect=exporter_clock_suspect)
-    )
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When, and by which rules, nodes are looked at; ``now`` is in epoch seconds."""
+
+    now: float
+    pace: Pace
+    exporter_clock_suspect: bool
 
 
-def next_change(seen: NodeView, now: float, pace: Pace, *, exporter_clock_suspect: bool) -> float:
-    """Until then nothing that is told of a node, or by it of its fleet, is changed by time alone."""
-    report = seen.report
-    return min(
-        rotation.next_change(report.client, now, pace, exporter_clock_suspect=exporter_clock_suspect),
-        rotation.next_change(report.serving, now, pace, exporter_clock_suspect=exporter_clock_suspect),
-        cohort.next_change(report, seen.client_state, now),
+def outlook(report: NodeReport, at: Moment) -> tuple[NodeView, float]:
+    """A node at that moment, and until when time alone changes nothing that is told of it, or by it of its fleet."""
+    suspect = at.exporter_clock_suspect
+    client, until = rotation.outlook(report.client, at.now, at.pace, exporter_clock_suspect=suspect)
+    serving, ends = rotation.outlook(report.serving, at.now, at.pace, exporter_clock_suspect=suspect)
+    if report.client is None and report.no_client_by_design:
+        client = State.UNMANAGED
+    findings = cohort.node_findings(report, exporter_clock_suspect=suspect)
+    return (
+        NodeView(report, client, serving, findings),
+        min(until, ends, cohort.next_change(report, client, at.now)),
     )
 
 
 def views(snapshot: FleetSnapshot, now: float) -> tuple[NodeView, ...]:
     """Every node of the snapshot with its states at ``now``."""
     suspect = rotation.is_exporter_clock_suspect(snapshot.clock_offsets)
-    return tuple(view(report, now, snapshot.pace, exporter_clock_suspect=suspect) for report in snapshot.reports)
+    at = Moment(now, snapshot.pace, suspect)
+    return tuple(outlook(report, at)[0] for report in snapshot.reports)
 
 
 def findings_across(nodes: Iterable[NodeView], now: float) -> tuple[FleetFinding, ...]:
