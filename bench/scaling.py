@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -22,7 +21,8 @@ from pathlib import Path
 
 import yaml
 
-from bench.measure import Cost, Row, Spread, alternated
+from bench.cost import Cost, measured, peak_memory
+from bench.measure import Row, Spread, alternated
 from exporter.config.loading import load
 from exporter.inventory.catalogue import Catalogue
 from exporter.model.shard import Shard, shard_of
@@ -72,7 +72,7 @@ def _inventory(nodes: int) -> Iterator[Row]:
 
         spreads = alternated({"shard": lambda: read(10), "whole": lambda: read(1)}, ROUNDS if nodes > 10_000 else 2)
         what = f"an inventory of {nodes:,} targets (file_sd), read by one shard of ten"
-        yield Row.compared(what, spreads["shard"], spreads["whole"], "by one exporter")
+        yield _beside(what, spreads["shard"], spreads["whole"], "by one exporter")
         ours, whole = memory[10] / nodes, memory[1] / nodes
         against = f"by one exporter: {whole:,.0f}"
         yield Row("its memory, bytes for each target of the whole", f"{ours:,.0f}", against, ours / whole)
@@ -89,13 +89,12 @@ def write_inventory(folder: Path, nodes: int) -> None:
 
 
 def read_inventory(folder: Path, total: int) -> dict[str, float]:
-    """CPU seconds and bytes of memory that the catalogue of a shard took."""
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    catalogue = Catalogue(*load(str(folder / "config.yaml")), None, Shard(0, total))
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    assert catalogue.nodes
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"cpu": cpu, "memory": (after.ru_maxrss - before.ru_maxrss) * 1024}
+    """CPU seconds that the catalogue of a shard took, and the most memory meanwhile, in bytes."""
+    before, made = peak_memory(), []
+    cost = measured(lambda: made.append(Catalogue(*load(str(folder / "config.yaml")), None, Shard(0, total))))
+    if not made[0].nodes:
+        raise RuntimeError("no node is in the inventory")
+    return {"cpu": cost.cpu, "memory": peak_memory() - before}
 
 
 def _rule(nodes: int) -> Iterator[Row]:
@@ -114,7 +113,11 @@ def _rule(nodes: int) -> Iterator[Row]:
             while ask(url, "count(kubelet_cert_info)") != nodes:
                 time.sleep(0.5)
             taken = {name: timed(url, asked[name]) for name in (SHARED, KNOWN)}
-    yield Row.compared(what, taken[SHARED], taken[KNOWN], "nodes counted by name")
+    yield _beside(what, taken[SHARED], taken[KNOWN], "nodes counted by name")
+
+
+def _beside(what: str, ours: Spread, other: Spread, name: str) -> Row:
+    return Row(what, ours.told("ms", 1e3), f"{name}: {other.told('ms', 1e3)}", ours.over(other).median)
 
 
 def timed(url: str, query: str) -> Spread:
