@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,6 +29,8 @@ from exporter.config.loading import load
 from exporter.inventory.catalogue import Catalogue
 from exporter.model.shard import Shard, shard_of
 from tests.prometheus import serving
+from tests.running import Running
+from tests.test_cli import mounted
 
 RULES = Path("grafana/alerts/recording.yaml")
 SHARED, KNOWN = "cluster:kubelet_cert_info:shared", "cluster:kubelet_cert_nodes:live"
@@ -36,7 +40,12 @@ ROUNDS = 5
 def rows(*, small: bool = False) -> list[Row]:
     """The figures of docs/scaling.md that are about shards."""
     nodes = 2_000 if small else 100_000
-    return [_moved(nodes), *_inventory(nodes), *_rule(1_000 if small else 10_000)]
+    return [
+        _moved(nodes),
+        *_inventory(nodes),
+        *_rule(1_000 if small else 10_000),
+        _probe(100 if small else 2_000),
+    ]
 
 
 def _moved(nodes: int) -> Row:
@@ -114,6 +123,34 @@ def _rule(nodes: int) -> Iterator[Row]:
                 time.sleep(0.5)
             taken = {name: timed(url, asked[name]) for name in (SHARED, KNOWN)}
     yield _beside(what, taken[SHARED], taken[KNOWN], "nodes counted by name")
+
+
+def _probe(times: int) -> Row:
+    """The exporter's CPU for a probe of a node that is not due: all that is left is the answer."""
+    with tempfile.TemporaryDirectory(prefix="bench-scaling-") as folder:
+        now = time.time()
+        mounted(Path(folder, "n1"), now - 10 * 86400, now + 20 * 86400)
+        config = Path(folder, "config.yaml")
+        config.write_text(
+            "visits: probed\ninterval: 30d\nmodules: {sparing: {visit: due}}\n"
+            f"groups: {{g: {{transport: local, root: '{folder}/{{name}}', nodes: [n1]}}}}\n"
+        )
+        with Running(config) as exporter:
+            connection = http.client.HTTPConnection(exporter.url.removeprefix("http://"))
+            before = 0.0
+            for number in range(times + 1):
+                connection.request("GET", "/probe?target=n1&module=sparing")
+                connection.getresponse().read()
+                before = before if number else cpu_of(exporter.process.pid)
+            spent = cpu_of(exporter.process.pid) - before
+            connection.close()
+    return Row("a probe of a node that is not due, CPU of the exporter", f"{1e3 * spent / times:.3g} ms")
+
+
+def cpu_of(process: int) -> float:
+    """CPU seconds of a process so far, user and system."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _beside(what: str, ours: Spread, other: Spread, name: str) -> Row:
