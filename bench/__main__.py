@@ -23,6 +23,7 @@ PARTS = {
     "store": "The store",
     "sweep": "A sweep of mounted trees",
     "schedule": "The schedule",
+    "scaling": "A fleet shared out",
     "growth": "As the fleet grows",
 }
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.cli.main import main
+from exporter.config.settings import Paths
 from exporter.config.targets import is_allowed
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from exporter.errors import Reason
+from exporter.model.node import Node, SshAccess
+from exporter.model.report import Visit
+from exporter.rounds.state import MOST_GUESTS, FleetState
 from exporter.serve.probe import LONGEST, patience
 from tests.running import Running, by_node, reasons, samples, states
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd
@@ -205,6 +210,29 @@ def test_guests(farm: Sshd) -> None:
         assert (value(text, "probe_success"), reasons(text)) == (0, {STRANGER: Reason.HOST_KEY_UNKNOWN})
         assert logins(farm) == seen
         assert not [name for name in samples(exporter.scrape()) if name.startswith("kubelet_cert_node")]
+
+
+def test_guests_are_bounded() -> None:
+    """Whoever may name targets cannot fill the memory: the first to come is the first to be forgotten."""
+    state = FleetState()
+    for number in range(MOST_GUESTS + 2):
+        state.invite(Node(f"g{number}@m", SshAccess("192.0.2.1"), Paths()))
+    assert [state.report(f"g{number}@m") is None for number in range(3)] == [True, True, False]
+    assert state.snapshot(0.0).reports == ()
+
+
+def test_a_guest_that_is_read_in_another_way_is_another_one() -> None:
+    """A module that was changed by a reload: what was known of the target before says nothing any more."""
+    state, node = FleetState(), Node("g@m", SshAccess("192.0.2.1"), Paths())
+    labelled = replace(node, labels=(("cluster", "lab"),))
+    moved = replace(node, access=SshAccess("192.0.2.1", port=2222))
+    state.invite(node)
+    state.record(Visit(node, 0.0, 1.0, Reason.AUTH_FAILED))
+    for invited, reason in ((labelled, Reason.AUTH_FAILED), (moved, Reason.NOT_YET_VISITED)):
+        state.invite(invited)
+        known = state.report("g@m")
+        assert known
+        assert (known.node, known.reason) == (invited, reason)
 
 
 REFUSED = [

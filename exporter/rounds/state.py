@@ -52,7 +52,8 @@ class FleetState:
         """Have a report of a node that is in no inventory: in no snapshot, and forgotten where too many come after."""
         with self._lock:
             known = self._guests.pop(node.name, None)
-            self._guests[node.name] = known if known and known.node.is_read_as(node) else NodeReport(node)
+            stays = known is not None and known.node.is_read_as(node)
+            self._guests[node.name] = replace(known, node=node) if known and stays else NodeReport(node)
             if len(self._guests) > MOST_GUESTS:
                 del self._guests[next(iter(self._guests))]
 
