@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
 
 from bench.clients.client import Round, Tally
 from bench.site import Site
-from exporter.collect import Engine
 from exporter.collect.ssh.transport import SshTransport
+from exporter.config.settings import SshEngine
 from exporter.config.ssh import Ssh
 from exporter.errors import CollectError
 from exporter.model.facts import NodeFacts
@@ -18,7 +17,7 @@ from exporter.model.node import Node
 
 def engine(site: Site, in_flight: int) -> Round:
     """As the daemon drives it: another visit begins where one ends."""
-    transport = _transport(site, "loop")
+    transport = _transport(site, SshEngine.LOOP)
     nodes = site.nodes(channels=in_flight)
 
     def visits(tally: Tally) -> None:
@@ -30,7 +29,7 @@ def engine(site: Site, in_flight: int) -> Round:
 
         for node in nodes:
             places.acquire()
-            cast(Engine, transport).begin(node, (), done)
+            transport.begin(node, (), done)
         for _ in range(in_flight):  # all places are free: the last visit has ended
             places.acquire()
         transport.close()
@@ -40,7 +39,7 @@ def engine(site: Site, in_flight: int) -> Round:
 
 def threads(site: Site, in_flight: int) -> Round:
     """As the daemon drives it where the engine is off, or cannot take a node."""
-    transport = _transport(site, "threads")
+    transport = _transport(site, SshEngine.THREADS)
     nodes = site.nodes(channels=in_flight)
 
     def visit(node: Node) -> NodeFacts | CollectError:
@@ -58,8 +57,5 @@ def threads(site: Site, in_flight: int) -> Round:
     return visits
 
 
-def _transport(site: Site, engine: str) -> SshTransport:
-    settings = {"known_hosts": site.known_hosts, "engine": engine}
-    if "engine" not in Ssh.model_fields:
-        del settings["engine"]
-    return SshTransport(Ssh.model_validate(settings), site.nodes(channels=1))
+def _transport(site: Site, engine: SshEngine) -> SshTransport:
+    return SshTransport(Ssh(known_hosts=(site.known_hosts,), engine=engine), site.nodes(channels=1))
