@@ -6,9 +6,10 @@ Of the same purpose as :mod:`exporter.collect.ssh.paramiko_internals`: what we n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
@@ -35,17 +36,45 @@ NEEDED = (
     (paramiko.Transport, "_check_banner"),
     (paramiko.Transport, "_enforce_strict_kex"),
     (paramiko.Transport, "_expect_packet"),
+    (paramiko.Transport, "_filter_algorithm"),
     (paramiko.Transport, "_log"),
     (paramiko.Transport, "_parse_disconnect"),
+    (paramiko.Transport, "_parse_kex_init"),
     (paramiko.Transport, "_send_kex_init"),
     (paramiko.Transport, "_send_message"),
-    (paramiko.Transport, "preferred_ciphers"),
-    (paramiko.Transport, "preferred_kex"),
-    (paramiko.Transport, "preferred_macs"),
 )
 # What an instance has from its own __init__, so that no class shows it.
-NEEDED_OF_INSTANCES = ("_expected_packet", "_handler_table", "clear_to_send", "in_kex", "initial_kex_done")
+NEEDED_OF_INSTANCES = (
+    "_expected_packet",
+    "_handler_table",
+    "clear_to_send",
+    "in_kex",
+    "initial_kex_done",
+    "remote_kex_init",
+    "saved_exception",
+)
 
+# Of each kind of algorithm, what costs us least: an exchange on curve25519, packets of a clear length.
+_CHEAP = {
+    "kex": ("curve25519",),
+    "ciphers": ("aes128-gcm", "aes256-gcm"),
+    "macs": ("hmac-sha2-256-etm", "hmac-sha2-512-etm"),
+}
+_COOKIE = 16  # random bytes before the lists of a KEXINIT
+_MOST_AGREED = 256
+_AGREED_ON = (
+    "_remote_ext_info",
+    "_remote_strict_kex",
+    "agreed_on_strict_kex",
+    "host_key_type",
+    "local_cipher",
+    "local_compression",
+    "local_mac",
+    "offered",
+    "remote_cipher",
+    "remote_compression",
+    "remote_mac",
+)
 _OF_KEY_EXCHANGE = range(30, 42)
 _OF_CHANNELS = range(93, 101)
 
@@ -87,18 +116,6 @@ class SteppedTransport(PeerTransport):
         self._is_greeted = False
         self._handler_table[MSG_CHANNEL_OPEN_SUCCESS] = self._granted
         self._handler_table[MSG_CHANNEL_OPEN_FAILURE] = self._refused
-
-    @property
-    def preferred_kex(self) -> tuple[str, ...]:
-        return _first(tuple(super().preferred_kex), ("curve25519",))
-
-    @property
-    def preferred_ciphers(self) -> tuple[str, ...]:
-        return _first(tuple(super().preferred_ciphers), ("aes128-gcm", "aes256-gcm"))
-
-    @property
-    def preferred_macs(self) -> tuple[str, ...]:
-        return _first(tuple(super().preferred_macs), ("hmac-sha2-256-etm", "hmac-sha2-512-etm"))
 
     def begin(self) -> None:
         """Say who we are."""
@@ -215,8 +232,43 @@ class SteppedTransport(PeerTransport):
     def _refused(self, message: Message) -> None:
         self._channel(message).refused(ChannelException(message.get_int(), message.get_text()))
 
+    def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
+        return _first(getattr(self, f"_preferred_{kind}"), _CHEAP.get(kind, ()))
+
+    def _parse_kex_init(self, message: Message) -> None:
+        """What is agreed on follows from both sides' lists, and many hosts have the same."""
+        if self.initial_kex_done:
+            super()._parse_kex_init(message)  # type: ignore[misc]  # not in the types
+            return
+        lists = (message.asbytes()[_COOKIE:], self.preferred_keys)
+        agreed = _AGREED.get(lists)
+        if agreed is None:
+            super()._parse_kex_init(message)  # type: ignore[misc]  # not in the types
+            if len(_AGREED) >= _MOST_AGREED:
+                _AGREED.clear()
+            told = len(message.get_so_far())
+            _AGREED[lists] = _Agreed({name: getattr(self, name) for name in _AGREED_ON}, type(self.kex_engine), told)
+            return
+        vars(self).update(agreed.on)
+        if self.agreed_on_strict_kex and message.seqno != 0:
+            raise MessageOrderError("In strict-kex mode, but KEXINIT was not the first packet!")
+        self.kex_engine = agreed.exchange(self)
+        self.remote_kex_init = bytes([MSG_KEXINIT]) + message.asbytes()[: agreed.length]
+
     def _log(self, level: int, msg: object, *args: object) -> None:
         pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """What follows from two sides' lists: attributes of a transport, the exchange's class, the length of the lists."""
+
+    on: Mapping[str, object]
+    exchange: Callable[[SteppedTransport], Any]
+    length: int
+
+
+_AGREED: dict[tuple[bytes, tuple[str, ...]], _Agreed] = {}
 
 
 class _Flag:
