@@ -1,15 +1,54 @@
-"""What every test gets: the log as it was, and no thread left behind."""
+"""What every test gets: the log as it was, no thread left behind, and the engine that ``--ssh-engine`` names."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
+from exporter.collect.ssh import transport
+from exporter.config.settings import SshEngine
+
 LEAVING = 5.0
+_ENGINES = (SshEngine.LOOP, SshEngine.THREADS)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What drives visits over SSH in this process where the configuration says ``auto``."""
+    parser.addoption("--ssh-engine", choices=[str(engine) for engine in _ENGINES], help="loop, or threads")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that uses ``ssh_engine`` runs with each, unless the option names one."""
+    if "ssh_engine" in metafunc.fixturenames:
+        named = metafunc.config.getoption("--ssh-engine")
+        metafunc.parametrize("ssh_engine", [SshEngine(named)] if named else _ENGINES, indirect=True, ids=str)
+
+
+@pytest.fixture
+def ssh_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> SshEngine:
+    """The engine that ``auto`` is in this test."""
+    engine: SshEngine = request.param
+    monkeypatch.setattr(transport, "_has_loop", partial(_with, engine, transport._has_loop))
+    return engine
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ssh_engine_of_all(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The engine that ``auto`` is in all tests."""
+    named = request.config.getoption("--ssh-engine")
+    with pytest.MonkeyPatch.context() as patch:
+        if named:
+            patch.setattr(transport, "_has_loop", partial(_with, SshEngine(named), transport._has_loop))
+        yield
+
+
+def _with(auto: SshEngine, has_loop: Callable[[SshEngine], bool], engine: SshEngine) -> bool:
+    return has_loop(auto if engine is SshEngine.AUTO else engine)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ from tests.hostile import RawPeer, ServerPeer, Session
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd, public, run
 from tests.visits import PATIENT, failure, reason_of
 
-pytestmark = needs_sshd
+pytestmark = [needs_sshd, pytest.mark.usefixtures("ssh_engine")]
 
 NODE, OTHER_NODE, EDGE, OTHER_EDGE, CLOSED_EDGE = (address(number) for number in (151, 152, 161, 162, 163))
 QUICK = Timeouts().model_copy(update={**dict.fromkeys(Timeouts.model_fields, 20.0), "banner": 1.0, "connect": 1.0})

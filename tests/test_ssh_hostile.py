@@ -27,6 +27,7 @@ from tests.hostile import COMMANDS, RAW, SESSIONS, FrozenAgent, GreetingPeer, Pe
 from tests.trees import CASES, NOW, Mint
 from tests.visits import reason_of
 
+pytestmark = pytest.mark.usefixtures("ssh_engine")
 QUICK = 0.6
 SLACK = 3.0
 LONG = 20.0

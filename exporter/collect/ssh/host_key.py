@@ -6,6 +6,7 @@ import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import paramiko
 
@@ -49,14 +50,8 @@ class HostCheck:
 
     def ask_for_known_kinds(self, transport: PeerTransport) -> None:
         """Prefer what we could check, as ssh(1) does; else a server may show another key than the one that is known."""
-        options = transport.get_security_options()
-        algorithms = [name for name in options.key_types if not name.endswith(host_certificate.SUFFIX)]
-        wanted = {algorithm for kind in self._kinds for algorithm in (_RSA if kind == "ssh-rsa" else (kind,))}
-        first = [algorithm for algorithm in algorithms if algorithm in wanted]
-        last = [algorithm for algorithm in algorithms if algorithm not in wanted]
-        certificates = [name + host_certificate.SUFFIX for name in algorithms if name != "ssh-rsa"]
-        with_certificates = self._known.authorities and not self._access.host_keys
-        transport.prefer_host_keys((*(certificates if with_certificates else ()), *first, *last))
+        with_certificates = bool(self._known.authorities) and not self._access.host_keys
+        transport.prefer_host_keys(_in_order(tuple(transport.preferred_keys), self._kinds, with_certificates))
 
     def verify(self, key: paramiko.PKey) -> None:
         """Raises CollectError unless the key is the host's own, or the configuration takes it as it is."""
@@ -138,3 +133,14 @@ def _is_pinned(pin: str, kind: str, blob: bytes) -> bool:
         return pin.rstrip("=") == fingerprint(blob)
     pinned_kind, encoded = pin.split()[:2]
     return pinned_kind == kind and base64.b64decode(encoded) == blob
+
+
+@lru_cache(maxsize=64)
+def _in_order(names: tuple[str, ...], kinds: frozenset[str], with_certificates: bool) -> tuple[str, ...]:  # noqa: FBT001 - of this module alone
+    """Host key algorithms, those of the known kinds first; certificates before all, or not at all."""
+    algorithms = [name for name in names if not name.endswith(host_certificate.SUFFIX)]
+    wanted = {algorithm for kind in kinds for algorithm in (_RSA if kind == "ssh-rsa" else (kind,))}
+    first = [algorithm for algorithm in algorithms if algorithm in wanted]
+    last = [algorithm for algorithm in algorithms if algorithm not in wanted]
+    certificates = [name + host_certificate.SUFFIX for name in algorithms if name != "ssh-rsa"]
+    return (*(certificates if with_certificates else ()), *first, *last)

@@ -33,6 +33,7 @@ from exporter.collect.ssh.paramiko_packets import Outlet, SteppedPacketizer
 NEEDED = (
     (AuthHandler, "_handler_table"),
     (AuthHandler, "wait_for_response"),
+    (paramiko.Transport, "_add_K"),
     (paramiko.Transport, "_check_banner"),
     (paramiko.Transport, "_enforce_strict_kex"),
     (paramiko.Transport, "_expect_packet"),
@@ -40,11 +41,13 @@ NEEDED = (
     (paramiko.Transport, "_log"),
     (paramiko.Transport, "_parse_disconnect"),
     (paramiko.Transport, "_parse_kex_init"),
+    (paramiko.Transport, "_parse_newkeys"),
     (paramiko.Transport, "_send_kex_init"),
     (paramiko.Transport, "_send_message"),
 )
 # What an instance has from its own __init__, so that no class shows it.
 NEEDED_OF_INSTANCES = (
+    "K",
     "_expected_packet",
     "_handler_table",
     "clear_to_send",
@@ -114,6 +117,7 @@ class SteppedTransport(PeerTransport):
         self._held: deque[Message] = deque()  # for the end of a key exchange
         self._verdict = _Flag()
         self._is_greeted = False
+        self._secret: tuple[object, bytes] = (None, b"")
         self._handler_table[MSG_CHANNEL_OPEN_SUCCESS] = self._granted
         self._handler_table[MSG_CHANNEL_OPEN_FAILURE] = self._refused
 
@@ -254,6 +258,18 @@ class SteppedTransport(PeerTransport):
             raise MessageOrderError("In strict-kex mode, but KEXINIT was not the first packet!")
         self.kex_engine = agreed.exchange(self)
         self.remote_kex_init = bytes([MSG_KEXINIT]) + message.asbytes()[: agreed.length]
+
+    def _add_K(self, message: Message) -> None:  # noqa: N802 - paramiko's own
+        """The secret of an exchange stands before each key that follows from it: it is encoded once."""
+        if self._secret[0] is not self.K:
+            encoded = Message()
+            super()._add_K(encoded)  # type: ignore[misc]  # not in the types
+            self._secret = (self.K, encoded.asbytes())
+        message.add_bytes(self._secret[1])
+
+    def _parse_newkeys(self, message: Message) -> None:
+        super()._parse_newkeys(message)  # type: ignore[misc]  # not in the types
+        self._secret = (None, b"")
 
     def _log(self, level: int, msg: object, *args: object) -> None:
         pass

@@ -6,6 +6,7 @@ import logging
 import queue
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from exporter.collect.answer import answer
 from exporter.collect.script import script_for
@@ -153,8 +154,14 @@ def _has_loop(engine: SshEngine) -> bool:
         problem = f"loop cannot be with this paramiko, which has no {', '.join(missing)}; auto and threads can"
         raise ConfigurationError(Mistake("ssh.engine", problem))
     if missing:
-        log.warning("this paramiko is not known: each visit has a thread", extra={"missing": ", ".join(missing)})
+        _tell(missing)
     return not missing
+
+
+@cache
+def _tell(missing: tuple[str, ...]) -> None:
+    """Once, however often the configuration is read."""
+    log.warning("this paramiko is not known: each visit has a thread", extra={"missing": ", ".join(missing)})
 
 
 def _access(node: Node) -> SshAccess:
