@@ -152,6 +152,13 @@ MUTANTS = (
         ("tests/test_ssh_hostile.py", "tests/test_bastions.py"),
     ),
     Mutant(
+        "the host key is checked in the loop",
+        "exporter/collect/ssh/loop/login.py",
+        "            self._check.verify(key)\n",
+        "            pass\n",
+        ("tests/test_ssh_hostile.py", "tests/test_bastions.py"),
+    ),
+    Mutant(
         "a host certificate must name the node",
         "exporter/collect/ssh/host_certificate.py",
         "if not any(_names(",
@@ -209,7 +216,7 @@ MUTANTS = (
     ),
     Mutant(
         "a dead bastion is tried once for all of its nodes",
-        "exporter/collect/ssh/bastion.py",
+        "exporter/collect/ssh/bastion_standing.py",
         "if self._failure and time.monotonic() < self._again_at:",
         "if self._failure and not self._again_at:",
         ("tests/test_bastions.py",),

@@ -118,9 +118,9 @@ def test_one_connection_for_all(site: Site) -> None:
         ("[{node}]:{port} {key}\n@cert-authority * {other}", "host_key_needs_ca"),
     ],
 )
-def test_a_bastion_that_is_not_known(hosts: str, said: str, site: Site) -> None:
+def test_a_bastion_that_is_not_known(hosts: str, said: str, site: Site, tmp_path: Path) -> None:
     """A bastion is verified like a node, and neither of them is shown a key of ours."""
-    other = make_key(site.directory / f"other-{said}", "ed25519")
+    other = make_key(tmp_path / "other", "ed25519")
     key = public(site.sshd.host_keys["ed25519"])
     text = hosts.format(node=NODE, edge=EDGE, port=site.sshd.port, key=key, other=public(other))
     since = site.sshd.log_size()
@@ -132,9 +132,9 @@ def test_a_bastion_that_is_not_known(hosts: str, said: str, site: Site) -> None:
     assert "userauth-request" not in site.sshd.log_of_next(since)
 
 
-def test_a_bastion_that_does_not_take_our_key(site: Site) -> None:
+def test_a_bastion_that_does_not_take_our_key(site: Site, tmp_path: Path) -> None:
     """It is tried once for all of its nodes, and no more within the hour."""
-    stranger = make_key(site.directory / "stranger", "ed25519")
+    stranger = make_key(tmp_path / "stranger", "ed25519")
     since = site.sshd.log_size()
     with closing(site.transport(key=stranger)) as ours:
         nodes = [site.node(site.edge(), where) for where in (NODE, OTHER_NODE)] * 5
@@ -235,11 +235,11 @@ def forwarding(site: Site, closes_at: int | None = None) -> type[Session]:
     return type("ToOneNode", (Forwarding,), {"target": (NODE, site.sshd.port), "closes_at": closes_at})
 
 
-def test_a_bastion_that_leads_elsewhere(site: Site) -> None:
+def test_a_bastion_that_leads_elsewhere(site: Site, tmp_path: Path) -> None:
     """The host behind a bastion is verified end to end: one that leads to another host gains nothing."""
     peer = ForwardingPeer(forwarding(site))
     with peer:
-        key, own = make_key(site.directory / "own", "ed25519"), peer.key
+        key, own = make_key(tmp_path / "own", "ed25519"), peer.key
         known = f"[127.0.0.1]:{peer.port} {own.get_name()} {own.get_base64()}\n"
         known += f"[{OTHER_NODE}]:{site.sshd.port} {public(key)}\n{site.sshd.known_hosts().splitlines()[0]}\n"
         with closing(site.transport(hosts=known)) as ours:
