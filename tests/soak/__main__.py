@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 
 from tests.soak.soak import Plan, soak
@@ -25,6 +26,7 @@ def main() -> int:
         concurrency=given.concurrency,
         engine=given.engine,
     )
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what the hostile peers' own servers have to say
     rows = soak(plan)
     for row in rows:
         print(f"{'ok  ' if row.is_well else 'MISS'}  {row.what}: {row.told}")

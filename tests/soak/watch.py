@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_LOOKS_FOR, _COMES_TO_REST = 3.0, 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,10 @@ class Look:
     descriptors: int
     memory: int  # resident, kB
 
+    def is_within(self, other: Look) -> bool:
+        """Whether it holds no more than another, but for what comes and goes: the loop's thread, a scrape."""
+        return self.threads <= other.threads + 1 and self.descriptors <= other.descriptors + 3
+
 
 @dataclass
 class Watch:
@@ -26,22 +33,29 @@ class Watch:
     pid: int
     looks: list[Look] = field(default_factory=list)
 
-    def look(self) -> None:
+    def look(self) -> Look:
         status = Path(f"/proc/{self.pid}/status").read_text()
         numbers = {line.partition(":")[0]: line.split()[1] for line in status.splitlines() if len(line.split()) > 1}
         descriptors = len(os.listdir(f"/proc/{self.pid}/fd"))
         self.looks.append(Look(int(numbers["Threads"]), descriptors, int(numbers["VmRSS"])))
+        return self.looks[-1]
 
-    def third(self, number: int) -> list[Look]:
-        """The looks of the first, second or last third of its life: 0, 1, 2."""
-        size = len(self.looks) // 3
-        return self.looks[number * size : (number + 1) * size]
+    def at_rest(self, within: Look | None = None) -> Look:
+        """The look with the least open of some; of as many as it takes to come down to another, for a minute."""
+        least, deadline = self.look(), time.monotonic() + (_COMES_TO_REST if within else _LOOKS_FOR)
+        while time.monotonic() < deadline and not (within and least.is_within(within)):
+            time.sleep(0.1)
+            least = min(least, self.look(), key=lambda look: (look.threads, look.descriptors))
+        return least
 
-
-def growth(watch: Watch, of: str) -> tuple[int, int, int]:
-    """The least in the second third and in the last, and the most at all: what leaks lifts the least."""
-    second, last = (min(getattr(look, of) for look in watch.third(number)) for number in (1, 2))
-    return second, last, max(getattr(look, of) for look in watch.looks)
+    def most(self) -> Look:
+        """The most of each, not at one moment."""
+        seen = self.looks
+        return Look(
+            max(look.threads for look in seen),
+            max(look.descriptors for look in seen),
+            max(look.memory for look in seen),
+        )
 
 
 def asked(url: str, query: str) -> float:
