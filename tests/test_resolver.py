@@ -14,7 +14,7 @@ import pytest
 
 from exporter.collect.ssh.resolving import MOST_LOOKUPS
 from exporter.collect.ssh.transport import SshTransport
-from exporter.config.settings import HostKeyPolicy, Pace, Paths, TransportKind
+from exporter.config.settings import HostKeyPolicy, Pace, Paths, SshEngine, TransportKind
 from exporter.config.ssh import Identity, Ssh, Timeouts
 from exporter.errors import Reason
 from exporter.model.node import Node, SshAccess
@@ -52,20 +52,22 @@ def lookups() -> int:
     return sum(thread.name == "resolve" for thread in threading.enumerate())
 
 
-def test_a_resolver_that_hangs_delays_nobody_else(hanging: threading.Event, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", [SshEngine.LOOP, SshEngine.THREADS])
+def test_a_resolver_that_hangs_delays_nobody_else(engine: SshEngine, hanging: threading.Event, tmp_path: Path) -> None:
     """Nodes with addresses are read while every lookup hangs; those with names time out, no lookup is one too many."""
     key, known = paramiko.ECDSAKey.generate(), tmp_path / "known_hosts"
     key.write_private_key_file(str(tmp_path / "id"))
     known.touch()
-    settings = Ssh(known_hosts=(str(known),), identities=(Identity(file=str(tmp_path / "id")),), timeouts=TIMEOUTS)
+    identities = (Identity(file=str(tmp_path / "id")),)
+    settings = Ssh(known_hosts=(str(known),), identities=identities, timeouts=TIMEOUTS, engine=engine)
     with ServerPeer(command=COMMANDS["a_private_key"], key=key) as peer:
         named = tuple(node(f"name-{number}", f"n{number}.hangs", peer.port) for number in range(NAMES))
         addressed = tuple(node(f"address-{number}", "127.0.0.1", peer.port) for number in range(ADDRESSES))
         ours = SshTransport(settings, (*named, *addressed))
         daemon = Daemon(FleetState())
         daemon.start()
-        transports = {TransportKind.SSH: ours}
-        daemon.apply(Fleet((*named, *addressed), (), Pace(3600, 60, 1000), transports, 128, close=ours.close))
+        transports, pace = {TransportKind.SSH: ours}, Pace(3600, 60, 1000)
+        daemon.apply(Fleet((*named, *addressed), (), pace, transports, 128, ours, close=ours.close))
         try:
             began, most = time.monotonic(), 0
             while not all(one.last_visit for one in daemon.snapshot().reports[NAMES:]):
