@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo-stack pictures dashboards test test-long fuzz bench check format clean
+.PHONY: run demo-stack pictures dashboards test test-long fuzz soak bench check format clean
 
 run: $(VENV)/run.installed
 	$(BIN)/kubelet-cert-exporter demo $(ARGS)
@@ -33,6 +33,10 @@ test-long: $(VENV)/test.installed
 fuzz: $(VENV)/test.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz $(SECONDS)
+
+# MINUTES of 2,000 nodes with a tree and an sshd each, and a hostile peer of every kind; needs root, busybox, sshd, Prometheus
+soak: $(VENV)/test.installed
+	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes=$(MINUTES)) $(ARGS)
 
 # NAMES: parts of it; `--write docs/performance.md` in ARGS puts the figures into the page
 bench: $(VENV)/test.installed

@@ -183,7 +183,7 @@ class Sshd:
             self._servers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
         deadline = time.monotonic() + _PATIENCE
         for host in self._hosts[::_LISTENERS]:  # a server that answers on one address listens on all of its own
-            while not _answers(host.address, self.port):
+            while not answers(host.address, self.port):
                 assert time.monotonic() < deadline, self.log.read_text()
                 assert all(server.poll() is None for server in self._servers), self.log.read_text()
                 time.sleep(0.02)
@@ -277,7 +277,8 @@ def agent(directory: Path, *keys: Path) -> Iterator[str]:
         process.wait(timeout=_PATIENCE)
 
 
-def _answers(host: str, port: int) -> bool:
+def answers(host: str, port: int) -> bool:
+    """Whether an SSH server says something there."""
     try:
         with socket.create_connection((host, port), timeout=1.0) as connection:
             return connection.recv(4) == b"SSH-"

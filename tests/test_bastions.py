@@ -15,7 +15,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from paramiko.common import OPEN_SUCCEEDED
+from paramiko.common import OPEN_FAILED_RESOURCE_SHORTAGE, OPEN_SUCCEEDED
 
 from exporter.collect.ssh import bastion_standing
 from exporter.collect.ssh.transport import SshTransport
@@ -271,12 +271,59 @@ def test_a_bastion_that_closes_at_the_eleventh(site: Site, monkeypatch: pytest.M
     assert peer.record.connections >= 2
 
 
+class Crowded(Forwarding):
+    """A bastion that has ten channels at once, and no more."""
+
+    under_way = 0
+    refused = 0
+    lock = threading.Lock()
+
+    def check_channel_direct_tcpip_request(
+        self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
+    ) -> int:
+        kind = type(self)
+        with self.lock:
+            if kind.under_way == 10:
+                kind.refused += 1
+                return OPEN_FAILED_RESOURCE_SHORTAGE
+            kind.under_way += 1
+        return super().check_channel_direct_tcpip_request(chanid, origin, destination)
+
+    def _pump(self) -> None:
+        try:
+            super()._pump()
+        finally:
+            with self.lock:
+                type(self).under_way -= 1
+
+
+@pytest.mark.parametrize("channels", [5, 40])
+def test_a_bastion_that_refuses_the_eleventh_channel(channels: int, site: Site) -> None:
+    """Below its limit nobody is refused. Above it those who are have its reason, and are read when there is room."""
+
+    class ToOneNode(Crowded):
+        target = (NODE, site.sshd.port)
+
+    peer = ForwardingPeer(ToOneNode)
+    with peer:
+        own = peer.key
+        known = f"[127.0.0.1]:{peer.port} {own.get_name()} {own.get_base64()}\n{site.sshd.known_hosts()}"
+        edge = replace(site.edge("127.0.0.1", peer.port), channels=channels, logins_per_second=1000)
+        behind = tuple(site.node(edge, name=f"worker-{number}") for number in range(25))
+        with closing(site.transport(hosts=known)) as ours, visiting(behind, ours) as daemon:
+            wait(lambda: all(report.up for report in daemon.snapshot().reports))
+            failures = dict(daemon.snapshot().counters.failures)
+    assert peer.record.connections == 1
+    assert set(failures) == ({Reason.BASTION_REFUSED} if ToOneNode.refused else set())
+    assert bool(ToOneNode.refused) is (channels > 10)
+
+
 @contextlib.contextmanager
 def visiting(nodes: tuple[Node, ...], ours: SshTransport) -> Iterator[Daemon]:
     """A daemon over these nodes, each due at once; a minute's pause after a failure unless something ends it."""
     daemon = Daemon(FleetState())
     daemon.start()
-    daemon.apply(Fleet(nodes, (), Pace(3600, 30, 1000), {TransportKind.SSH: ours}, 16, close=ours.close))
+    daemon.apply(Fleet(nodes, (), Pace(3600, 30, 1000), {TransportKind.SSH: ours}, 32, ours, close=ours.close))
     try:
         yield daemon
     finally:

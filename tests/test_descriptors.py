@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pytest
 
-from exporter.config.settings import Pace, Paths, TransportKind
+from exporter.collect.ssh.transport import SshTransport
+from exporter.config.settings import HostKeyPolicy, Pace, Paths, SshEngine, TransportKind
+from exporter.config.ssh import Identity, Ssh
 from exporter.errors import Reason
 from exporter.model.node import Hop, LocalAccess, Node, SshAccess
 from exporter.rounds.descriptors import A_VISIT, OWN, Descriptors, places
@@ -19,6 +24,8 @@ from exporter.rounds.visit import Transports
 from tests.hostile import RawPeer
 from tests.running import Running, by_node, reasons
 from tests.test_daemon import Farm
+from tests.test_dispatch import wait
+from tests.visits import PATIENT, reason_of
 
 LIMITED = (
     "import os, sys; from resource import *; setrlimit(RLIMIT_NOFILE, ({}, {})); os.execv(sys.argv[1], sys.argv[1:])"
@@ -117,6 +124,27 @@ def test_few_descriptors_are_no_nodes_fault(tmp_path: Path) -> None:
     assert set(seen.values()) == {Reason.BANNER_TIMEOUT}
     assert len(told) == 1
     assert all(word in told[0] for word in ("visits=56", "concurrency=1024", "descriptors=256"))
+
+
+@pytest.mark.parametrize("engine", [SshEngine.LOOP, SshEngine.THREADS])
+def test_none_is_left_all_the_same(engine: SshEngine, tmp_path: Path) -> None:
+    """Where the sum was wrong, the reason is one of ours; who was connected to before has a reason of its own."""
+    paramiko.ECDSAKey.generate().write_private_key_file(str(tmp_path / "id"))
+    (tmp_path / "known_hosts").touch()
+    identities, timeouts = (Identity(file=str(tmp_path / "id")),), PATIENT.model_copy(update={"banner": 3.0})
+    known = (str(tmp_path / "known_hosts"),)
+    ours = SshTransport(Ssh(known_hosts=known, identities=identities, timeouts=timeouts, engine=engine))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with RawPeer("silent") as peer, ThreadPoolExecutor(1) as pool:
+        node = Node("n", SshAccess("127.0.0.1", peer.port, policy=HostKeyPolicy.INSECURE), Paths())
+        before = pool.submit(reason_of, ours, node)
+        wait(lambda: peer.record.connections == 1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            assert reason_of(ours, node) is Reason.INTERNAL
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert before.result(20) is Reason.BANNER_TIMEOUT
 
 
 def fresh(exporter: Any) -> int:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -18,6 +19,7 @@ from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, Store
 from exporter.model.files import Condition, PemFile
 from exporter.model.host import Flags
 from exporter.model.node import Hop, Node, SshAccess
+from exporter.model.report import NodeReport, Visit
 from exporter.rounds import crew
 from exporter.rounds.brake import LEAST, SLACK
 from exporter.rounds.crew import Crew
@@ -205,6 +207,34 @@ def test_a_retired_fleet_is_closed_once_its_last_visit_is_over(monkeypatch: pyte
         older.end(TIMEOUT)
         assert closed.wait(20)
         assert daemon.snapshot().reports[0].reason is Reason.CONNECT_TIMEOUT
+
+
+class Interrupted(FleetState):
+    """A state that has something done right after a visit was recorded."""
+
+    then: Callable[[], None] | None = None
+
+    def record(self, visit: Visit) -> tuple[NodeReport, NodeReport] | None:
+        recorded = super().record(visit)
+        then, self.then = self.then, None
+        if then:
+            then()
+        return recorded
+
+
+def test_an_address_that_changes_as_a_visit_ends() -> None:
+    """Between what a visit tells and its end a reload gives the node another address: it is looked at again at once."""
+    engine, state = ByHand(answer=lambda _: TIMEOUT), Interrupted()
+    daemon = Daemon(state)
+    older, newer = (Node("n", SshAccess(where), Paths()) for where in ("192.0.2.1", "192.0.2.2"))
+    same = by_engine((older,), engine, 1)
+    state.then = lambda: daemon.apply(replace(same, nodes=(newer,)))
+    daemon.start()
+    daemon.apply(same)
+    try:
+        wait(lambda: len(engine.begun) == 2)
+    finally:
+        assert daemon.stop() == []
 
 
 def test_two_thousand_come_and_go_while_visits_run() -> None:

@@ -28,6 +28,8 @@ CONNECT = [
     (OSError(errno.EACCES, "Permission denied"), Reason.UNREACHABLE),
     (OSError(errno.EPERM, "Operation not permitted"), Reason.UNREACHABLE),
     (OSError(errno.ECONNRESET, "Connection reset by peer"), Reason.CONNECTION_LOST),
+    (OSError(errno.EMFILE, "Too many open files"), Reason.INTERNAL),
+    (OSError(errno.ENFILE, "Too many open files in system"), Reason.INTERNAL),
 ]
 
 

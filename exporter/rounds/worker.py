@@ -33,7 +33,6 @@ class _Beginning:
     fleet: Fleet
     releases: int  # of the brake
     paused_until: float | None
-    began: float  # epoch seconds
     monotonic: float
 
 
@@ -93,7 +92,7 @@ class Worker:
         if report is None:
             return None
         releases = self._state.brake_releases
-        return _Beginning(report, fleet, releases, self._paused_until(report.node), self._clock(), time.monotonic())
+        return _Beginning(report, fleet, releases, self._paused_until(report.node), time.monotonic())
 
     def _after(self, beginning: _Beginning, outcome: NodeFacts | Exception) -> float | None:
         try:
@@ -105,7 +104,8 @@ class Worker:
     def _record(self, beginning: _Beginning, outcome: NodeFacts | Exception) -> float | None:
         report, fleet = beginning.report, beginning.fleet
         duration = time.monotonic() - beginning.monotonic
-        visit = judged(report.node, report, outcome, beginning.began, duration)
+        began = self._clock() - duration  # by the clock that there is now: it may have been set since
+        visit = judged(report.node, report, outcome, began, duration)
         if self._state.brake(visit, beginning.releases):
             fields = {"seconds": int(brake.PAUSE), "node": visit.node.name, "reason": str(visit.reason)}
             log.error("too many logins were refused: none for a while, unless a reload ends the pause", extra=fields)

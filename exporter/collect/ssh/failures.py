@@ -38,6 +38,7 @@ OF_VENDOR: dict[type[Exception], Reason] = {
     vendor.ConfigParseError: Reason.INTERNAL,
 }
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EACCES, errno.EPERM)
+_OURS = (errno.EMFILE, errno.ENFILE)  # no file descriptor was to be had: no node's fault
 _EXPIRED = {Phase.AUTH: Reason.AUTH_TIMEOUT, Phase.COMMAND: Reason.COMMAND_TIMEOUT}
 # What sshd says, in clear, when it has too many connections (sshd.c, since OpenSSH 7 and 9.8).
 _TURNED_AWAY = re.compile(rb"Exceeded MaxStartups|Not allowed at this time")
@@ -59,6 +60,8 @@ def of_connect(error: OSError) -> Reason:
         return Reason.CONNECT_TIMEOUT
     if isinstance(error, ConnectionRefusedError):
         return Reason.CONNECTION_REFUSED
+    if error.errno in _OURS:
+        return Reason.INTERNAL
     return Reason.UNREACHABLE if error.errno in _UNREACHABLE else Reason.CONNECTION_LOST
 
 

@@ -40,7 +40,11 @@ class LoopDialling:
             left = end - time.monotonic()
             if left <= 0 or self._given_up:
                 break
-            connecting = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            try:
+                connecting = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            except OSError as failed:
+                error = failed
+                continue
             try:  # an address that swallows packets leaves the others their share
                 within = time.monotonic() + left / (len(found) - tried)
                 await self._connect(connecting, address, access.bind_address, within)
