@@ -37,12 +37,13 @@ class Past:
         """Of one node."""
         return self.tally.visits / self.nodes / self.days
 
-    def lateness(self) -> dict[Kind, float]:
-        """The longest delay of each kind, as a share of what docs/scheduling.md allows."""
-        found: dict[Kind, float] = {}
+    @property
+    def latest(self) -> dict[int, tuple[float, Kind]]:
+        """By lifetime: the kind that was seen the latest, as a share of what docs/scheduling.md allows."""
+        found: dict[int, tuple[float, Kind]] = {}
         for (kind, lifetime), seen in self.tally.delays.items():
-            allowed = worst(kind, lifetime, self.tally.pace, self.nodes) + VISIT
-            found[kind] = max(found.get(kind, 0.0), seen.longest / allowed)
+            share = seen.longest / (worst(kind, lifetime, self.tally.pace, self.nodes) + VISIT)
+            found[lifetime] = max(found.get(lifetime, (0.0, kind)), (share, kind))
         return found
 
 
@@ -61,7 +62,7 @@ def simulated(name: str, fleet: Fleet, days: float, pace: Pace = PACE, *, incide
 
 
 def year(nodes: int = 10_000, days: float = 365.0) -> Past:
-    """Certificates of a year, and a hundredth of a day's; what happens to them is told in docs/scheduling.md."""
+    """Certificates of a year, and a hundredth of a day's; docs/scheduling.md tells what happens to them."""
     length, tenth = days * DAY, nodes // 10
     away = Span(BEGIN + 0.3 * length, BEGIN + 0.3 * length + 5 * HOUR, Reason.BASTION_UNREACHABLE)
     unsigned = Span(BEGIN + 0.55 * length, BEGIN + 0.96 * length)
@@ -114,12 +115,10 @@ def rows(*, small: bool = False) -> list[Row]:
 def _late(pasts: Iterable[Past]) -> list[Row]:
     found = []
     for past in pasts:
-        for (kind, lifetime), seen in sorted(
-            past.tally.delays.items(), key=lambda item: (list(Kind).index(item[0][0]), -item[0][1])
-        ):
-            allowed = worst(kind, lifetime, past.tally.pace, past.nodes) + VISIT
-            life = {YEAR: "a year", DAY: "a day", HOUR: "an hour"}.get(lifetime, f"{lifetime / DAY:.0f} days")
-            found.append(Row.limited(f"{kind}, {life}", seen.longest, allowed, "s", f"of {seen.number:,}"))
+        for lifetime, (share, kind) in sorted(past.latest.items(), reverse=True):
+            number = sum(seen.number for (_, of), seen in past.tally.delays.items() if of == lifetime)
+            measure = f"lifetime {lifetime / HOUR:,.0f} h, {number:,} events: the latest, to what the docs allow"
+            found.append(Row.limited(measure, share, 1.0, "", kind))
     return found
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from exporter.collect.ssh.bastion_standing import LONGEST_PAUSE
 from exporter.config.settings import Pace
 from exporter.judge import rotation
 from exporter.model.assessment import Certificate, State
 from exporter.rounds import schedule
 from exporter.rounds.cut_off import LONGEST_SCOUT
+from exporter.rounds.daemon import LONGEST_WAIT
 
 BASTION_LOGINS = 10.0  # a second through one bastion, unless configured otherwise
 
@@ -22,22 +24,40 @@ BASTION_LOGINS = 10.0  # a second through one bastion, unless configured otherwi
 class Kind(StrEnum):
     """What happens, in the words of the page."""
 
-    ROTATED = "rotated, inside the window or late"
-    REPLACED = "replaced before its window, or a file changed"
+    ROTATED = "the kubelet rotates, inside its window or late"
+    REPLACED = "another certificate or file, before the window"
     OPENED = "the window opens"
-    LATE = "late: the window has ended, and nothing rotated"
-    STALLED = "stalled: grace, or an excuse, has ended as well"
-    EXPIRED = "expired"
-    REPAIRED = "rotated at last, stalled or expired"
-    LOST_AT_REST = "the node falls silent, before its window"
+    LATE = "the window ends, and nothing was rotated: `late`"
+    STALLED = "grace or an excuse ends as well: `stalled`"
+    EXPIRED = "it ends in use: `expired`"
+    REPAIRED = "rotated at last, `stalled` or `expired`"
+    LOST_AT_REST = "the node falls silent, before the window"
     LOST = "the node falls silent, inside the window or late"
-    BACK = "the node is back"
+    BACK = "the node answers again"
     REFUSED = "a refused login, or a host key, is mended"
-    CHANGED = "another address, user or path in the configuration"
-    RESTARTED = "the exporter starts, with nothing in its store"
-    BASTION = "a bastion is back, with the whole fleet behind it"
+    CHANGED = "another address, user or path is loaded"
+    RESTARTED = "the exporter starts with an empty store"
+    BASTION = "a bastion is back, and the whole fleet behind it"
     STEPPED = "the exporter's clock steps"
 
+
+FORMULA: Mapping[Kind, str] = {
+    Kind.ROTATED: "*w* + `min_interval` / 2",
+    Kind.REPLACED: "the longer of `interval` and `max_interval`, + `min_interval` / 2",
+    Kind.OPENED: "none: the calendar tells it",
+    Kind.LATE: "1 s + the spread",
+    Kind.STALLED: "1 s + the spread",
+    Kind.EXPIRED: "1 s + the spread",
+    Kind.REPAIRED: "*s* + `min_interval` / 2",
+    Kind.LOST_AT_REST: "as for another certificate",
+    Kind.LOST: "*w* + `min_interval` / 2",
+    Kind.BACK: "*w*; `interval` where it was never read",
+    Kind.REFUSED: "the longer of 1 h and `interval`",
+    Kind.CHANGED: "*N* / `logins_per_second`, at most `interval`",
+    Kind.RESTARTED: "*N* / `logins_per_second`, at most `interval`",
+    Kind.BASTION: "20 min + *N* / the bastion's `logins_per_second`, at most 20 min + `interval`",
+    Kind.STEPPED: "1 s + *N* / `logins_per_second`, at most `interval`, for those that it made overdue",
+}
 
 Worst = Callable[[float, Pace, int], float]
 
@@ -79,7 +99,7 @@ def _soon(_lifetime: float, pace: Pace, fleet: int) -> float:
 
 def _bastion(_lifetime: float, pace: Pace, fleet: int) -> float:
     rate = min(pace.logins_per_second, BASTION_LOGINS)
-    return LONGEST_SCOUT + min(pace.interval, fleet / rate)
+    return LONGEST_SCOUT + LONGEST_PAUSE + min(pace.interval, fleet / rate)
 
 
 _WORST: Mapping[Kind, Worst] = {
@@ -97,5 +117,5 @@ _WORST: Mapping[Kind, Worst] = {
     Kind.CHANGED: _soon,
     Kind.RESTARTED: _soon,
     Kind.BASTION: _bastion,
-    Kind.STEPPED: _soon,
+    Kind.STEPPED: lambda lifetime, pace, fleet: LONGEST_WAIT + _soon(lifetime, pace, fleet),
 }

@@ -137,7 +137,8 @@ class FleetClock:
         while (due := self._agenda.nearest()) is not None and due <= now:
             name = self._agenda.take(now)
             assert name is not None
-            self._runs.pop(name)
+            run = self._runs.pop(name)
+            assert run is None or run.last < due, run
             self._queue(due, name, of_run=False)
 
     def _queue(self, due: float, name: str, *, of_run: bool) -> None:
@@ -195,7 +196,7 @@ class FleetClock:
         if not self._leaps or report.reason is not None:
             return due
         limit = self._eventful(name, report)
-        if due >= limit:
+        if limit - due < LEAST_RUN * self._least_interval(report):
             return due
         second = schedule.due(self._known(name, due), self._pace, len(self._lives))
         interval = round(second - due)
@@ -209,6 +210,12 @@ class FleetClock:
         self.tally.share(self._runs.add(run))
         self.tally.visits += run.number
         return again
+
+    def _least_interval(self, report: NodeReport) -> float:
+        if report.client is None:
+            return self._pace.interval
+        state = rotation.state(report.client, report.last_visit or 0.0, self._pace)
+        return rotation.regular_interval(state, report.client.certificate.lifetime, self._pace)
 
     def _eventful(self, name: str, report: NodeReport) -> float:
         """The first moment ahead at which a visit may bring something new, or its interval changes."""
