@@ -297,6 +297,7 @@ def test_the_defaults() -> None:
     assert config.model_dump() == {
         "interval": 3600.0,
         "min_interval": 60.0,
+        "max_interval": None,
         "concurrency": 32,
         "ready_after": 300.0,
         "file_sd_refresh": 5.0,

@@ -112,6 +112,7 @@ class Config(Section):
 
     interval: Seconds = 3600.0
     min_interval: Seconds = 60.0
+    max_interval: Seconds | None = None
     concurrency: Annotated[int, BeforeValidator(no_boolean), Field(ge=1, le=1024)] = 32
     ready_after: Seconds = 300.0
     file_sd_refresh: Seconds = 5.0
@@ -129,9 +130,16 @@ class Config(Section):
             raise ValueError("longer than interval")
         return seconds
 
+    @field_validator("max_interval")
+    @classmethod
+    def _at_least_interval(cls, seconds: float | None, info: ValidationInfo) -> float | None:
+        if seconds is not None and seconds < info.data.get("interval", seconds):
+            raise ValueError("shorter than interval")
+        return seconds
+
     @property
     def pace(self) -> Pace:
-        return Pace(self.interval, self.min_interval, self.ssh.logins_per_second)
+        return Pace(self.interval, self.min_interval, self.ssh.logins_per_second, self.max_interval)
 
     @property
     def label_names(self) -> tuple[str, ...]:

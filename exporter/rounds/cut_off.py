@@ -24,7 +24,7 @@ class CutOff:
                 self._behind.setdefault(node.bastion, {})[node.name] = None
 
     def after(self, report: NodeReport) -> tuple[str, ...]:
-        """Takes note of how a visit ended; the nodes that it shows to be within reach again."""
+        """Takes note of how a visit ended; the other nodes that it shows to be within reach again."""
         bastion = report.node.bastion
         if bastion is None:
             return ()
@@ -33,7 +33,7 @@ class CutOff:
             return ()
         if report.reason is not None and report.reason.is_shared:
             return ()  # nothing was tried
-        return tuple(self._behind.pop(bastion, ()))
+        return tuple(name for name in self._behind.pop(bastion, ()) if name != report.node.name)
 
     def due(self, report: NodeReport, due: float) -> float:
         """When a node is due: whoever was cut off first looks often, the others as they would."""

@@ -158,7 +158,7 @@ def _is_calm(report: NodeReport) -> bool:
 
 
 def _stretched(ahead: float, interval: float, longest_interval: float) -> float:
-    """``interval``, doubled as often as fits: then the slots of one are slots of the next, and nobody loses his own."""
+    """``interval``, doubled as often as fits: in few steps, as a slot is stable only while the interval stays."""
     most = min(longest_interval, ahead * STRETCH_SHARE_OF_WAIT)
     if most == longest_interval:
         return most
