@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from exporter.model.files import FileKind, PemFile
@@ -47,6 +47,12 @@ class Folder:
     filesystem: str = ""  # ext4, tmpfs, ...
     read_only: bool | None = None  # mounted so
     label: str = ""  # its security context
+
+    def with_room(self, bytes_free: int, files_free: int | None) -> Folder:
+        """The same folder with so much room."""
+        if bytes_free == self.bytes_free and files_free == self.files_free:
+            return self
+        return replace(self, bytes_free=bytes_free, files_free=files_free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,12 @@ class Handshake(StrEnum):
     UNREACHABLE = "unreachable"  # no way there: no route, no name, or a bastion that does not forward to that port
 
 
+class Mark:
+    """Readings that carry the same one (not an equal one) differ in nothing but their moment and the folder's room."""
+
+    __slots__ = ("__weakref__",)
+
+
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
     """All that one visit saw. ``taken`` is the exporter's clock just before the files were read.
@@ -121,6 +133,7 @@ class NodeFacts:
     journal: tuple[JournalLine, ...] | None = None
     handshake: Handshake | None = None  # None: not configured
     live: PemFile | None = None  # what the kubelet's port showed; ``path`` is host and port
+    mark: Mark | None = field(default=None, compare=False, repr=False)  # None: nobody knows what it may share
 
     @property
     def by_the_node(self) -> float:
