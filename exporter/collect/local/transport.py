@@ -40,7 +40,7 @@ class LocalTransport:
         self._kernel = kernel
         self._own = OwnTable()
         self._devices = Devices()
-        self._version = self._own.version  # of the table that the devices were met in
+        self._version: int | None = None  # of the table that the devices were met in
         self._known: dict[str, Known] = {}
         self._kept: frozenset[str] | None = None  # None: whoever is visited
 

@@ -41,7 +41,8 @@ class LocalVisit:
         """What the tree tells now; ``taken`` is the exporter's clock."""
         tree = self._tree
         machine = self._part(self._before.machine, lambda: read_machine(tree))
-        seen = self._part(self._before.process, lambda: read_process(tree, machine.value.host.booted))
+        before = self._before.process if machine is self._before.machine else None  # a start is counted from the boot
+        seen = self._part(before, lambda: read_process(tree, machine.value.host.booted))
         process, folder = seen.value
         if process.sight is not Sight.SEEN and asked.remembered:
             process = Process(process.sight, flags=asked.remembered, remembered=True)
@@ -57,7 +58,7 @@ class LocalVisit:
             files = _Files(ground, pem_files)
             client, store = self._store(ground, paths, files)
             serving = files.serving(paths)
-            papers = self._papers(ground, process, files, looked.paths, is_known=seen is self._before.process)
+            papers = self._papers(ground, process, files, looked.paths, is_known=seen is before)
             files.named_by_flags(process)
             files.of_store(store)
             self.parts = Parts(machine, seen, papers, pem_files.contents)
