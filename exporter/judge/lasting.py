@@ -8,6 +8,7 @@ otherwise (``judge/varying.py``). So no cause has to know of it, and none can be
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
 from typing import cast
 from weakref import WeakKeyDictionary
@@ -36,7 +37,7 @@ class _Told:
     moments: tuple[Source, Source, Source]
 
     def at(self, values: Values) -> Reading:
-        taken, witness, excused = (alone if which is None else values[which] for which, alone in self.moments)
+        taken, witness, excused = [alone if which is None else values[which] for which, alone in self.moments]
         return Reading(self.certificate, taken, witness, self.node_clock, self.managed, excused)
 
 
@@ -54,12 +55,15 @@ class _Lasting:
     def holds(self, question: tuple[object, ...], values: Values) -> bool:
         if self.question != question:
             return False
-        changes = [now - before for now, before in zip(values, self.values, strict=True)]
-        return all(condition.holds(changes) for condition in self.conditions)
+        changes = tuple(map(operator.sub, values, self.values))
+        for condition in self.conditions:
+            if not condition.holds(changes):
+                return False
+        return True
 
     def at(self, values: Values) -> Assessment:
-        client, serving = (told.at(values) if told else None for told in (self.client, self.serving))
-        return replace(self.assessment, client=client, serving=serving)
+        client = self.client.at(values) if self.client else None
+        return self.assessment.with_readings(client, self.serving.at(values) if self.serving else None)
 
 
 class _Unfollowed:
@@ -78,7 +82,8 @@ def judge(facts: NodeFacts, owner: Rotation, memory: Memory) -> Assessment:
         _MADE[facts.mark] = None
     if made is facts.mark or isinstance(made, _Unfollowed):
         return assess(facts, owner, memory)
-    values, question = _values(facts, memory), _question(facts, owner, memory)
+    values = _values(facts, memory)
+    question = _question(facts, owner, memory, values[_BEFORE])
     if not isinstance(made, _Lasting) or not made.holds(question, values):
         lasting = _made(facts, owner, memory, values, question)
         _MADE[facts.mark] = lasting or _Unfollowed()
@@ -96,13 +101,16 @@ def _values(facts: NodeFacts, memory: Memory) -> Values:
 
 def _moment_before(memory: Memory) -> float:
     """The last moment that the memory knows of: most of the others in it are the same one."""
-    readings = [reading.taken for reading in (memory.client, memory.serving) if reading]
-    return max(readings if memory.met is None else [*readings, memory.met], default=0.0)
+    before = memory.met or 0.0
+    for reading in (memory.client, memory.serving):
+        if reading and reading.taken > before:
+            before = reading.taken
+    return before
 
 
-def _question(facts: NodeFacts, owner: Rotation, memory: Memory) -> tuple[object, ...]:
+def _question(facts: NodeFacts, owner: Rotation, memory: Memory, before: float) -> tuple[object, ...]:
     """All that a judgement rests on beside the marked facts, but for what varies."""
-    folder, before = facts.store.folder, _moment_before(memory)
+    folder = facts.store.folder
     return (
         owner,
         _standing(memory.client, before),
@@ -121,12 +129,13 @@ def _question(facts: NodeFacts, owner: Rotation, memory: Memory) -> tuple[object
 def _standing(reading: Reading | None, before: float) -> tuple[object, ...] | None:
     if reading is None:
         return None
-    moments = (reading.taken, reading.witness, reading.excused_until)
     return (
         reading.certificate,
         reading.node_clock,
         reading.managed,
-        *(_THEN if one == before else one for one in moments),
+        _THEN if reading.taken == before else reading.taken,
+        _THEN if reading.witness == before else reading.witness,
+        _THEN if reading.excused_until == before else reading.excused_until,
     )
 
 

@@ -10,6 +10,7 @@ value. Nothing else can be done with it: a TypeError says that its answers canno
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -31,7 +32,7 @@ class Condition:
 
     def holds(self, changes: Sequence[float]) -> bool:
         """``changes`` are those of the varying numbers since they were taken down."""
-        change = sum(weight * by for weight, by in zip(self.weights, changes, strict=True) if weight)
+        change = sum(map(operator.mul, self.weights, changes))
         return change == 0 if self.exact else self.lower < change < self.upper
 
 

@@ -140,6 +140,31 @@ class NodeFacts:
         """The moment of the visit by the node's clock, by the exporter's where there is none to see. Epoch seconds."""
         return self.clock.shown if self.clock else self.taken
 
+    def again(self, taken: float, host: Host | None, store: StoreFacts, mark: Mark | None) -> NodeFacts:
+        """The same but for these: what ``replace`` gives, at a third of its cost."""
+        return NodeFacts(
+            taken,
+            store,
+            self.client,
+            self.serving,
+            self.clock,
+            self.script_version,
+            self.script_sha256,
+            self.uid,
+            host,
+            self.process,
+            self.service,
+            self.kubeconfig,
+            self.bootstrap,
+            self.config,
+            self.files,
+            self.pairs,
+            self.journal,
+            self.handshake,
+            self.live,
+            mark,
+        )
+
     def pem(self, path: str) -> PemFile | None:
         """What was read at ``path``; None where nobody looked."""
         read = (self.client, *([self.serving] if self.serving else []), *self.store.newest, *self.files)

@@ -119,4 +119,4 @@ class Known:
         if room is not None and store.folder is not None:
             folder = store.folder.with_room(room.f_bavail * room.f_frsize, room.f_favail if room.f_files else None)
             store = store if folder is store.folder else replace(store, folder=folder)
-        return replace(facts, taken=taken, store=store, host=host, mark=mark)
+        return facts.again(taken, host, store, mark)

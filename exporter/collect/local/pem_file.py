@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -44,6 +45,10 @@ class PemFiles:
 
     def read(self, path: str) -> PemFile:
         """One PEM file; its link is read before and after, and all of it again where it changed meanwhile."""
+        known = self._known(path)
+        if known:
+            condition, certificates, key = known
+            return PemFile(path, condition, certificates, key=key)
         link = self._link(path)
         condition, certificates, key = self._contents(path)
         for _ in range(_MOST_LOOKS - 1):
@@ -54,6 +59,17 @@ class PemFiles:
         if condition is Condition.MISSING and link is not None:
             condition = Condition.DANGLING
         return PemFile(path, condition, certificates, link, key)
+
+    def _known(self, path: str) -> Contents | None:
+        """What a file holds that is there under its own name, and is as it was."""
+        try:
+            place = self._tree.itself(path)
+        except OSError:
+            return None
+        if not place.is_unchanged or not stat.S_ISREG(place.found.st_mode) or place.path not in self._earlier:
+            return None
+        self.contents[place.path] = self._earlier[place.path]
+        return self._earlier[place.path]
 
     def _link(self, path: str, *, anew: bool = False) -> str | None:
         try:

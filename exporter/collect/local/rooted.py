@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from exporter.collect.local.filesystem import Devices
-from exporter.collect.local.trace import Trace
+from exporter.collect.local.trace import Footprint, Trace
 
 MOST_LINKS = 40  # the kernel's own limit
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -99,16 +99,17 @@ class RootedTree:
             if folder.descriptor is not None:
                 os.close(folder.descriptor)
 
-    def take_up(self, statuses: Statuses) -> None:
-        """What was just learnt of some paths (of :attr:`Footprint.paths`) need not be asked for again."""
+    def take_up(self, statuses: Statuses, before: Footprint) -> None:
+        """What was just learnt of some paths, that they are as they were ``before``, need not be asked for again."""
         self._fresh = dict(statuses)
+        self.trace.follow(before)
 
     def again(self, paths: Collection[str]) -> bool:
         """Whether all of these paths are unchanged; if so they count as looked at once more."""
         if not all(path in self._fresh for path in paths):
             return False
         for path in paths:
-            self.trace.saw(path, self._fresh[path])
+            self.trace.again(path)
         return True
 
     def look_anew(self) -> None:
@@ -185,6 +186,10 @@ class RootedTree:
         with self._taken_down():
             return os.readlink(place.name, dir_fd=self._open(place.folder))
 
+    def itself(self, path: str) -> Place:
+        """Where a path leads, a link at its end not followed."""
+        return self._find(path, follow=False)
+
     def names(self, path: str) -> list[str]:
         """The names in a directory, sorted."""
         with self.open_folder(path) as descriptor:
@@ -224,10 +229,22 @@ class RootedTree:
 
     def _find(self, path: str, *, follow: bool, anew: bool = False) -> Place:
         try:
-            return self._walk(_parts(path), follow=follow, anew=anew)
+            return self._at_once(path, follow=follow, anew=anew) or self._walk(_parts(path), follow=follow, anew=anew)
         except OSError as error:
             self.trace.met(error)
             raise
+
+    def _at_once(self, path: str, *, follow: bool, anew: bool) -> Place | None:
+        """The last step alone, where the folder was passed under that very name; None where a link leads on."""
+        head, _, name = path.rpartition("/")
+        folder = self._folders.get(f"{head[1:]}/") if path.startswith("/") else None
+        if folder is None or name in ("", ".", ".."):
+            return None
+        self.trace.passed(folder.bits)
+        found = self._look(folder, name, anew=anew)
+        if follow and stat.S_ISLNK(found.st_mode):
+            return None
+        return Place(folder, name, found, not anew and folder.path + name in self._fresh)
 
     @contextmanager
     def _taken_down(self) -> Iterator[None]:
@@ -272,9 +289,10 @@ class RootedTree:
 
     def _look(self, folder: _Folder, name: str, *, anew: bool) -> os.stat_result:
         path = folder.path + name
-        found = None if anew else self._fresh.get(path)
-        if found is None:
-            found = os.stat(name, dir_fd=self._open(folder), follow_symlinks=False)
+        if not anew and (fresh := self._fresh.get(path)):
+            self.trace.again(path)
+            return fresh
+        found = os.stat(name, dir_fd=self._open(folder), follow_symlinks=False)
         self._take_down(folder, name, found)
         return found
 

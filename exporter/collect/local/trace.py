@@ -62,6 +62,7 @@ class Trace:
         self.devices = devices
         self._index: dict[str, int] = {}
         self._signatures = array("q")
+        self._marks: dict[str, int] = {}
         self._loose = 0
         self._touched = 0
         self._flags: dict[int, tuple[str, int]] = {}
@@ -86,6 +87,18 @@ class Trace:
             self._loose |= 1 << index
         self._touched |= 1 << index
         return 1 << index
+
+    def follow(self, before: Footprint) -> None:
+        """Let :meth:`again` take marks from there."""
+        self._marks = dict(zip(before.paths, before.signatures, strict=True))
+
+    def again(self, path: str) -> None:
+        """Take down what was just found to be as it was before."""
+        index = self._index.get(path)
+        if index is None:
+            index = self._index[path] = len(self._signatures)
+            self._signatures.append(self._marks[path])
+        self._touched |= 1 << index
 
     def passed(self, bits: int) -> None:
         """What was taken down before was passed again."""

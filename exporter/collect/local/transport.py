@@ -98,7 +98,8 @@ class LocalTransport:
                 known = None
         trace = Trace(moment, self._devices)
         with RootedTree(".", directory=root, trace=trace) as tree:
-            tree.take_up(unchanged)
+            if known:
+                tree.take_up(unchanged, known.footprint)
             visit = LocalVisit(tree, self._own, parts, self._sleep)
             facts = visit.facts(asked, taken)
             if version is None or not trace.is_whole:
