@@ -56,10 +56,7 @@ class _Lasting:
         if self.question != question:
             return False
         changes = tuple(map(operator.sub, values, self.values))
-        for condition in self.conditions:
-            if not condition.holds(changes):
-                return False
-        return True
+        return all(condition.holds(changes) for condition in self.conditions)
 
     def at(self, values: Values) -> Assessment:
         client = self.client.at(values) if self.client else None
