@@ -32,7 +32,7 @@ class Condition:
 
     def holds(self, changes: Sequence[float]) -> bool:
         """``changes`` are those of the varying numbers since they were taken down."""
-        change = sum(map(operator.mul, self.weights, changes))
+        change: float = sum(map(operator.mul, self.weights, changes))
         return change == 0 if self.exact else self.lower < change < self.upper
 
 
