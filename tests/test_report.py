@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -654,3 +654,20 @@ def test_no_count_is_lost_between_threads(hurried: None, shared: bool) -> None:
     assert dict(counters.failures) == {Reason.UNREACHABLE: 800}
     assert sizes == {len(fleet)}
     assert all(report.last_success == NOW + 0.25 for report in state.snapshot(NOW).reports)
+
+
+@pytest.mark.parametrize("kind", [Assessment, NodeFacts])
+def test_copies_that_are_made_by_hand_leave_nothing_out(kind: Any) -> None:
+    """Every field of an assessment and of a node's facts is the one that was there, or the one that was given."""
+    made = kind(**{field.name: object() for field in fields(kind)})
+    one, two, three, four = (cast(Any, object()) for _ in range(4))
+    if isinstance(made, Assessment):
+        copy: Any = made.with_readings(one, two)
+        wanted = {"client": one, "serving": two}
+    else:
+        copy = made.again(one, two, three, four)
+        wanted = {"taken": one, "host": two, "store": three, "mark": four}
+    assert {field.name: getattr(copy, field.name) for field in fields(kind)} == {
+        **{field.name: getattr(made, field.name) for field in fields(kind)},
+        **wanted,
+    }

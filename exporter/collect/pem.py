@@ -71,6 +71,11 @@ class PemScanner:
         return self._is_over or bool(is_open and self._is_foreign_begin())
 
     @property
+    def indifferent(self) -> int:
+        """How many more bytes without a dash it may be fed at once, as if they came one by one."""
+        return 0 if self._pending.startswith(b"-") else LONGEST_LINE - len(self._pending)
+
+    @property
     def is_in_begin_line(self) -> bool:
         """Whether the next byte still belongs to a BEGIN line, up to its last dash."""
         begun = self._pending.startswith(_OTHER_BEGIN)

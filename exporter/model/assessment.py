@@ -201,6 +201,26 @@ class Assessment:
     is_of_store: bool = True  # the client certificate: read from the store, not from what kubelet.conf holds
     served: str = ""  # the path of the file that it is known to serve with
 
+    def with_readings(self, client: Reading | None, serving: Reading | None) -> Assessment:
+        """The same but for these: what ``replace`` gives, at a third of its cost."""
+        return Assessment(
+            self.reason,
+            client,
+            serving,
+            self.serving_absent,
+            self.history,
+            self.findings,
+            self.kubelet,
+            self.restart,
+            self.kubeconfig,
+            self.authority,
+            self.serving_live,
+            self.unseen,
+            self.ties,
+            self.is_of_store,
+            self.served,
+        )
+
     @property
     def has_no_certificate_by_design(self) -> bool:
         return self.reason is None and self.client is None

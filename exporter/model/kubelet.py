@@ -102,7 +102,7 @@ class Kubelet:
 
     def filled_from(self, earlier: Kubelet | None) -> Kubelet:
         """This one; whose it is, what lets it in and who rotates what as an earlier visit saw it where this did not."""
-        if earlier is None:
+        if earlier is None or earlier == self:
             return self
         told = self.flags_known and self.config_known
         return replace(

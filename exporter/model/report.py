@@ -112,21 +112,28 @@ class NodeReport:
 
     def after(self, visit: Visit) -> NodeReport:
         """The report once ``visit`` has ended."""
-        ended = replace(
+        failures = 0 if visit.reason is None else self.failures + 1
+        facts, seen = visit.facts, visit.assessment
+        if facts is None or seen is None:
+            return replace(
+                self,
+                reason=visit.reason,
+                detail=visit.detail,
+                last_visit=visit.ended,
+                duration=visit.duration,
+                failures=failures,
+            )
+        client = None if seen.has_no_certificate_by_design else seen.client or self.client
+        process = facts.process
+        is_running = process is not None and process.sight is Sight.SEEN
+        start = self.memory.start(facts) if is_running else None
+        return replace(
             self,
             reason=visit.reason,
             detail=visit.detail,
             last_visit=visit.ended,
             duration=visit.duration,
-            failures=0 if visit.reason is None else self.failures + 1,
-        )
-        facts, seen = visit.facts, visit.assessment
-        if facts is None or seen is None:
-            return ended
-        client = None if seen.has_no_certificate_by_design else seen.client or self.client
-        process = facts.process
-        return replace(
-            ended,
+            failures=failures,
             last_success=facts.taken if seen.reason is None else self.last_success,
             clock_offset=facts.clock.offset if facts.clock else None,
             script_version=facts.script_version,
@@ -141,20 +148,19 @@ class NodeReport:
             kubeconfig=None if _saw_no_other(seen) else seen.kubeconfig or self.kubeconfig,
             authority=_authority(self, seen, client),
             serving_live=seen.serving_live or self.serving_live,
-            starts=_starts(self, facts),
-            met=self.met if self.memory.start(facts) is None else facts.taken,
-            process=process if process and process.sight is Sight.SEEN else self.process,
+            starts=_starts(self, process, start),
+            met=self.met if start is None else facts.taken,
+            process=process if is_running else self.process,
             newest=_newest(self, seen),
             ties=_ties(self, seen),
         )
 
 
-def _starts(before: NodeReport, facts: NodeFacts) -> tuple[float | None, ...]:
+def _starts(before: NodeReport, process: Process | None, start: float | None) -> tuple[float | None, ...]:
     """A visit that could not look for a process, or not see its start, says nothing of starts."""
-    process = facts.process
     if process is None or process.sight is Sight.HIDDEN or (process.sight is Sight.SEEN and process.started is None):
         return before.starts
-    return (*before.starts, before.memory.start(facts))[-REMEMBERED_STARTS:]
+    return (*before.starts, start)[-REMEMBERED_STARTS:]
 
 
 def _newest(before: NodeReport, seen: Assessment) -> int | None:

@@ -51,7 +51,10 @@ class Kept:
             self.ssh = SshTransport(self.config.ssh, nodes)
         mistakes.tell()
         self._refuse_no_identity(path)
-        self._transports: Transports = {TransportKind.SSH: self.ssh, TransportKind.LOCAL: LocalTransport()}
+        self.local: LocalTransport = (
+            older.local if older else LocalTransport()
+        )  # what it knows holds under any configuration
+        self._transports: Transports = {TransportKind.SSH: self.ssh, TransportKind.LOCAL: self.local}
 
     @property
     def fleet(self) -> Fleet:
@@ -187,4 +190,5 @@ class Keeper:
             fields = {"nodes": len(unverified), "one": unverified[0]}
             log.warning("host_key_policy: insecure: nobody checks who answers for these nodes", extra=fields)
         self._unverified = len(unverified)
+        self._kept.local.keep(node.name for node in self._kept.catalogue.nodes)
         self._daemon.apply(self._kept.fleet)

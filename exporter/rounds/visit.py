@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from exporter.collect import Transport
 from exporter.config.settings import TransportKind
 from exporter.errors import CollectError, Reason
-from exporter.judge.assess import assess
+from exporter.judge.lasting import judge
 from exporter.model.facts import NodeFacts
 from exporter.model.node import Node
 from exporter.model.report import NodeReport, Visit
@@ -38,7 +38,7 @@ def judged(node: Node, report: NodeReport, outcome: NodeFacts | Exception, began
     """What a visit amounts to that began at ``began`` (epoch seconds) and ended so after ``duration`` seconds."""
     if not isinstance(outcome, Exception):
         try:
-            assessment = assess(outcome, node.rotation, report.memory)
+            assessment = judge(outcome, node.rotation, report.memory)
             detail = _detail(assessment.reason, outcome)
             return Visit(node, began, duration, assessment.reason, detail, outcome, assessment)
         except Exception as error:  # noqa: BLE001 - told below, as one of the reader's

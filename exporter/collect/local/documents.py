@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from exporter.collect.documents import kubeconfig, kubelet_config
 from exporter.collect.documents.block_yaml import ShapeError
@@ -26,6 +26,21 @@ Read = Callable[[str], PemFile]
 Found = tuple[Document, tuple[Line, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """The documents of one node."""
+
+    kubeconfig: Kubeconfig | None
+    bootstrap: Kubeconfig | None
+    config: tuple[ConfigFile, ...]
+
+    def with_files(self, read: Read) -> Papers:
+        """Unchanged documents, and by ``read`` the PEM files that they name, in the order of :class:`Documents`."""
+        kubeconfigs = [one and _with_files(one, read) for one in (self.kubeconfig, self.bootstrap)]
+        _read_named(self.config, read)
+        return Papers(kubeconfigs[0], kubeconfigs[1], self.config)
+
+
 class Documents:
     """Reads them, and by ``read`` each PEM file that they name."""
 
@@ -34,6 +49,11 @@ class Documents:
         self._process = process
         self._read = read
         self._data: dict[str, PemFile] = {}
+
+    @property
+    def papers(self) -> Papers:
+        """All of them."""
+        return Papers(self.kubeconfig(), self.bootstrap(), self.config())
 
     def kubeconfig(self) -> Kubeconfig | None:
         """kubelet.conf: what the flag names, there or not; without flags the first that exists."""
@@ -46,10 +66,7 @@ class Documents:
     def config(self) -> tuple[ConfigFile, ...]:
         """The configuration, then its drop-ins in the kubelet's order."""
         files = tuple(self._configs())
-        for settings in (file.settings for file in files):
-            for path in (settings.tls_cert_file, settings.tls_private_key_file, settings.client_ca_file):
-                if path and path.startswith("/"):
-                    self._read(path)
+        _read_named(files, self._read)
         return files
 
     def _kubeconfig(self, flag: str, table: tuple[str, ...]) -> Kubeconfig | None:
@@ -149,3 +166,21 @@ class Documents:
         if error.errno in pem_file.MISSING and self._ground.knows_absence(path):
             return DocumentCondition.MISSING
         return DocumentCondition.DENIED if error.errno in pem_file.DENIED else DocumentCondition.UNREADABLE
+
+
+def _read_named(files: Iterable[ConfigFile], read: Read) -> None:
+    for settings in (file.settings for file in files):
+        for path in (settings.tls_cert_file, settings.tls_private_key_file, settings.client_ca_file):
+            if path and path.startswith("/"):
+                read(path)
+
+
+def _with_files(document: Kubeconfig, read: Read) -> Kubeconfig:
+    def again(file: PemFile | None) -> PemFile | None:
+        is_named = file is not None and file.path.startswith("/")
+        return read(file.path) if file and is_named else file
+
+    authority, certificate, key = again(document.authority), again(document.certificate), again(document.key)
+    if (authority, certificate, key) == (document.authority, document.certificate, document.key):
+        return document
+    return replace(document, authority=authority, certificate=certificate, key=key)

@@ -19,9 +19,10 @@ _LABEL = "security.selinux"
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A mounted root, and the node's own table of mounts (empty where /proc does not show it)."""
+    """A mounted root, our own table of mounts, and the node's (empty where /proc does not show it)."""
 
     tree: RootedTree
+    own: mounts.OwnTable
     table: bytes = b""
 
     def is_there(self, path: str) -> bool:
@@ -73,7 +74,7 @@ class Ground:
         except OSError:
             return None
         mount = self._mount(path)
-        device = mounts.of_device(mounts.our_own(), _device(found))
+        device = self.own.of_device(_device(found))
         filesystem = mount or device
         return Folder(
             mode=stat.S_IMODE(found.st_mode),

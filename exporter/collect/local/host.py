@@ -7,7 +7,9 @@ import io
 import re
 import struct
 import zoneinfo
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from exporter.collect.local import listing
 from exporter.collect.local.rooted import RootedTree
@@ -16,16 +18,35 @@ from exporter.model.host import Host
 _LARGEST = 64 * 1024
 _HEAD = 512  # of timer_list, which goes on for every processor
 _NANOSECONDS = 1e9
+_ZONES = 256
 _RULE = re.compile(rb"\n[A-Za-z0-9<>+,./:-]{4,64}\n\Z")
 _NO_TABLE = struct.pack(">4sc15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, 1) + bytes(7)  # header, and a type of local time
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What does not change while nothing is written: all but ``zone``, and the rule by which that goes."""
+
+    host: Host
+    rule: bytes | None
+
+    def at(self, now: float) -> Host:
+        """The machine at ``now`` (epoch seconds)."""
+        zone = None if self.rule is None else _offset(self.rule, now)
+        return self.host if zone == self.host.zone else replace(self.host, zone=zone)
+
+
 def read_host(tree: RootedTree, now: float) -> Host:
     """What is not there, not to be read or not plain text is left out. ``now``: when a zone's offset is asked for."""
+    return read_machine(tree).at(now)
+
+
+def read_machine(tree: RootedTree) -> Machine:
+    """The same, at any moment."""
     stat = _lines(tree, "proc/stat")
     uptime = _word(tree, "proc/uptime")
     machine = _read(tree, "etc/machine-id", _LARGEST)
-    return Host(
+    host = Host(
         name=_word(tree, "etc/hostname") or _kernels_name(tree),
         system=_system(tree),
         machine=hashlib.sha256(machine).hexdigest() if machine else "",
@@ -33,8 +54,9 @@ def read_host(tree: RootedTree, now: float) -> Host:
         booted=next((int(line[6:]) for line in stat if line.startswith("btime ") and line[6:].isdecimal()), None),
         uptime=_seconds(uptime),
         awake=_awake(tree),
-        zone=_zone(tree, now),
     )
+    found = _RULE.search(_read(tree, "etc/localtime", _LARGEST))
+    return Machine(host, found[0] if found else None)
 
 
 def _read(tree: RootedTree, path: str, limit: int) -> bytes:
@@ -87,17 +109,23 @@ def _awake(tree: RootedTree) -> float | None:
     return None
 
 
-def _zone(tree: RootedTree, now: float) -> int | None:
-    """Seconds east of UTC, by the rule at the end of the node's own copy of its zone (tzfile(5)).
+@lru_cache(maxsize=_ZONES)
+def _of_rule(rule: bytes) -> zoneinfo.ZoneInfo | None:
+    """By the rule at the end of the node's own copy of its zone (tzfile(5)).
 
     That rule alone: the library reads for ever over tables that were made to hurt it.
     """
-    found = _RULE.search(_read(tree, "etc/localtime", _LARGEST))
-    if found is None:
-        return None
     try:
-        zone = zoneinfo.ZoneInfo.from_file(io.BytesIO(2 * _NO_TABLE + found[0]))
-        offset = datetime.fromtimestamp(now, UTC).astimezone(zone).utcoffset()
+        return zoneinfo.ZoneInfo.from_file(io.BytesIO(2 * _NO_TABLE + rule))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _offset(rule: bytes, now: float) -> int | None:
+    """Seconds east of UTC."""
+    zone = _of_rule(rule)
+    try:
+        offset = datetime.fromtimestamp(now, UTC).astimezone(zone).utcoffset() if zone else None
     except (ValueError, OverflowError):
         return None
     return None if offset is None else int(offset.total_seconds())

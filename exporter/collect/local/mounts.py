@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
+import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,13 +37,46 @@ def parse(table: bytes) -> Iterator[Mount]:
         yield Mount((int(major), int(minor or 0)), words[4], behind[0], is_read_only, of_device)
 
 
-def our_own() -> bytes:
-    """This process's own table."""
-    try:
-        with open(_OUR_OWN, "rb") as file:
-            return file.read(LARGEST)
-    except OSError:
-        return b""
+class OwnTable:
+    """This process's own table, read again when the kernel says that it has changed (poll(2)), and not before."""
+
+    def __init__(self) -> None:
+        self.version = 0  # moves with every change
+        self._lock = threading.Lock()
+        self._poll = select.poll()
+        self._devices: dict[tuple[int, int], Mount] = {}
+        try:
+            self._file = os.open(_OUR_OWN, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._file = -1
+            return
+        weakref.finalize(self, os.close, self._file)
+        self._poll.register(self._file, select.POLLERR | select.POLLPRI)
+        self._read()
+
+    def refresh(self) -> int | None:
+        """The version that holds now; None where there is no table to see."""
+        if self._file < 0:
+            return None
+        with self._lock:
+            if self._poll.poll(0):
+                self._read()
+            return self.version
+
+    def of_device(self, device: tuple[int, int]) -> Mount | None:
+        """The first mount of a file system, known by its device."""
+        return self._devices.get(device)
+
+    def _read(self) -> None:
+        self.version += 1
+        os.lseek(self._file, 0, os.SEEK_SET)
+        parts: list[bytes] = []
+        while part := os.read(self._file, LARGEST):
+            parts.append(part)
+        devices: dict[tuple[int, int], Mount] = {}
+        for mount in parse(b"".join(parts)):
+            devices.setdefault(mount.device, mount)
+        self._devices = devices
 
 
 def above(table: bytes, path: str) -> Mount | None:
@@ -50,8 +87,3 @@ def above(table: bytes, path: str) -> Mount | None:
         if covers and (found is None or len(mount.point) >= len(found.point)):
             found = mount
     return found
-
-
-def of_device(table: bytes, device: tuple[int, int]) -> Mount | None:
-    """A mount of a file system, known by its device."""
-    return next((mount for mount in parse(table) if mount.device == device), None)

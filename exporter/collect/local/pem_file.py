@@ -11,6 +11,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from exporter.collect import pem
 from exporter.collect.local import listing
@@ -32,18 +35,67 @@ _BLANKS = b" \t\r\n"
 Contents = tuple[Condition, tuple[bytes, ...], KeyBlock]
 
 
-def pem_file(tree: RootedTree, path: str) -> PemFile:
-    """Read one PEM file; its link is read before and after, and all of it again where it changed meanwhile."""
-    link = _link(tree, path)
-    condition, certificates, key = _contents(tree, path)
-    for _ in range(_MOST_LOOKS - 1):
-        before, link = link, _link(tree, path)
-        if before == link:
-            break
-        condition, certificates, key = _contents(tree, path)
-    if condition is Condition.MISSING and link is not None:
-        condition = Condition.DANGLING
-    return PemFile(path, condition, certificates, link, key)
+class PemFiles:
+    """Reads PEM files of one tree. ``earlier`` is what their targets held, by their paths without links."""
+
+    def __init__(self, tree: RootedTree, earlier: Mapping[str, Contents] = MappingProxyType({})) -> None:
+        self.contents: dict[str, Contents] = {}  # the same of this visit
+        self._tree = tree
+        self._earlier = earlier
+
+    def read(self, path: str) -> PemFile:
+        """One PEM file; its link is read before and after, and all of it again where it changed meanwhile."""
+        known = self._known(path)
+        if known:
+            condition, certificates, key = known
+            return PemFile(path, condition, certificates, key=key)
+        link = self._link(path)
+        condition, certificates, key = self._contents(path)
+        for _ in range(_MOST_LOOKS - 1):
+            before, link = link, self._link(path, anew=True)
+            if before == link:
+                break
+            condition, certificates, key = self._contents(path)
+        if condition is Condition.MISSING and link is not None:
+            condition = Condition.DANGLING
+        return PemFile(path, condition, certificates, link, key)
+
+    def _known(self, path: str) -> Contents | None:
+        """What a file holds that is there under its own name, and is as it was."""
+        try:
+            place = self._tree.itself(path)
+        except OSError:
+            return None
+        if not place.is_unchanged or not stat.S_ISREG(place.found.st_mode) or place.path not in self._earlier:
+            return None
+        self.contents[place.path] = self._earlier[place.path]
+        return self._earlier[place.path]
+
+    def _link(self, path: str, *, anew: bool = False) -> str | None:
+        try:
+            text = self._tree.link(path, anew=anew)
+        except OSError:
+            return None
+        return None if text is None else listing.plain_link(text)
+
+    def _contents(self, path: str) -> Contents:
+        try:
+            place = self._tree.place(path)
+            found = self._earlier.get(place.path) if place.is_unchanged else None
+            if found is None:
+                with self._tree.opened(place) as descriptor:
+                    is_too_large = os.fstat(descriptor).st_size > LARGEST_FILE
+                    found = _unseen(Condition.TOO_LARGE) if is_too_large else _scan(descriptor)
+            self.contents[place.path] = found
+        except NotRegularError:
+            return _unseen(Condition.NOT_REGULAR)
+        except OutsideRootError:
+            return _unseen(Condition.OUTSIDE_ROOT)
+        except OSError as error:
+            if error.errno in MISSING:
+                return _unseen(Condition.MISSING)
+            return _unseen(Condition.DENIED if error.errno in DENIED else Condition.UNREADABLE)
+        return found
 
 
 def embedded(number: int, data: bytes, *, is_key: bool) -> PemFile:
@@ -54,41 +106,14 @@ def embedded(number: int, data: bytes, *, is_key: bool) -> PemFile:
     return PemFile(f"#{number}", condition, certificates, key=key)
 
 
-def _link(tree: RootedTree, path: str) -> str | None:
-    try:
-        return listing.plain_link(tree.readlink(path))
-    except OSError:
-        return None
-
-
-def _contents(tree: RootedTree, path: str) -> Contents:
-    try:
-        with tree.open_regular(path) as descriptor:
-            if os.fstat(descriptor).st_size > LARGEST_FILE:
-                return _unseen(Condition.TOO_LARGE)
-            return _scan(descriptor)
-    except NotRegularError:
-        return _unseen(Condition.NOT_REGULAR)
-    except OutsideRootError:
-        return _unseen(Condition.OUTSIDE_ROOT)
-    except OSError as error:
-        if error.errno in MISSING:
-            return _unseen(Condition.MISSING)
-        return _unseen(Condition.DENIED if error.errno in DENIED else Condition.UNREADABLE)
-
-
 def _unseen(condition: Condition) -> Contents:
     return condition, (), KeyBlock.UNSEEN
 
 
 def _scan(descriptor: int) -> Contents:
     scanner = PemScanner()
-    offset = 0
-    while offset <= LARGEST_FILE and (data := os.read(descriptor, _BITE)):
-        offset += len(data)
-        if scanner.feed(data):
-            break
-    else:
+    offset, is_over = _read_on(descriptor, scanner)
+    if not is_over:
         return *scanner.result(), scanner.key
     while scanner.is_in_begin_line and (data := os.read(descriptor, 1)):
         offset += 1
@@ -102,6 +127,23 @@ def _scan(descriptor: int) -> Contents:
         elif not (scanner.awaited and ending.is_within_key(scanner.awaited)):
             key = KeyBlock.UNSEEN  # other text stands there, or another block: a key may stand before it
     return condition, certificates, key
+
+
+def _read_on(descriptor: int, scanner: PemScanner) -> tuple[int, bool]:
+    """Read until the scanner has enough; how many bytes that were, and whether it has.
+
+    Within a line of base64 there is nothing to stop at: bites without a dash are fed together.
+    """
+    offset, held, least = 0, b"", 0
+    while offset <= LARGEST_FILE and (data := os.read(descriptor, _BITE)):
+        offset += len(data)
+        held += data
+        if b"-" not in data and len(held) <= least:
+            continue
+        if scanner.feed(held):
+            return offset, True
+        held, least = b"", scanner.indifferent
+    return offset, bool(held) and scanner.feed(held)
 
 
 class _Ending:

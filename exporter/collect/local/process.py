@@ -11,8 +11,9 @@ import posixpath
 from dataclasses import dataclass
 
 from exporter.collect.local import kubelet_flags, listing, mounts
+from exporter.collect.local.filesystem import is_proc
 from exporter.collect.local.places import OWN_PROGRAMS
-from exporter.collect.local.rooted import RootedTree, is_proc
+from exporter.collect.local.rooted import RootedTree
 from exporter.model.host import Process, Sight
 
 PROGRAMS = ("kubelet", "k3s-agent", "k3s-server", "k3s", "rke2", "k0s", "kubelite", "hyperkube")

@@ -1,7 +1,8 @@
 """Files under a mounted root, as the node itself would see them, and never a byte from outside it.
 
-A path is opened component by component from a directory descriptor; a symbolic link's absolute target begins at the
-root again, as in a chroot, so a link that changes under our feet cannot lead out.
+A path is walked component by component from a directory descriptor; a symbolic link's absolute target begins at the
+root again, as in a chroot, so a link that changes under our feet cannot lead out. A folder that was passed stays open
+for as long as the tree is in use. Whatever is looked at is taken down in a :class:`Trace`.
 """
 
 from __future__ import annotations
@@ -9,17 +10,24 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NoReturn
 
+from exporter.collect.local.filesystem import Devices
+from exporter.collect.local.trace import Footprint, Trace
+
 MOST_LINKS = 40  # the kernel's own limit
-_STATFS = 512  # bytes: more than struct statfs has anywhere
-_PROC = 0x9FA0  # its f_type, the first field
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+Statuses = Mapping[str, os.stat_result]
+NONE: Statuses = MappingProxyType({})
 
 
 class OutsideRootError(OSError):
@@ -39,44 +47,92 @@ def read_all(descriptor: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def is_proc(descriptor: int) -> bool:
-    """Whether an open folder is in a live /proc, whoever mounted it where. Only statfs(2) tells, which ``os`` lacks."""
-    try:
-        import ctypes  # noqa: PLC0415 - where no memory may be made executable, some builds cannot load it
+@dataclass(slots=True, eq=False)
+class _Folder:
+    """A folder that was passed. ``path`` is from the root, links resolved, with a slash at its end; empty: the root.
 
-        answer = ctypes.create_string_buffer(_STATFS)
-        done = ctypes.CDLL(None).fstatfs(descriptor, answer)
-    except (ImportError, MemoryError, OSError):
-        return False
-    return done == 0 and ctypes.c_long.from_buffer(answer).value == _PROC
+    ``bits`` are the trace's, of this folder and of those above it.
+    """
+
+    path: str
+    name: str
+    above: _Folder | None
+    bits: int
+    descriptor: int | None = None  # opened once it is needed
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Where a path leads: a name in a folder ("." for the root).
+
+    ``is_unchanged``: :meth:`RootedTree.take_up` told it.
+    """
+
+    folder: _Folder
+    name: str
+    found: os.stat_result
+    is_unchanged: bool = False
+
+    @property
+    def path(self) -> str:
+        """From the root, links resolved."""
+        return self.folder.path + self.name
 
 
 class RootedTree:
     """One mounted root. Use as a context manager; raises OSError like the calls of ``os``."""
 
-    def __init__(self, root: str, *, directory: int | None = None) -> None:
+    def __init__(self, root: str, *, directory: int | None = None, trace: Trace | None = None) -> None:
         """``root`` is opened from ``directory``, a descriptor, where there is one."""
-        self._root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+        self.trace = Trace(0, Devices()) if trace is None else trace
+        descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+        self._top = _Folder("", ".", None, 0, descriptor)
+        self._folders: dict[str, _Folder] = {"": self._top}
+        self._fresh: dict[str, os.stat_result] = {}
+        self._top.bits = self._take_down(self._top, ".", os.fstat(descriptor))
 
     def __enter__(self) -> RootedTree:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._root)
+        for folder in self._folders.values():
+            if folder.descriptor is not None:
+                os.close(folder.descriptor)
+
+    def take_up(self, statuses: Statuses, before: Footprint) -> None:
+        """What was just learnt of some paths, that they are as they were ``before``, need not be asked for again."""
+        self._fresh = dict(statuses)
+        self.trace.follow(before)
+
+    def again(self, paths: Collection[str]) -> bool:
+        """Whether all of these paths are unchanged; if so they count as looked at once more."""
+        if not all(path in self._fresh for path in paths):
+            return False
+        for path in paths:
+            self.trace.again(path)
+        return True
+
+    def look_anew(self) -> None:
+        """Forget every folder and status: something may have moved meanwhile."""
+        self._fresh = {}
+        for path, folder in tuple(self._folders.items()):
+            if folder is not self._top:
+                del self._folders[path]
+                if folder.descriptor is not None:
+                    os.close(folder.descriptor)
 
     def below(self, path: str) -> RootedTree:
         """A folder as a root of its own, links to it resolved within this one."""
+        self.trace.is_whole = False  # its paths are not this root's
         with self.open_folder(path) as descriptor:
             return RootedTree(".", directory=descriptor)
 
     def lstat(self, path: str) -> os.stat_result:
-        with self._at(path, follow=False) as (directory, name):
-            return os.stat(name, dir_fd=directory, follow_symlinks=False)
+        return self._find(path, follow=False).found
 
     def stat(self, path: str) -> os.stat_result:
         """Of what a path leads to, links resolved within the root."""
-        with self._at(path, follow=True) as (directory, name):
-            return os.stat(name, dir_fd=directory, follow_symlinks=False)
+        return self._find(path, follow=True).found
 
     def is_folder(self, path: str) -> bool:
         try:
@@ -85,23 +141,27 @@ class RootedTree:
             return False
 
     def statvfs(self, path: str) -> os.statvfs_result:
-        with self._at(path, follow=True) as (directory, name):
-            descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        place = self._find(path, follow=True)
+        with self._taken_down():
+            descriptor = os.open(place.name, _HANDLE, dir_fd=self._open(place.folder))
             try:
-                return os.statvfs(descriptor)
+                found = os.statvfs(descriptor)
             finally:
                 os.close(descriptor)
+        self.trace.mounted(place.path, place.found.st_dev, found.f_flag)
+        return found
 
     def may_write(self, path: str) -> bool:
         """Whether this process could write there: neither a read-only mount, nor immutable, nor denied."""
-        with self._at(path, follow=True) as (directory, name):
-            return os.access(name, os.W_OK, dir_fd=directory, effective_ids=True)
+        place = self._find(path, follow=True)
+        return os.access(place.name, os.W_OK, dir_fd=self._open(place.folder), effective_ids=True)
 
     @contextmanager
     def open_folder(self, path: str) -> Iterator[int]:
         """A descriptor of a directory that can be listed."""
-        with self._at(path, follow=True) as (directory, name):
-            descriptor = os.open(name, _LISTED, dir_fd=directory)
+        place = self._find(path, follow=True)
+        with self._taken_down():
+            descriptor = os.open(place.name, _LISTED, dir_fd=self._open(place.folder))
             try:
                 yield descriptor
             finally:
@@ -113,8 +173,22 @@ class RootedTree:
             return read_all(descriptor, limit)
 
     def readlink(self, path: str) -> str:
-        with self._at(path, follow=False) as (directory, name):
-            return os.readlink(name, dir_fd=directory)
+        text = self.link(path)
+        if text is None:
+            raise OSError(errno.EINVAL, "not a link")
+        return text
+
+    def link(self, path: str, *, anew: bool = False) -> str | None:
+        """A link's text, None of anything else; ``anew``: whatever :meth:`take_up` said of it."""
+        place = self._find(path, follow=False, anew=anew)
+        if not stat.S_ISLNK(place.found.st_mode):
+            return None
+        with self._taken_down():
+            return os.readlink(place.name, dir_fd=self._open(place.folder))
+
+    def itself(self, path: str) -> Place:
+        """Where a path leads, a link at its end not followed."""
+        return self._find(path, follow=False)
 
     def names(self, path: str) -> list[str]:
         """The names in a directory, sorted."""
@@ -122,77 +196,132 @@ class RootedTree:
             os.stat(".", dir_fd=descriptor)  # names that cannot be looked at are of no use
             return sorted(os.listdir(descriptor))
 
+    def place(self, path: str) -> Place:
+        """Where a path leads, links resolved within the root."""
+        return self._find(path, follow=True)
+
+    def open_regular(self, path: str) -> AbstractContextManager[int]:
+        """:meth:`opened` of where a path leads."""
+        return self.opened(self.place(path))
+
     @contextmanager
-    def open_regular(self, path: str) -> Iterator[int]:
-        """A descriptor of a regular file, links resolved within the root. Nothing else is ever opened."""
-        with self._at(path, follow=True) as (directory, name):
-            if not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
-                raise NotRegularError(errno.EINVAL, "not a regular file")
-            descriptor = os.open(name, _FILE, dir_fd=directory)
+    def opened(self, place: Place) -> Iterator[int]:
+        """A descriptor of a regular file. Nothing else is ever opened."""
+        if not stat.S_ISREG(place.found.st_mode):
+            raise NotRegularError(errno.EINVAL, "not a regular file")
+        with self._taken_down():
+            descriptor = os.open(place.name, _FILE, dir_fd=self._open(place.folder))
             try:
                 found = os.fstat(descriptor)
                 if not stat.S_ISREG(found.st_mode):
                     raise NotRegularError(errno.EINVAL, "not a regular file")
                 if not found.st_nlink:  # mounted by itself, and another took its name since
                     raise OSError(errno.ESTALE, "no longer the file of that name")
+                self._take_down(place.folder, place.name, found)
                 yield descriptor
             finally:
                 os.close(descriptor)
 
     def real_path(self, path: str) -> str:
         """The path within the root, all links resolved."""
-        names: list[str] = []
-        with self._at(path, follow=True, names=names) as (_, name):
-            return "/" + "/".join([*names, *([name] if name != "." else [])])
+        place = self._find(path, follow=True)
+        return "/" + (place.path if place.name != "." else "")
+
+    def _find(self, path: str, *, follow: bool, anew: bool = False) -> Place:
+        try:
+            return self._at_once(path, follow=follow, anew=anew) or self._walk(_parts(path), follow=follow, anew=anew)
+        except OSError as error:
+            self.trace.met(error)
+            raise
+
+    def _at_once(self, path: str, *, follow: bool, anew: bool) -> Place | None:
+        """The last step alone, where the folder was passed under that very name; None where a link leads on."""
+        head, _, name = path.rpartition("/")
+        folder = self._folders.get(f"{head[1:]}/") if path.startswith("/") else None
+        if folder is None or name in ("", ".", ".."):
+            return None
+        self.trace.passed(folder.bits)
+        found = self._look(folder, name, anew=anew)
+        if follow and stat.S_ISLNK(found.st_mode):
+            return None
+        return Place(folder, name, found, not anew and folder.path + name in self._fresh)
 
     @contextmanager
-    def _at(self, path: str, *, follow: bool, names: list[str] | None = None) -> Iterator[tuple[int, str]]:
-        opened = [os.dup(self._root)]
+    def _taken_down(self) -> Iterator[None]:
+        """Failures are taken down as well."""
         try:
-            name = self._walk(opened, [] if names is None else names, deque(path.split("/")), follow=follow)
-            yield opened[-1], name
-        finally:
-            for descriptor in opened:
-                os.close(descriptor)
+            yield
+        except OSError as error:
+            self.trace.met(error)
+            raise
 
-    def _walk(self, opened: list[int], names: list[str], parts: deque[str], *, follow: bool) -> str:
-        """Descend; ``opened`` becomes the directories from the root down, ``names`` theirs but for the root's.
-
-        Returns the last name ("." for the root).
-        """
-        links = 0
+    def _walk(self, parts: list[str], *, follow: bool, anew: bool) -> Place:
+        """``parts`` in reverse order."""
+        folder, links = self._top, 0
+        self.trace.passed(folder.bits)
         while parts:
-            name = parts.popleft()
-            last = not any(part not in ("", ".") for part in parts)
-            if name in ("", "."):
-                continue
+            name = parts.pop()
             if name == "..":
-                if len(opened) == 1:
+                if folder.above is None:
                     raise OutsideRootError(errno.EXDEV, "leads out of the root")
-                os.close(opened.pop())
-                names.pop()
+                folder = folder.above
                 continue
-            found = os.stat(name, dir_fd=opened[-1], follow_symlinks=False)
-            if stat.S_ISLNK(found.st_mode) and (follow or not last):
+            known = self._folders.get(f"{folder.path}{name}/") if parts else None
+            if known:
+                folder = known
+                self.trace.passed(folder.bits)
+                continue
+            found = self._look(folder, name, anew=anew and not parts)
+            if stat.S_ISLNK(found.st_mode) and (follow or parts):
                 links += 1
                 if links > MOST_LINKS:
                     raise OutsideRootError(errno.ELOOP, "too many links")
-                target = os.readlink(name, dir_fd=opened[-1])
-                if target.startswith("/"):
-                    names.clear()
-                    while len(opened) > 1:
-                        os.close(opened.pop())
-                parts.extendleft(reversed(target.split("/")))
-                continue
-            if last:
-                return name
-            opened.append(os.open(name, _DIRECTORY, dir_fd=opened[-1]))
-            names.append(name)
-        return "."
+                target = os.readlink(name, dir_fd=self._open(folder))
+                folder = self._top if target.startswith("/") else folder
+                parts += _parts(target)
+            elif not parts:
+                return Place(folder, name, found, not anew and folder.path + name in self._fresh)
+            else:
+                folder = self._enter(folder, name, found)
+        if folder.above is None:
+            return Place(folder, ".", os.stat(".", dir_fd=self._open(self._top)))
+        return Place(folder.above, folder.name, self._look(folder.above, folder.name, anew=anew))
+
+    def _look(self, folder: _Folder, name: str, *, anew: bool) -> os.stat_result:
+        path = folder.path + name
+        if not anew and (fresh := self._fresh.get(path)):
+            self.trace.again(path)
+            return fresh
+        found = os.stat(name, dir_fd=self._open(folder), follow_symlinks=False)
+        self._take_down(folder, name, found)
+        return found
+
+    def _take_down(self, folder: _Folder, name: str, found: os.stat_result) -> int:
+        if self.trace.devices.is_steady(found.st_dev) is None:
+            self.trace.devices.learn(found.st_dev, name, self._open(folder))
+        return self.trace.saw(folder.path + name, found)
+
+    def _enter(self, above: _Folder, name: str, found: os.stat_result) -> _Folder:
+        if not stat.S_ISDIR(found.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder")
+        path = sys.intern(f"{above.path}{name}/")
+        bits = above.bits | self._take_down(above, name, found)
+        self._folders[path] = _Folder(path, name, above, bits)
+        return self._folders[path]
+
+    def _open(self, folder: _Folder) -> int:
+        if folder.descriptor is None:
+            directory = self._open(folder.above) if folder.above else None
+            folder.descriptor = os.open(folder.name, _DIRECTORY, dir_fd=directory)
+        return folder.descriptor
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
 
 
 class ClosedTree(RootedTree):
     """A root that is known to be there and cannot be entered: all of it is denied, and nothing in it is missing."""
 
-    def _at(self, path: str, *, follow: bool, names: list[str] | None = None) -> NoReturn:  # noqa: ARG002 - as above
+    def _find(self, path: str, *, follow: bool, anew: bool = False) -> NoReturn:  # noqa: ARG002 - as above
         raise PermissionError(errno.EACCES, "a root that cannot be entered")
