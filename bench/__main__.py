@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import time
 import traceback
 from collections import Counter
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ PARTS = {
 
 def run(name: str, *, small: bool) -> list[Row]:
     """One part, told on the terminal. A part that is not there, or that fails, is a row that says so."""
+    began = time.monotonic()
     if importlib.util.find_spec(f"bench.{name}") is None:
         rows = [Row.not_measured(name, f"there is no bench/{name}.py")]
     else:
@@ -38,7 +40,7 @@ def run(name: str, *, small: bool) -> list[Row]:
         except Exception as error:  # noqa: BLE001 # the other parts' figures are not lost for this one
             traceback.print_exc()
             rows = [Row.not_measured(name, f"failed: {type(error).__name__}")]
-    tell(rows, PARTS[name])
+    tell(rows, f"{PARTS[name]} (in {time.monotonic() - began:.0f} s)")
     return rows
 
 

@@ -6,16 +6,17 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+
+from bench.peers import peers
 
 LIBRARIES = ("paramiko", "cryptography", "PyNaCl", "prometheus_client", "uvloop", "isal")
 
 
-def machine(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
-    """What is worth saying of this machine, and the versions of ``libraries`` that are installed."""
-    versions = {name: _version_of(name) for name in libraries}
+def machine() -> dict[str, str]:
+    """What is worth saying of this machine, and the versions of the libraries and peers that are installed."""
+    versions = {name: _version_of(name) for name in (*LIBRARIES, *peers())}
     return {
         "CPU": f"{_cpu_model()}, {len(os.sched_getaffinity(0))} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",

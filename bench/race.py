@@ -51,11 +51,20 @@ def counted(name: str, site: Site, in_flight: int) -> Outcome:
     return outcome
 
 
-def contenders(names: Iterable[str], site: Site, in_flight: int) -> dict[str, Callable[[], Cost]]:
-    """The cost of a visit, for each client that can run here."""
+def contenders(
+    names: Iterable[str], site: Site, in_flight: int, peaks: dict[str, int] | None = None
+) -> dict[str, Callable[[], Cost]]:
+    """The cost of a visit, for each client that can run here; ``peaks`` gets the most memory that each ever had."""
 
     def contender(name: str) -> Callable[[], Cost]:
         asked = site.first(CLIENTS[name].nodes or len(site.addresses))
-        return lambda: counted(name, asked, in_flight).cost / len(asked.addresses)
+
+        def visited() -> Cost:
+            outcome = counted(name, asked, in_flight)
+            if peaks is not None:
+                peaks[name] = max(outcome.memory, peaks.get(name, 0))
+            return outcome.cost / len(asked.addresses)
+
+        return visited
 
     return {name: contender(name) for name in names if not CLIENTS[name].lacks}

@@ -22,7 +22,7 @@ def rows(*, small: bool = False) -> list[Row]:
     with site(nodes - silent) as talking, with_silent(talking, silent) as all_nodes:
         return [
             _row("engine", talking, all_nodes, rounds),
-            replace(_row("threads", talking, all_nodes, rounds), reach=None),
+            replace(_row("threads", talking, all_nodes, 1), reach=None),
         ]
 
 
