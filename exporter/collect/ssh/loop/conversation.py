@@ -11,7 +11,7 @@ from functools import partial
 
 from paramiko.ssh_exception import SSHException
 
-from exporter.collect.answer.answer import is_whole
+from exporter.collect.answer.answer import LONGEST_LINE, is_whole
 from exporter.collect.ssh.attempt import Means
 from exporter.collect.ssh.command import BUDGET, WAITS_FOR_STATUS, command, fed, must_fit, must_not_be_refused
 from exporter.collect.ssh.failures import Phase, may_be_cut_off
@@ -111,7 +111,7 @@ class LoopConversation:
 
     async def _read(self, channel: Session) -> tuple[bytes, float]:
         text, answered = channel.output, 0.0
-        while not is_whole(bytes(text)):
+        while not is_whole(bytes(text[-LONGEST_LINE:])):
             await self.login.until_true(partial(channel.has_more_than, len(text)))
             answered = answered or self._means.clock()
             must_fit(len(text))

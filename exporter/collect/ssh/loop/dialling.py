@@ -26,6 +26,7 @@ class LoopDialling:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._given_up = False
+        self._is_ready = False
 
     def give_up(self) -> None:
         """End it at once."""
@@ -40,42 +41,44 @@ class LoopDialling:
             left = end - time.monotonic()
             if left <= 0 or self._given_up:
                 break
-            try:
-                connecting = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            except OSError as failed:
-                error = failed
-                continue
             try:  # an address that swallows packets leaves the others their share
                 within = time.monotonic() + left / (len(found) - tried)
-                await self._connect(connecting, address, access.bind_address, within)
-                return TcpStream(self._task.loop, connecting)
+                return TcpStream(self._task.loop, await self._connect(family, address, access.bind_address, within))
             except OSError as failed:
-                self._task.loop.watch(connecting, 0, self._ready)
-                connecting.close()
                 error = failed
         raise CollectError(of_connect(error), f"{access.address} port {access.port}") from error
 
     async def _connect(
         self,
-        connecting: socket.socket,
+        family: socket.AddressFamily,
         address: tuple[str | int | bytes, ...],
         bind_address: str | None,
         within: float,
-    ) -> None:
-        if bind_address:
-            connecting.bind((bind_address, 0))
-        connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        code = connecting.connect_ex(address)
-        if code == errno.EINPROGRESS:
-            self._is_ready = False
-            self._task.loop.watch(connecting, selectors.EVENT_WRITE, self._ready)
-            while not self._is_ready:
-                if self._given_up:
-                    raise TimeoutError
-                await self._task.pause(within)
-            code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            raise OSError(code, os.strerror(code))
+    ) -> socket.socket:
+        connecting = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            if bind_address:
+                connecting.bind((bind_address, 0))
+            connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = connecting.connect_ex(address)
+            if code == errno.EINPROGRESS:
+                code = await self._connected(connecting, within)
+            _must_be_none(code)
+        except OSError:
+            self._task.loop.watch(connecting, 0, self._ready)
+            connecting.close()
+            raise
+        return connecting
+
+    async def _connected(self, connecting: socket.socket, within: float) -> int:
+        """The error with which it ended; 0 for none."""
+        self._is_ready = False
+        self._task.loop.watch(connecting, selectors.EVENT_WRITE, self._ready)
+        while not self._is_ready:
+            if self._given_up:
+                raise TimeoutError
+            await self._task.pause(within)
+        return connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def _ready(self, _events: int) -> None:
         self._is_ready = True
@@ -106,3 +109,9 @@ class LoopDialling:
         if isinstance(outcome[0], CollectError):
             raise outcome[0]
         return outcome[0]
+
+
+def _must_be_none(code: int) -> None:
+    """Raises the OSError of its kind where there is an error."""
+    if code:
+        raise OSError(code, os.strerror(code))

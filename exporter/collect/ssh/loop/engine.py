@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.collect.answer import answer
 from exporter.collect.ssh import audit
@@ -22,7 +23,7 @@ from exporter.model.node import Node, SshAccess
 Done = Callable[[NodeFacts | Exception], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Order:
     """A visit to make: what runs on the node, its audit, and who is told."""
 
@@ -41,15 +42,21 @@ class LoopEngine:
         self._means = means
         self._loop = Loop()
         self._bastions = LoopBastions(means, standings, self._loop)
+        self._orders: set[Order] = set()  # that are under way, or about to be
         self._open: set[LoopConversation] = set()
         self._closed = False
 
     def begin(self, order: Order) -> None:
-        """Returns at once."""
-        self._loop.start(lambda task: self._visit(order, task))
+        """Returns at once. Raises RuntimeError where the process may have no thread for the loop."""
+        self._orders.add(order)
+        try:
+            self._loop.start(partial(self._visit, order))
+        except RuntimeError:
+            self._orders.discard(order)
+            raise
 
     def is_idle(self) -> bool:
-        return not self._open
+        return not self._orders
 
     def close(self) -> None:
         """End every visit and every connection at once, and each that would begin later."""
@@ -67,6 +74,7 @@ class LoopEngine:
             outcome: NodeFacts | Exception = await self._read(order, task)
         except Exception as error:  # noqa: BLE001 - it is told where the visit was asked for
             outcome = error
+        self._orders.discard(order)
         order.done(outcome)
 
     async def _read(self, order: Order, task: Task) -> NodeFacts:

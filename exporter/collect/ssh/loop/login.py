@@ -83,7 +83,7 @@ class LoopLogin(Attempt):
         key = transport.get_remote_server_key()
         self.note_host_key(key)
         if self._check.may_be_kept:
-            await self._task.aside(lambda: self._check.verify(key), self.live.deadline)  # it writes a file
+            await self._task.aside(lambda: self._check.verify(key), lambda: self.live.deadline)  # it writes a file
         else:
             self._check.verify(key)
 

@@ -50,12 +50,12 @@ class Loop:
     def soon(self, call: Call) -> None:
         """Have something called in the loop's next turn."""
         with self._lock:
-            self._calls.append(call)
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="ssh-loop", daemon=True)
-                thread.start()
+                thread.start()  # raises RuntimeError where the process may have no more; it waits for the lock
                 self._thread = thread
-            elif self._alarm and not self._is_alarmed:
+            self._calls.append(call)
+            if self._alarm and not self._is_alarmed:
                 self._is_alarmed = True
                 self._alarm.send(b"\0")
 
@@ -111,7 +111,7 @@ class Loop:
             while self._go_on():
                 self._turn()
                 for key, events in self._selector.select(self._patience()):
-                    key.data(events)
+                    _safely(key.data, events)
                 self._ring()
 
     def _go_on(self) -> bool:
@@ -120,12 +120,13 @@ class Loop:
             if self._tasks or self._calls:
                 return True
             self._thread = self._alarm = None
+            self._is_alarmed = False
             self._timers.clear()
             return False
 
     def _turn(self) -> None:
         while self._calls:
-            self._calls.popleft()()
+            _safely(self._calls.popleft())
         while self._ready:
             task = self._ready.popleft()
             task.is_ready = False
@@ -133,7 +134,7 @@ class Loop:
                 self._tasks.discard(task)
         unflushed, self._unflushed = self._unflushed, []
         for one in unflushed:
-            one.flush()
+            _safely(one.flush)
 
     def _patience(self) -> float | None:
         if self._calls or self._ready or self._unflushed or not self._tasks:
@@ -178,7 +179,7 @@ class Task:
         self.loop.time(self, until)
         await _switch()
 
-    async def aside(self, work: Callable[[], T], until: float) -> T:
+    async def aside(self, work: Callable[[], T], until: Callable[[], float]) -> T:
         """What ``work`` returns or raises; it may block, and so has a thread. Raises TimeoutError as :meth:`pause`."""
         outcome: list[T | BaseException] = []
 
@@ -191,7 +192,7 @@ class Task:
 
         threading.Thread(target=run, name="ssh-aside", daemon=True).start()
         while not outcome:
-            await self.pause(until)
+            await self.pause(until())
         if isinstance(outcome[0], BaseException):
             raise outcome[0]
         return outcome[0]
@@ -211,3 +212,11 @@ class Task:
 @types.coroutine
 def _switch() -> Generator[None, None, None]:
     yield
+
+
+def _safely(call: Callable[..., None], *arguments: object) -> None:
+    """One that fails must not end the loop, and with it every other visit."""
+    try:
+        call(*arguments)
+    except Exception:
+        log.exception("the loop's call failed")

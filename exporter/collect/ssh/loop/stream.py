@@ -10,6 +10,7 @@ from typing import Protocol
 from exporter.collect.ssh.loop.reactor import Loop
 
 _BITE = 32 * 1024
+_MOST_UNSENT = 1024 * 1024  # bytes; a peer that takes no more is not listened to until it does
 
 
 class Receiver(Protocol):
@@ -49,6 +50,7 @@ class TcpStream:
         self._outgoing = bytearray()
         self._is_to_be_flushed = False
         self._is_blocked = False  # the kernel takes no more for now
+        self._events = selectors.EVENT_READ
         self._is_deaf = False  # the peer takes no more for good; it may still have said something
         self._is_closed = False
         self.has_ended = False
@@ -79,9 +81,11 @@ class TcpStream:
             self._is_deaf = True
             sent = len(self._outgoing)
         del self._outgoing[:sent]
-        if bool(self._outgoing) is not self._is_blocked:
-            self._is_blocked = bool(self._outgoing)
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._is_blocked else 0)
+        self._is_blocked = bool(self._outgoing)
+        listens = selectors.EVENT_READ if len(self._outgoing) <= _MOST_UNSENT else 0
+        events = listens | (selectors.EVENT_WRITE if self._is_blocked else 0)
+        if events != self._events:
+            self._events = events
             self._loop.watch(self._socket, events, self._ready)
 
     def close(self) -> None:
