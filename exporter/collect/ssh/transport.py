@@ -10,7 +10,7 @@ from functools import cache
 
 from exporter.collect.answer import answer
 from exporter.collect.script import script_for
-from exporter.collect.ssh import audit, paramiko_stepped
+from exporter.collect.ssh import paramiko_stepped
 from exporter.collect.ssh.accepted import AcceptedKeys
 from exporter.collect.ssh.attempt import Means
 from exporter.collect.ssh.audit import Audit
@@ -24,7 +24,7 @@ from exporter.collect.ssh.trail import Trail
 from exporter.collect.ssh.trusts import Trusts
 from exporter.config.settings import SshEngine
 from exporter.config.ssh import Ssh
-from exporter.errors import CollectError, ConfigurationError, Mistake, Mistakes, Reason
+from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.model.facts import NodeFacts
 from exporter.model.host import Flags
 from exporter.model.node import Node, SshAccess
@@ -125,20 +125,16 @@ class SshTransport:
         if self._closed:
             conversation.close()
         trail = self._trail(node, access, script)
-        facts, outcome = None, str(Reason.INTERNAL)
         try:
-            output = conversation.run(script)
-            facts = answer.parse(output.text, node.paths, output.asked, output.answered, remembered)
-            if node.serving_port:
-                seen = conversation.look_at(node.serving_port)
-                facts = with_handshake(facts, *seen, where=f"{access.address}:{node.serving_port}")
-            outcome = audit.READ
-        except CollectError as error:
-            outcome = error.reason
-            raise
+            with trail.of(conversation.login):
+                output = conversation.run(script)
+                facts = answer.parse(output.text, node.paths, output.asked, output.answered, remembered)
+                if node.serving_port:
+                    seen = conversation.look_at(node.serving_port)
+                    facts = with_handshake(facts, *seen, where=f"{access.address}:{node.serving_port}")
+                trail.facts = facts
         finally:
             self._open.discard(conversation)
-            trail.end(conversation.login, facts, outcome)
         return facts
 
     def _trail(self, node: Node, access: SshAccess, script: str) -> Trail:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from exporter.collect.answer import answer
-from exporter.collect.ssh import audit
 from exporter.collect.ssh.attempt import Means
 from exporter.collect.ssh.bastion_standing import Standings
 from exporter.collect.ssh.kubelet_port import with_handshake
@@ -15,7 +14,6 @@ from exporter.collect.ssh.loop.bastion import LoopBastions
 from exporter.collect.ssh.loop.conversation import LoopConversation
 from exporter.collect.ssh.loop.reactor import Loop, Task
 from exporter.collect.ssh.trail import Trail
-from exporter.errors import CollectError, Reason
 from exporter.model.facts import NodeFacts
 from exporter.model.host import Flags
 from exporter.model.node import Node, SshAccess
@@ -84,16 +82,11 @@ class LoopEngine:
         self._open.add(conversation)
         if self._closed:
             self._end()
-        facts, outcome = None, str(Reason.INTERNAL)
         try:
-            facts = await self._facts(order, conversation)
-            outcome = audit.READ
-        except CollectError as error:
-            outcome = error.reason
-            raise
+            with order.trail.of(conversation.login):
+                facts = order.trail.facts = await self._facts(order, conversation)
         finally:
             self._open.discard(conversation)
-            order.trail.end(conversation.login, facts, outcome)
         return facts
 
     async def _facts(self, order: Order, conversation: LoopConversation) -> NodeFacts:
