@@ -210,8 +210,8 @@ MUTANTS = (
     Mutant(
         "no more logins are under way than a pause could still stop",
         "exporter/rounds/lanes.py",
-        "if not lane.logs_in or self._logins < logins",
-        "if not lane.logs_in or self._logins < max(logins, 1024)",
+        "if not lane.logs_in or len(self._logins) < logins",
+        "if not lane.logs_in or len(self._logins) < max(logins, 1024)",
         ("tests/test_brakes.py",),
     ),
     Mutant(

@@ -68,7 +68,7 @@ def test_a_wrong_key_on_two_hundred_nodes(farm: Sshd, tmp_path: Path) -> None:
         exporter.wait_for(lambda: len(reasons(exporter.scrape())) == FLEET and "not_yet_visited" not in said(exporter))
         assert said(exporter) == {Reason.AUTH_FAILED, Reason.LOGINS_PAUSED}
         tried = farm.log.read_text().count("method publickey")
-        assert LEAST <= tried <= LEAST + SLACK
+        assert LEAST <= tried < 60
         assert sum("too many logins were refused" in line for line in exporter.log) == 1
         assert not any("reason=logins_paused" in line and "visit failed" in line for line in exporter.log)
 

@@ -46,7 +46,7 @@ def limited(soft: int, hard: int) -> list[str]:
     [
         (100, (SSH,), 50),
         (100, (SSH, BEHIND), 49),
-        (100, (SSH, MOUNTED), 12),
+        (100, (SSH, MOUNTED), 4),
         (1, (SSH,), 1),
         (-500, (SSH,), 1),
         (0, (), 1),

@@ -152,6 +152,16 @@ def test_logins_a_second_hold_on_the_engine_too() -> None:
     assert time.monotonic() - began >= 1.0
 
 
+def test_logins_that_hang_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes that say nothing hold up a fleet that nothing is known of for seconds, not until each has timed out."""
+    monkeypatch.setattr("exporter.rounds.lanes.ANSWERS_WITHIN", 0.3)
+    engine = ByHand()
+    with running(by_engine(nodes(200), engine, 150)):
+        wait(lambda: len(engine.under_way) == LEAST + SLACK)
+        wait(lambda: len(engine.under_way) == 150)
+    assert len(engine.begun) == 150
+
+
 class Broken(ByHand):
     """An engine with a mistake in it."""
 

@@ -8,6 +8,7 @@ from enum import Enum
 LAST, LEAST, SHARE = 100, 20, 0.2
 PAUSE = 900.0  # seconds
 SLACK = 12  # refusals beyond LEAST that may come of logins under way
+ANSWERS_WITHIN = 5.0  # seconds; a login that has come to nothing by then hangs, and is no longer waited for
 _DOUBT = 3  # refusals that nobody saw: the first few logins prove little
 
 
@@ -32,7 +33,7 @@ class Brake:
 
     @property
     def room(self) -> int:
-        """How many logins may be under way at once.
+        """How many logins may be under way at once, less those that hang.
 
         Were they refused as often as those that are known, with some doubt, a pause would begin about SLACK beyond
         LEAST. So a wrong key is shown to few nodes, however many visits may be under way, and a fleet whose logins are

@@ -15,7 +15,7 @@ from exporter.rounds.fleet import Fleet
 log = logging.getLogger(__name__)
 
 OWN = 128  # listeners, logs, files of the configuration and the store, event loops, lookups that hang
-A_VISIT = {TransportKind.SSH: 2, TransportKind.LOCAL: 8}  # at most; of SSH: its connection, and the agent's
+A_VISIT = {TransportKind.SSH: 2, TransportKind.LOCAL: 24}  # at most; of SSH: its connection, and the agent's
 
 
 def raised_limit() -> int:

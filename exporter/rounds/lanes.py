@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from exporter.config.settings import TransportKind
 from exporter.model.node import Hop, Node
+from exporter.rounds.brake import ANSWERS_WITHIN
 
 Way = Hop | TransportKind
 
@@ -73,7 +74,7 @@ class Lanes:
         self._all_logins = Pacer()
         self._lanes: dict[Way, _Lane] = {}
         self._numbers = itertools.count()
-        self._logins = 0  # under way
+        self._logins: dict[int, float] = {}  # under way and not known to hang, by number, the oldest first: since when
 
     def __len__(self) -> int:
         return sum(len(lane.jobs) for lane in self._lanes.values())
@@ -90,29 +91,35 @@ class Lanes:
 
     def take(self, now: float, logins: float = math.inf) -> Job | None:
         """The most urgent visit that may begin now, where at most so many logins may be under way at once."""
-        ready = [lane for lane in self._open(logins) if lane.ready_at() <= now]
+        ready = [lane for lane in self._open(now, logins) if lane.ready_at() <= now]
         if not ready:
             return None
         lane = min(ready, key=lambda lane: lane.jobs[0])
-        self._logins += lane.logs_in
-        return lane.take(now)
+        job = lane.take(now)
+        if lane.logs_in:
+            self._logins[job.number] = now
+        return job
 
     def wait(self, now: float, logins: float = math.inf) -> float | None:
         """Seconds until a visit may begin; None: not before one ends or another comes."""
-        nearest = min((lane.ready_at() for lane in self._open(logins)), default=math.inf)
+        nearest = min((lane.ready_at() for lane in self._open(now, logins)), default=math.inf)
+        if self._logins and len(self._logins) >= logins:
+            nearest = min(nearest, next(iter(self._logins.values())) + ANSWERS_WITHIN)
         return None if nearest == math.inf else max(0.0, nearest - now)
 
     def ended(self, job: Job) -> None:
         """A visit that was taken is over."""
         lane = self._lanes[job.way]
         lane.under_way -= 1
-        self._logins -= lane.logs_in
+        self._logins.pop(job.number, None)
         if not lane.under_way and not lane.jobs:
             del self._lanes[job.way]
 
-    def _open(self, logins: float) -> list[_Lane]:
+    def _open(self, now: float, logins: float) -> list[_Lane]:
         """The lanes that one login more, where they need one, does not bring above the limit."""
-        return [lane for lane in self._lanes.values() if not lane.logs_in or self._logins < logins]
+        while self._logins and next(iter(self._logins.values())) + ANSWERS_WITHIN <= now:
+            del self._logins[next(iter(self._logins))]
+        return [lane for lane in self._lanes.values() if not lane.logs_in or len(self._logins) < logins]
 
     def _lane(self, way: Way) -> _Lane:
         if isinstance(way, Hop):

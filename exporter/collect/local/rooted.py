@@ -2,7 +2,7 @@
 
 A path is walked component by component from a directory descriptor; a symbolic link's absolute target begins at the
 root again, as in a chroot, so a link that changes under our feet cannot lead out. A folder that was passed stays open
-for as long as the tree is in use. Whatever is looked at is taken down in a :class:`Trace`.
+while the tree is in use and there are few of them. Whatever is looked at is taken down in a :class:`Trace`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 import sys
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from exporter.collect.local.filesystem import Devices
 from exporter.collect.local.trace import Footprint, Trace
 
 MOST_LINKS = 40  # the kernel's own limit
+_MOST_OPEN = 16  # folders at once
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -88,6 +90,7 @@ class RootedTree:
         descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
         self._top = _Folder("", ".", None, 0, descriptor)
         self._folders: dict[str, _Folder] = {"": self._top}
+        self._opened: deque[_Folder] = deque()  # but the top, the newest last
         self._fresh: dict[str, os.stat_result] = {}
         self._top.bits = self._take_down(self._top, ".", os.fstat(descriptor))
 
@@ -115,6 +118,7 @@ class RootedTree:
     def look_anew(self) -> None:
         """Forget every folder and status: something may have moved meanwhile."""
         self._fresh = {}
+        self._opened.clear()
         for path, folder in tuple(self._folders.items()):
             if folder is not self._top:
                 del self._folders[path]
@@ -313,7 +317,18 @@ class RootedTree:
         if folder.descriptor is None:
             directory = self._open(folder.above) if folder.above else None
             folder.descriptor = os.open(folder.name, _DIRECTORY, dir_fd=directory)
+            self._close_another(folder)
         return folder.descriptor
+
+    def _close_another(self, opened: _Folder) -> None:
+        """Of many folders, as of each process, the one that was opened first; not one on the way to the newest."""
+        self._opened.append(opened)
+        if len(self._opened) > _MOST_OPEN:
+            oldest = next((folder for folder in self._opened if not opened.path.startswith(folder.path)), None)
+            if oldest is not None and oldest.descriptor is not None:
+                os.close(oldest.descriptor)
+                oldest.descriptor = None
+                self._opened.remove(oldest)
 
 
 def _parts(path: str) -> list[str]:
