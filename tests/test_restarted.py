@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from exporter.cli.main import main
 from exporter.config.settings import Paths
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
+from exporter.demo.world import World
+from exporter.errors import ConfigurationError
 from exporter.rounds.store.archive import archive
 from tests.running import Running, by_node, reasons, samples, states
 
@@ -149,3 +152,49 @@ def test_another_store_counts_from_the_next_start_on(tmp_path: Path) -> None:
         assert exporter.get("/-/reload", method="POST")[0] == 200
         exporter.wait_for(lambda: any("another store is used from the next start on" in line for line in exporter.log))
     assert not (tmp_path / "other.sqlite").exists()
+
+
+def dated(text: str) -> dict[str, float]:
+    return by_node(text, "kubelet_cert_not_after_timestamp_seconds")
+
+
+def test_a_killed_demonstration_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the same directory: the same nodes, keys and certificates, and every date in its first scrape."""
+    directory = tmp_path / "demo"
+    config = f"--config.file={directory}/config.yaml"
+    with Running(Path(), f"--directory={directory}", "--log.level=info", command="demo") as demo:
+        demo.wait_for(lambda: demo.get("/-/ready")[0] == 200, patience=90)
+        before = demo.scrape()
+        demo.wait_for(lambda: is_stored(directory / "store.sqlite", len(dated(before))))
+        killed(demo)
+    assert len(dated(before)) > 25
+    began = time.time()
+    with Running(Path(), f"--directory={directory}", "--log.level=info", command="demo") as demo:
+        after = demo.scrape()
+        ages = by_node(after, SUCCESS)
+        assert set(ages) == set(by_node(before, SUCCESS))
+        assert min(ages.values()) < began
+        assert set(dated(after)) == set(dated(before))
+        assert states(after)["worker-08.prod"] == states(before)["worker-08.prod"]
+        demo.wait_for(lambda: min(by_node(demo.scrape(), SUCCESS).values()) > began, patience=90)
+        assert set(reasons(demo.scrape())) == set(reasons(before))
+    told = by_node(after, "kubelet_cert_last_rotation_timestamp_seconds")
+    assert main(["history", max(told, key=lambda name: told[name]), config]) == 0
+    assert main(["explain", "--offline", "control-1.prod", config]) == 1
+    assert "EMBEDDED" in capsys.readouterr().out.upper()
+
+
+def is_stored(path: Path, nodes: int) -> bool:
+    with archive(str(path)) as past:
+        return len(past.names) >= nodes
+
+
+def test_a_demonstration_leaves_another_directory_alone(tmp_path: Path) -> None:
+    """One that is neither empty nor of a demonstration, or that is damaged, is told, and stays as it is."""
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(ConfigurationError, match="neither empty nor a demonstration's"):
+        World(tmp_path, random.Random(1))
+    (tmp_path / "keys").mkdir()
+    with pytest.raises(ConfigurationError, match=r"a demonstration's that cannot go on \(FileNotFoundError\)"):
+        World(tmp_path, random.Random(1))
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "keys"}
