@@ -41,9 +41,6 @@ _of_ssh = attrgetter(*(field.name for field in fields(SshAccess) if field.name !
 _of_paths = attrgetter(*(field.name for field in fields(Paths)))
 _moments_of_report = attrgetter(*OF_REPORT)
 _moments_of_reading = attrgetter(*OF_READING)
-_PLACES = tuple((name, MOMENTS.index(name)) for name in OF_REPORT)
-_PLACES_OF_CLIENT = tuple((name, MOMENTS.index(f"client_{name}")) for name in OF_READING)
-_PLACES_OF_SERVING = tuple((name, MOMENTS.index(f"serving_{name}")) for name in OF_READING)
 _NO_READING = (None,) * len(OF_READING)
 
 
@@ -114,18 +111,22 @@ def _way_of(access: object) -> object:
 
 
 def _move(plain: Plain, moved: Sequence[float | None]) -> None:
-    """The moments in their places."""
-    for name, place in _PLACES:
-        plain[name] = moved[place]
-    client, serving, process = plain.get("client"), plain.get("serving"), plain.get("process")
-    if type(client) is dict:
-        for name, place in _PLACES_OF_CLIENT:
-            client[name] = moved[place]
-    if type(serving) is dict:
-        for name, place in _PLACES_OF_SERVING:
-            serving[name] = moved[place]
+    """The moments in their places; spelled out, as loops take three times as long."""
+    (
+        plain["last_visit"],
+        plain["duration"],
+        plain["failures"],
+        plain["last_success"],
+        plain["clock_offset"],
+        plain["met"],
+    ) = moved[:6]
+    for name, of_reading in (("client", moved[6:10]), ("serving", moved[10:14])):
+        reading = plain.get(name)
+        if type(reading) is dict:
+            reading["taken"], reading["witness"], reading["node_clock"], reading["excused_until"] = of_reading
+    process = plain.get("process")
     if type(process) is dict:
-        process["started"] = moved[-1]
+        process["started"] = moved[14]
 
 
 def _is_same_reading(before: Reading | None, after: Reading | None) -> bool:
