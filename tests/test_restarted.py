@@ -18,6 +18,7 @@ from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from exporter.demo.world import World
 from exporter.errors import ConfigurationError
+from exporter.rounds.schedule import spread
 from exporter.rounds.store.archive import archive
 from tests.running import Running, by_node, reasons, samples, states
 
@@ -110,11 +111,17 @@ def test_a_restored_node_waits_for_its_turn(tmp_path: Path) -> None:
     with Running(fleet.config) as exporter:
         exporter.wait_for(lambda: exporter.get("/-/ready")[0] == 200)
         before = samples(exporter.scrape())[SUCCESS]
-    with Running(fleet.config) as exporter:
-        again = samples(exporter.scrape())
-        assert again[SUCCESS] == before
-        assert set(again["kubelet_cert_exporter_visits_total"].values()) == {0.0}
     document = json.loads(fleet.config.read_text())
+    last = next(name for name in map("new{}".format, range(1000)) if spread(name) > 0.95)  # were all due, after them
+    assert spread(last) > max(map(spread, NODES)) + 0.1
+    fleet.rotate(last, time.time() - DAY)
+    document["groups"]["g"]["nodes"].append(last)
+    fleet.config.write_text(json.dumps(document))
+    with Running(fleet.config) as exporter:
+        exporter.wait_for(lambda: last in by_node(exporter.scrape(), SUCCESS))
+        again = samples(exporter.scrape())
+        assert before.items() <= again[SUCCESS].items()
+        assert sum(again["kubelet_cert_exporter_visits_total"].values()) == 1
     document["groups"]["g"]["rotation"] = "manual"
     fleet.config.write_text(json.dumps(document))
     with Running(fleet.config) as exporter:

@@ -210,7 +210,5 @@ class Store:
         if self._tables:
             self._tables.close()
         self._tables = None
-        self._batch.reports.clear()
-        self._is_behind = True
         self._is_broken = is_broken(error)
         self._retry_at = time.monotonic() + (0.0 if self._is_broken else RETRIES_AFTER)
