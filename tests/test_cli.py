@@ -23,6 +23,9 @@ DAY = 86400
 ROOT = Path(__file__).parent.parent
 
 
+COMMANDS = ("run", "visit", "explain", "forecast", "history", "node-script", "demo")
+
+
 def mounted(root: Path, not_before: float, not_after: float) -> Path:
     """A mounted tree with one client certificate."""
     store = FileStore(root / "var/lib/kubelet/pki")
@@ -239,17 +242,13 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert ended.value.code == 0
     told = capsys.readouterr().out
     assert f"kubelet-cert-exporter {__version__}" in told
-    assert all(command in told for command in ("run", "visit", "explain", "forecast", "node-script", "demo"))
+    assert all(command in told for command in COMMANDS)
 
 
 def test_every_command_is_documented() -> None:
     """The README names every command."""
     readme = (ROOT / "README.md").read_text()
-    missing = [
-        command
-        for command in ("run", "visit", "explain", "forecast", "node-script", "demo", "--config.check", "SIGHUP")
-        if command not in readme
-    ]
+    missing = [command for command in (*COMMANDS, "--config.check", "SIGHUP") if command not in readme]
     assert missing == []
 
 

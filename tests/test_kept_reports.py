@@ -22,7 +22,7 @@ from exporter.rounds.store import tables
 from exporter.rounds.store.database import open_to_read, open_to_write
 from exporter.rounds.store.records import KEPT_ROTATIONS
 from exporter.rounds.store.refusals import NewerSchemaError, NotOursError
-from exporter.rounds.store.report_rows import text
+from exporter.rounds.store.report_rows import texts
 from exporter.rounds.store.schema import MIGRATIONS, RING
 from tests.keeping import Keeping, in_a_hurry, keeping, known, wait_for
 from tests.reports import DAY, NODE, NOW, UNICODE, any_report, node, report
@@ -132,14 +132,14 @@ def test_a_reload_writes_no_report_again(path: Path, monkeypatch: pytest.MonkeyP
     """Nodes that are equal but other objects, as a reload makes them, are those that are stored."""
     written: list[str] = []
 
-    def told(whole: NodeReport) -> str:
+    def told(whole: NodeReport) -> tuple[str | None, ...]:
         written.append(whole.node.name)
-        return text(whole)
+        return texts(whole)
 
     with keeping(path, node("a")) as kept:
         kept.visited(report(node("a")))
         kept.settle(again := node("a"))
-        monkeypatch.setattr(tables, "text", told)
+        monkeypatch.setattr(tables, "texts", told)
         kept.visited(report(again, NOW + 60))
         kept.settle(again)
         assert not written
@@ -301,7 +301,7 @@ def test_older_tables_are_brought_to_this_version(tmp_path: Path) -> None:
     path = str(tmp_path / "store.sqlite")
     later = (*MIGRATIONS, ("ALTER TABLE node ADD COLUMN more TEXT DEFAULT 'new'",), ("CREATE TABLE other (id)",))
     connection = open_to_write(path)
-    connection.execute("INSERT INTO node VALUES (1, 'a', 'x', NULL, '{}')")
+    connection.execute("INSERT INTO node (id, name, read_as, report) VALUES (1, 'a', 'x', '{}')")
     connection.close()
     connection = open_to_write(path, later)
     assert connection.execute("SELECT name, more FROM node").fetchall() == [("a", "new")]

@@ -16,20 +16,37 @@ from hypothesis import strategies as st
 from exporter.config.settings import HostKeyPolicy, Paths, Rotation
 from exporter.errors import Reason
 from exporter.model.assessment import Reading, StoreHistory
-from exporter.model.host import Process
+from exporter.model.host import Process, Sight
 from exporter.model.kubelet import Kubelet
 from exporter.model.node import Hop, LocalAccess, Node, SshAccess
 from exporter.model.report import NodeReport
 from exporter.rounds.store import report_rows
 from exporter.rounds.store.codec import Codec, UnreadableError
-from exporter.rounds.store.report_rows import OF_READING, OF_REPORT, Stored, is_moved_only, restored, way
+from exporter.rounds.store.report_rows import OF_READING, OF_REPORT, PARTS, Restoring, Stored, is_moved_only, way
 from tests.reports import NODE, NOW, any_report, report
 
 MOVING = {NodeReport: OF_REPORT, Reading: OF_READING, Process: ("started",)}
 
 
 def stored(written: NodeReport, moved: NodeReport | None = None) -> Stored:
-    return Stored(way(written.node), report_rows.text(written), report_rows.moments(moved or written))
+    return Stored(way(written.node), report_rows.texts(written), report_rows.moments(moved or written))
+
+
+def restored(node: Node, kept: Stored) -> NodeReport:
+    return Restoring().report(node, kept)
+
+
+def in_one(kept: Stored) -> dict[str, Any]:
+    """A row's JSON with its parts in their places."""
+    own, *parts = kept.texts
+    plain: dict[str, Any] = json.loads(own or "")
+    return plain | {name: json.loads(part) for name, part in zip(PARTS, parts, strict=True) if part}
+
+
+def in_columns(plain: dict[str, Any]) -> Stored:
+    """The same as a row of :func:`report`."""
+    parts = [json.dumps(plain.pop(name)) if name in plain else None for name in PARTS]
+    return stored(report())._replace(texts=(json.dumps(plain), *parts))
 
 
 def there_and_back(written: NodeReport) -> NodeReport:
@@ -88,7 +105,7 @@ def test_every_moment_is_a_field(kind: type) -> None:
 
 def test_a_report_holds_what_json_can_show() -> None:
     """The row of a node is read by a person: names, dates, no escapes beyond ASCII, nothing at its default."""
-    told = json.loads(report_rows.text(report()))
+    told = in_one(stored(report()))
     assert told["client"]["certificate"]["issuer"] == "CN=kubernetes"
     assert told["restart"]["reason"] == "comes-back"
     assert "detail" not in told
@@ -116,13 +133,13 @@ def put(value: object, *path: Any) -> Callable[[dict[str, Any]], None]:
 
 def changed(change: Callable[[dict[str, Any]], None]) -> NodeReport:
     """A report whose stored JSON another version wrote."""
-    written = stored(report())
-    plain = json.loads(written.report)
+    plain = in_one(stored(report()))
     change(plain)
-    return restored(NODE, replace(written, report=json.dumps(plain)))
+    return restored(NODE, in_columns(plain))
 
 
 KUBELET, HISTORY = report().kubelet or Kubelet(), report().history or StoreHistory()
+PROCESS = report().process or Process(Sight.SEEN)
 
 
 @pytest.mark.parametrize(
@@ -227,13 +244,13 @@ json_values = st.recursive(
 @given(st.data())
 def test_no_content_breaks_the_reader(data: st.DataObject) -> None:
     """Whatever stands in a row: a report, or the one error that is caught."""
-    plain = json.loads(report_rows.text(report()))
+    plain = in_one(stored(report()))
     for _ in range(data.draw(st.integers(1, 3))):
         plain[data.draw(st.sampled_from(sorted(plain)))] = data.draw(json_values)
     moments: list[Any] = list(report_rows.moments(report()))
     moments[data.draw(st.integers(0, len(moments) - 1))] = data.draw(st.none() | st.floats() | st.text())
     try:
-        again = restored(NODE, Stored(way(NODE), json.dumps(plain), moments))
+        again = restored(NODE, in_columns(plain)._replace(moments=moments))
     except UnreadableError:
         return
     assert isinstance(again, NodeReport)
@@ -243,12 +260,29 @@ def test_no_content_breaks_the_reader(data: st.DataObject) -> None:
 def test_no_text_breaks_the_reader(text: str) -> None:
     """A row that is no JSON object of ours."""
     try:
-        assert restored(NODE, replace(stored(report()), report=text)).node is NODE
+        assert restored(NODE, stored(report())._replace(texts=(text, *stored(report()).texts[1:]))).node is NODE
     except UnreadableError:
-        assert text != "{}"
+        assert not text.startswith("{}")
+    parts = restored(NODE, stored(report())._replace(texts=(stored(report()).texts[0], *[text] * len(PARTS))))
+    assert parts.client == report().client
 
 
 ACCESS = SshAccess("192.0.2.1", name="w1", via=Hop(SshAccess("192.0.2.9", name="edge")))
+
+
+def test_what_is_alike_is_one_object() -> None:
+    """Of nodes with the same kubelet, CA and process; what is a node's own even there is not mixed up."""
+    restoring = Restoring()
+    first = replace(report(), kubelet=replace(KUBELET, node_name="w1"))
+    second = replace(
+        report(at=NOW + 5), kubelet=replace(KUBELET, node_name="w2"), process=replace(PROCESS, started=1.0)
+    )
+    again = [restoring.report(NODE, stored(one)) for one in (first, second)]
+    assert again == [first, second]
+    assert again[0].restart is again[1].restart
+    assert again[0].authority is again[1].authority
+
+
 SSH = Node("w1", ACCESS, Paths())
 
 

@@ -108,7 +108,11 @@ def _node_script(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--directory", metavar="DIR", help="where the fleet's files go; default: a temporary folder")
+    parser.add_argument(
+        "--directory",
+        metavar="DIR",
+        help="where the fleet's files go; started there again, it goes on; default: a temporary folder",
+    )
     _web(parser, DEMO_ADDRESS)
     _log(parser, LogLevel.ERROR)
 

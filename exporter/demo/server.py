@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,14 @@ def new_key() -> HostKey:
     return paramiko.ECDSAKey.generate()
 
 
+def read_key(path: Path) -> HostKey:
+    """One that was written before. Raises ValueError where it is none."""
+    try:
+        return paramiko.ECDSAKey.from_private_key_file(str(path))
+    except paramiko.SSHException as error:
+        raise ValueError(f"{path.name} is no key") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """One node as the server sees it: a folder, ``root``, with its files.
@@ -57,7 +65,8 @@ class Host:
 class DemoServer:
     """Listens for every host; :attr:`ports` says where. Use :meth:`start` and :meth:`stop`."""
 
-    def __init__(self, hosts: list[Host], login: paramiko.PKey) -> None:
+    def __init__(self, hosts: list[Host], login: paramiko.PKey, ports: Mapping[str, int] | None = None) -> None:
+        """On these ``ports`` where they are free."""
         self._login = login
         self._selector = selectors.DefaultSelector()
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
@@ -67,7 +76,9 @@ class DemoServer:
         self._hosts = hosts
         self._listening: dict[str, socket.socket] = {}
         for host in hosts:
-            self._listen(host)
+            self._listen(host, (ports or {}).get(host.name, 0))
+            if host.name not in self._listening:
+                self._listen(host)
             self.ports[host.name] = self._listening[host.name].getsockname()[1]
 
     def start(self) -> None:

@@ -66,6 +66,26 @@ class Authority:
         self.serial = x509.random_serial_number() if serial is None else serial
         self._key = key or ec.generate_private_key(ec.SECP256R1())
 
+    @classmethod
+    def again(cls, common_name: str, not_before: float, not_after: float | None, serial: int, key: str) -> Authority:
+        """From what :attr:`kept` was. Raises ValueError."""
+        private = serialization.load_pem_private_key(key.encode(), None)
+        if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+            raise ValueError("a key of another kind")  # noqa: TRY004 - what is written is wrong
+        return cls(common_name, not_after, not_before=not_before, key=private, serial=serial)
+
+    @property
+    def kept(self) -> dict[str, str | float | None]:
+        """All that it is, its private key too."""
+        (common_name,) = self.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return {
+            "common_name": str(common_name.value),
+            "not_before": self.not_before,
+            "not_after": self.not_after,
+            "serial": self.serial,
+            "key": key_pem(self._key).decode("ascii"),
+        }
+
     @property
     def certificate(self) -> bytes:
         """The CA's own certificate in PEM, as client-go's ``NewSelfSignedCACert`` makes it."""
@@ -163,6 +183,12 @@ def self_signed(host: str, now: float, life: float = YEAR, *, key: rsa.RSAPrivat
     authority = Authority(f"{host}-ca@{int(now)}", end, not_before=begin, key=key)
     leaf = authority.sign(Request(f"{host}@{int(now)}", begin, end, "", own, serving=True, names=(host,)))
     return Pair(leaf.certificate + authority.certificate, leaf.key)
+
+
+def dates(certificate: bytes) -> tuple[float, float]:
+    """notBefore and notAfter of the first certificate in PEM."""
+    found = x509.load_pem_x509_certificate(certificate)
+    return found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp()
 
 
 def _usage(*, key_encipherment: bool, signs_certificates: bool = False) -> x509.KeyUsage:

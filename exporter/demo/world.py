@@ -10,10 +10,10 @@ from pathlib import Path
 
 from exporter.demo import stories
 from exporter.demo.fleet import FLEET, Character, Story
+from exporter.demo.keepsakes import LOGIN, Keepsakes, keepsakes
 from exporter.demo.node_tree import PKI, NodeTree
 from exporter.demo.server import DemoServer, Host, HostKey, new_key
-from exporter.demo.signer import Authority
-from exporter.errors import ConfigurationError, Mistake
+from exporter.demo.signer import Authority, dates
 
 # With the signer's backdate a life of a quarter of an hour. Of less than 14.3 minutes, four rotations at 70 % of it in
 # a row would be a storm, as less than 0.35 of it lies between them.
@@ -26,30 +26,32 @@ class World:
     """The fleet on disk below ``directory``, its sshd, and the thread in which its kubelets rotate."""
 
     def __init__(self, directory: Path, dice: random.Random) -> None:
+        """In an empty directory, or where an earlier one was: that goes on. Raises ConfigurationError in another."""
         directory.mkdir(parents=True, exist_ok=True)
-        if any(directory.iterdir()):
-            raise ConfigurationError(Mistake(str(directory), "not empty"))
         self.directory = directory
         self.config = directory / "config.yaml"
         self._dice = dice
         now = time.time()
-        authorities = {cluster: _authority(cluster, now) for cluster in dict.fromkeys(one.cluster for one in FLEET)}
+        earlier = keepsakes(directory, self.config)
+        kept = earlier or _new(now)
         self._trees = {
-            character: NodeTree(self._root(character.name), character.name, authorities[character.cluster])
+            character: NodeTree(self._root(character.name), character.name, kept.authorities[character.cluster])
             for character in FLEET
         }
         self._due: dict[Character, float] = {}
         self._crashes = now
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._live, name="demo-kubelets", daemon=True)
-        login = new_key()
-        keys = {character.name: new_key() for character in FLEET}
-        self._server = DemoServer([self._host(character, keys[character.name]) for character in FLEET], login)
+        hosts = [self._host(character, kept.hosts[character.name]) for character in FLEET]
+        self._server = DemoServer(hosts, kept.login, kept.ports)
         directory.chmod(0o755)  # one node's script runs under another uid
-        login.write_private_key_file(str(directory / "id_ecdsa"))
-        for character in FLEET:
-            self._furnish(character, now)
-        self._write_known_hosts(keys)
+        if earlier is None:
+            for character in FLEET:
+                self._furnish(character, now)
+            kept.leave(directory)
+        else:
+            self._go_on()
+        self._write_known_hosts(kept.hosts)
         self._write_config()
 
     def start(self) -> None:
@@ -91,7 +93,18 @@ class World:
         """One rotation by the kubelet's rule, and the draw of the next."""
         tree = self._trees[character]
         tree.store().update(tree.authority.client(character.name, now, HEALTHY_TTL), now)
-        not_before, not_after = tree.authority.dates(now, HEALTHY_TTL)
+        self._draw(character, *tree.authority.dates(now, HEALTHY_TTL))
+
+    def _go_on(self) -> None:
+        """Each node as it is on disk, with a new draw where it rotates by itself."""
+        for character in FLEET:
+            if character.story is Story.HEALTHY:
+                tree = self._trees[character]
+                current = tree.path(str(tree.store().current.readlink()))
+                self._draw(character, *dates(current.read_bytes()))
+
+    def _draw(self, character: Character, not_before: float, not_after: float) -> None:
+        """When a kubelet with a certificate of these dates asks for the next."""
         self._due[character] = not_before + (not_after - not_before) * self._dice.uniform(0.7, 0.9)
 
     def _live(self) -> None:
@@ -131,10 +144,20 @@ class World:
             "interval": "15s",
             "min_interval": "5s",
             "concurrency": 8,
-            "ssh": {"known_hosts": ["known_hosts"], "identities": [{"file": "id_ecdsa"}]},
+            "store": "store.sqlite",
+            "ssh": {"known_hosts": ["known_hosts"], "identities": [{"file": LOGIN}]},
             "groups": groups,
         }
         self.config.write_text(json.dumps(settings, indent=2))  # JSON is YAML
+
+
+def _new(now: float) -> Keepsakes:
+    return Keepsakes(
+        login=new_key(),
+        hosts={character.name: new_key() for character in FLEET},
+        authorities={cluster: _authority(cluster, now) for cluster in dict.fromkeys(one.cluster for one in FLEET)},
+        ports={},
+    )
 
 
 def _authority(cluster: str, now: float) -> Authority:

@@ -15,7 +15,7 @@ from exporter.rounds.store.codec import UnreadableError
 from exporter.rounds.store.database import open_to_read
 from exporter.rounds.store.records import Outcome, SeenRotation
 from exporter.rounds.store.refusals import RefusalError
-from exporter.rounds.store.report_rows import restored
+from exporter.rounds.store.report_rows import Restoring
 from exporter.rounds.store.schema import MIGRATIONS, version_of
 
 
@@ -34,7 +34,7 @@ class Archive:
         """The last that was known; None where nothing is kept that can be understood."""
         for _, stored in tables.reports(self._connection, [node.name]):
             try:
-                return restored(node, stored)
+                return Restoring().report(node, stored)
             except UnreadableError:
                 break
         return None

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from exporter.model.node import Node
 from exporter.model.report import NodeReport
 from exporter.rounds.store.codec import UnreadableError
-from exporter.rounds.store.report_rows import restored
+from exporter.rounds.store.report_rows import Restoring
 from exporter.rounds.store.tables import Tables, reports
 
 log = logging.getLogger(__name__)
@@ -20,11 +20,11 @@ def recall(tables: Tables, nodes: Sequence[Node]) -> dict[str, NodeReport]:
     """What is stored of these nodes, by name. One that is read as it was is known to the tables from now on."""
     wanted = {node.name: node for node in nodes}
     found: dict[str, NodeReport] = {}
-    unreadable = 0
+    unreadable, restoring = 0, Restoring()
     with _no_collection():
         for name, stored in reports(tables.connection, list(wanted)):
             try:
-                report = found[name] = restored(wanted[name], stored)
+                report = found[name] = restoring.report(wanted[name], stored)
             except UnreadableError:
                 unreadable += 1
             else:

@@ -15,9 +15,10 @@ _SLOTS_APART = 1 << 32
 # From version n to n + 1, each in one transaction; never changed once released.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        # `gone`: since when the inventory does not name it, else null. `report`: JSON, see report_rows.py.
+        # `gone`: since when the inventory does not name it, else null. From `report` on JSON, see report_rows.py.
         """CREATE TABLE node (
-            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, read_as TEXT NOT NULL, gone REAL, report TEXT NOT NULL
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, read_as TEXT NOT NULL, gone REAL, report TEXT NOT NULL,
+            kubelet TEXT, restart TEXT, process TEXT, authority TEXT
         )""",
         # What moves with every visit; `visits` counts them. The id is the node's.
         f"CREATE TABLE moment (id INTEGER PRIMARY KEY, visits INTEGER NOT NULL, {', '.join(MOMENTS)})",

@@ -80,7 +80,7 @@ class Store:
         self._retry_at = self._tidy_at = 0.0  # on the monotonic clock
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="store", daemon=True)
         try:
             self._lock = Lock(path)
         except HeldError as error:
@@ -89,7 +89,7 @@ class Store:
             log.debug("no lock yet", extra={"file": path})  # the thread tries again, and tells
 
     def start(self) -> None:
-        self._thread.start()
+        self.thread.start()
 
     def told(self, before: NodeReport, after: NodeReport) -> None:
         """A visit was recorded. Returns at once, whatever the disk does."""
@@ -118,8 +118,8 @@ class Store:
         """Write what waits, and close; True once that is done."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join(within)
-        return not self._thread.is_alive()
+        self.thread.join(within)
+        return not self.thread.is_alive()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -210,7 +210,5 @@ class Store:
         if self._tables:
             self._tables.close()
         self._tables = None
-        self._batch.reports.clear()
-        self._is_behind = True
         self._is_broken = is_broken(error)
         self._retry_at = time.monotonic() + (0.0 if self._is_broken else RETRIES_AFTER)

@@ -15,10 +15,11 @@ from exporter.model.node import Node
 from exporter.model.report import NodeReport
 from exporter.rounds.store.batch import Batch, Known
 from exporter.rounds.store.records import KEPT_ROTATIONS, Outcome, SeenRotation
-from exporter.rounds.store.report_rows import MOMENTS, Stored, moments, text, way
+from exporter.rounds.store.report_rows import MOMENTS, PARTS, Stored, moments, texts, way
 from exporter.rounds.store.schema import RING, slot
 
 _SIZES = (256, 64, 16, 4, 1)  # rows a statement
+_TEXTS = ("report", *PARTS)
 _ROTATION = tuple(field.name for field in fields(SeenRotation))
 _OUTCOME = tuple(field.name for field in fields(Outcome))
 
@@ -33,13 +34,14 @@ def known(connection: sqlite3.Connection) -> dict[str, Known]:
 
 def reports(connection: sqlite3.Connection, names: Sequence[str]) -> Iterator[tuple[str, Stored]]:
     """What is stored of these nodes, by name."""
-    select = f"SELECT name, read_as, report, {', '.join(MOMENTS)} FROM node JOIN moment USING (id)"  # noqa: S608 - constants
+    select = f"SELECT name, read_as, {', '.join((*_TEXTS, *MOMENTS))} FROM node JOIN moment USING (id)"  # noqa: S608 - constants
     few = len(names) <= _SIZES[0]
     rows = connection.execute(f"{select} WHERE name IN ({_marks(len(names))})" if few else select, names if few else ())
     wanted = frozenset(names)
-    for name, read_as, report, *moved in rows:
-        if name in wanted:
-            yield name, Stored(read_as, report, moved)
+    end = 2 + len(_TEXTS)
+    for row in rows:
+        if row[0] in wanted:
+            yield row[0], Stored(row[1], row[2:end], row[end:])
 
 
 def rotations(connection: sqlite3.Connection, name: str) -> tuple[SeenRotation, ...]:
@@ -117,9 +119,9 @@ class Tables:
                 node = self.known[name] = Known(self._next)
                 self._next += 1
             if is_whole:
-                whole.append((node.id, name, way(report.node), node.gone, text(report)))
+                whole.append((node.id, name, way(report.node), node.gone, *texts(report)))
                 node.node = report.node
-        self._insert("node", ("id", "name", "read_as", "gone", "report"), whole)
+        self._insert("node", ("id", "name", "read_as", "gone", *_TEXTS), whole)
 
     def _write_happenings(self, batch: Batch) -> None:
         """Outcomes first: they count the visits."""
