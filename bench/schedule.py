@@ -6,10 +6,12 @@ docs/scheduling.md says. What is told: crowds, waits, and logins a day against a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from bench.measure import Row, measured
+from bench.measure import Cost, Row, alternated, measured
 from bench.simulation.delays import Kind, worst
 from bench.simulation.fleet_clock import FleetClock
 from bench.simulation.fleets import BEGIN, DAY, HOUR, YEAR, Fleet, batch, behind, mixed, named
@@ -17,6 +19,9 @@ from bench.simulation.life import LONGEST_VISIT, Span, Troubles
 from bench.simulation.tally import Tally
 from exporter.config.settings import Pace
 from exporter.errors import Reason
+from exporter.model.report import NodeReport
+from exporter.rounds import schedule
+from exporter.rounds.agenda import Agenda
 
 PACE = Pace()
 VISIT = 2 * LONGEST_VISIT  # the one that sees an event, and one that was under way when it happened
@@ -93,6 +98,21 @@ def stretched(nodes: int, days: float, max_interval: float) -> Past:
     return simulated(f"max_interval {max_interval / HOUR:.0f} h", fleet, days, Pace(max_interval=max_interval))
 
 
+def turn(nodes: int, turns: int = 20_000) -> Cost:
+    """What the schedule does for one visit in a fleet of that size: take the node that is due, and put it back."""
+    fleet = batch(named("node", min(nodes, 1000)), YEAR, BEGIN - HOUR, HOUR)
+    known = [NodeReport(life.node).after(life.visited(NodeReport(life.node), float(BEGIN))) for life in fleet.values()]
+    agenda = Agenda((f"{number}", schedule.first_due(f"{number}", BEGIN, nodes, PACE)) for number in range(nodes))
+
+    def go() -> None:
+        for number in range(turns):
+            name = agenda.take(math.inf)
+            assert name is not None
+            agenda.put(name, schedule.next_due(known[number % len(known)], BEGIN, nodes, PACE) + number)
+
+    return measured(go) / turns
+
+
 def rows(*, small: bool = False) -> list[Row]:
     pasts: list[Past] = []
 
@@ -106,10 +126,19 @@ def rows(*, small: bool = False) -> list[Row]:
     for past in pasts:
         limit = past.tally.pace.logins_per_second
         more = f"{past.tally.busiest} due in the same second, at most {past.tally.longest_wait:.0f} s in the queue"
-        found.append(Row.limited(f"{past.name}: logins in the busiest second", past.tally.most_logins, limit, "", more))
+        found.append(
+            Row.limited(f"{past.name}: logins in the busiest second", past.tally.most_logins, limit, "a second", more)
+        )
     found += _late(pasts)
+    found.append(_growth(*((100, 1000) if small else (1000, 100_000))))
     found += _logins(whole, hour, stretched(100 if small else 1000, 30.0 if small else 365.0, DAY))
     return found
+
+
+def _growth(few: int, many: int) -> Row:
+    """A turn's cost in a large fleet, to that in a small one: a heap grows with the logarithm, a scan with all."""
+    small, large = alternated({f"{size:,} nodes": partial(turn, size) for size in (few, many)}, 3).values()
+    return Row.compared(f"one turn of the schedule, {many:,} nodes to {few:,}", large, small, reach=2.0)
 
 
 def _late(pasts: Iterable[Past]) -> list[Row]:
@@ -118,7 +147,7 @@ def _late(pasts: Iterable[Past]) -> list[Row]:
         for lifetime, (share, kind) in sorted(past.latest.items(), reverse=True):
             number = sum(seen.number for (_, of), seen in past.tally.delays.items() if of == lifetime)
             measure = f"lifetime {lifetime / HOUR:,.0f} h, {number:,} events: the latest, to what the docs allow"
-            found.append(Row.limited(measure, share, 1.0, "", kind))
+            found.append(Row.limited(measure, share, 1.0, "of it", kind))
     return found
 
 
@@ -130,5 +159,5 @@ def _logins(whole: Past, hour: Past, far: Past) -> list[Row]:
             fixed = DAY / interval
             measure = f"{past.name}: logins a day and node"
             ours = f"{past.logins_a_day:.4g}"
-            found.append(Row(measure, ours, f"every {word}: {fixed:.0f}", past.logins_a_day / fixed))
+            found.append(Row(measure, ours, f"fixed interval of {word}: {fixed:,.0f}", past.logins_a_day / fixed))
     return found

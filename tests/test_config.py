@@ -79,6 +79,14 @@ def test_a_misplaced_order_of_intervals_does_not_wait_for_the_other_mistakes(tmp
     assert len(mistakes(path)) == 2
 
 
+def test_a_longest_interval_is_part_of_the_pace(tmp_path: Path) -> None:
+    """max_interval reaches the schedule; it may be as short as interval."""
+    config, _ = load(str(write(tmp_path, "interval: 2h\nmax_interval: 1d\n" + MINIMAL)))
+    assert config.pace.max_interval == 86_400.0
+    config, _ = load(str(write(tmp_path, "interval: 2h\nmax_interval: 2h\n" + MINIMAL)))
+    assert config.pace.max_interval == 7_200.0
+
+
 def test_every_doubled_key_is_told_with_both_lines(tmp_path: Path) -> None:
     """A key given three times is told twice, and so is a doubled key of another section."""
     path = write(

@@ -20,6 +20,7 @@ from exporter.rounds.cut_off import CutOff
 from exporter.rounds.lanes import Job, Lanes, way_of
 
 LEAST_RUN = 3  # visits that are worth leaving out
+GRAIN = 1e-3  # seconds
 
 
 class FleetClock:
@@ -195,27 +196,29 @@ class FleetClock:
         report = self._reports[name]
         if not self._leaps or report.reason is not None:
             return due
-        limit = self._eventful(name, report)
-        if limit - due < LEAST_RUN * self._least_interval(report):
+        limit, interval = self._eventful(name, report), self._regular(report)
+        if limit - due < LEAST_RUN * interval:
             return due
-        second = schedule.due(self._known(name, due), self._pace, len(self._lives))
-        interval = round(second - due)
+        if self._pace.max_interval:
+            interval = round(schedule.due(self._known(name, due), self._pace, len(self._lives)) - due)
         number = math.floor((limit - due) / interval)
-        if number < LEAST_RUN or abs(second - due - interval) > 1e-3:
+        off_slot = (due - schedule.spread(name) * interval + interval / 2) % interval - interval / 2
+        if number < LEAST_RUN or abs(off_slot) > GRAIN:
             return due
         run = Run(name, report, due, interval, number)
         self._reports[name] = self._known(name, run.last)
         again = schedule.due(self._reports[name], self._pace, len(self._lives))
-        assert again <= run.last + interval + 1e-3, (name, run, again)
+        assert again <= run.last + interval + GRAIN, (name, run, again)
         self.tally.share(self._runs.add(run))
         self.tally.visits += run.number
         return again
 
-    def _least_interval(self, report: NodeReport) -> float:
+    def _regular(self, report: NodeReport) -> int:
+        """The interval that the node's state has, were it not stretched."""
         if report.client is None:
-            return self._pace.interval
+            return round(self._pace.interval)
         state = rotation.state(report.client, report.last_visit or 0.0, self._pace)
-        return rotation.regular_interval(state, report.client.certificate.lifetime, self._pace)
+        return round(rotation.regular_interval(state, report.client.certificate.lifetime, self._pace))
 
     def _eventful(self, name: str, report: NodeReport) -> float:
         """The first moment ahead at which a visit may bring something new, or its interval changes."""
