@@ -67,6 +67,7 @@ KNOWN = (
     (r"leaf_lifetime_seconds:max: .*⟨>⟩ -> ⟨>=⟩", "where both are equal either is the answer"),
     (r"node_info:openshift: .*⟨.*⟩ -> ⟨distribution!~\"\"⟩", "while OpenShift is seen, the first clause holds"),
     (r"rotations:seen: .*⟨1m⟩ -> ⟨30s⟩", "half a minute ago is the evaluation of a minute ago"),
+    (r"ShardMissing: .*⟨max⟩ -> ⟨min⟩", "a job whose exporters differ in the number is left out"),
     (rf"({_OF_TARGETS}).*⟨max⟩ -> ⟨min⟩", "a target has one such series, whatever labels it has besides"),
 )
 _OF_SERIES = re.compile("memory|record")

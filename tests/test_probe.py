@@ -212,6 +212,21 @@ def test_guests(farm: Sshd) -> None:
         assert not [name for name in samples(exporter.scrape()) if name.startswith("kubelet_cert_node")]
 
 
+@needs_sshd
+def test_what_is_kept_of_probes(farm: Sshd) -> None:
+    """The store has the inventory's nodes: nobody fills a disk by naming targets."""
+    kept = farm.directory / "store.sqlite"
+    with Running(configured(farm, store=str(kept))) as exporter:
+        assert exporter.get(f"/probe?target={GUEST}&module=guests")[0] == 200
+        assert exporter.get("/probe?target=slow")[0] == 200
+
+        def files() -> bytes:
+            return b"".join(file.read_bytes() for file in farm.directory.glob("store.sqlite*"))
+
+        exporter.wait_for(lambda: b"slow" in files())
+        assert GUEST.encode() not in files()
+
+
 def test_guests_are_bounded() -> None:
     """Whoever may name targets cannot fill the memory: the first to come is the first to be forgotten."""
     state = FleetState()

@@ -366,6 +366,36 @@ def test_numbers_of_shards_that_stay_different() -> None:
     shard(story, 2, 3).fires(fires("KubeletCertShardsMismatch", MISMATCH, 89))
 
 
+def test_shards_that_miss_a_scrape() -> None:
+    """Ends no alarm and begins none: what was told counts for ten minutes, unless it is told otherwise."""
+    minutes, gap = 100, ((1, 40), (None, 8), (1, 52))
+    missing = Typed(minutes)
+    shard(missing, 0, 3, gap).has("up", ((1, 40), (0, 8), (1, 52)), instance="0:10024")
+    shard(missing, 1, 3).has("up", instance="1:10024").fires(
+        fires("KubeletCertShardMissing", MISSING, 39), fires("KubeletCertShardMissing", 48 + MISSING, 99)
+    )
+    differing = Typed(minutes)
+    shard(differing, 0, 3, gap).has("up", instance="0:10024")
+    shard(differing, 1, 2).has("up", instance="1:10024").fires(fires("KubeletCertShardsMismatch", MISMATCH, 99))
+
+
+def test_shards_that_agree_again() -> None:
+    """The alarm ends ten minutes later, as the older number counts for so long."""
+    story, minutes = Typed(100), 100
+    shard(story, 0, 2).has("up", instance="0:10024").has("up", instance="1:10024")
+    shard(story, 1, 3, ((1, 75), (None, minutes - 75)))
+    shard(story, 1, 2, ((None, 75), (1, minutes - 75)))
+    story.fires(fires("KubeletCertShardsMismatch", MISMATCH, 74 + REMEMBERED))
+
+
+def test_shards_that_are_all_gone() -> None:
+    """None of the job is a target any more: that is another alarm."""
+    story = Typed(60)
+    here = ((1, 30), (None, 30))
+    shard(story, 0, 2, here).has("up", here, instance="0:10024")
+    story.fires(fires("KubeletCertShardMissing", MISSING, 29), fires("KubeletCertExporterAbsent", 30 + ABSENT, 59))
+
+
 def test_a_number_of_shards_that_changes() -> None:
     """From two to three, one after the other, twenty minutes each: nobody is told."""
     story, minutes = Typed(180), 180

@@ -147,6 +147,25 @@ def test_a_shard_that_is_down() -> None:
     check(story, fires("KubeletCertExporterDown", 5 + DOWN, 64, instance="1:10024"))
 
 
+def test_shards_of_another_prometheus() -> None:
+    """Two of three are never seen here: for a day that may change, then what was removed is removed."""
+    minutes, hours = 26 * 60, 24 * 60
+    story = Typed(minutes)
+    story.has("up", instance="0:10024").has("kubelet_cert_exporter_total_shards", 3, instance="0:10024")
+    story.has("kubelet_cert_exporter_shard_info", shard="0", total_shards="3", instance="0:10024")
+    story.has("kubelet_cert_exporter_last_visit_timestamp_seconds", minutes * 60, instance="0:10024")
+    story.has("kubelet_cert_inventory_nodes", 1, cluster="prod", instance="0:10024")
+    story.node("w1", instance="0:10024")
+    here, own = ((1, 30), (None, minutes - 30)), {"cluster": "prod", "node": "w2", "instance": "0:10024"}
+    story.has("kubelet_cert_node_info", here, **own)
+    story.has("kubelet_cert_node_last_success_timestamp_seconds", here, **own)
+    story.has("kubelet_cert_rotation_state", here, state="stalled", cert="client", **own)
+    story.fires(
+        fires("KubeletCertShardMissing", MISSING, minutes - 1),
+        fires("KubeletCertRotationStalled", 0, hours - 1, node="w2"),
+    )
+
+
 # What no shard sees alone.
 
 

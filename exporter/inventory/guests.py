@@ -36,7 +36,7 @@ class Guests:
         Raises ConfigurationError where ssh_config asks for something for it that we do not do.
         """
         (node,) = self._settler.nodes(node_entry({"name": target}, place), module, place)
-        return replace(node, name=f"{target}@{name}")
+        return replace(node, name=f"{target}@{name}", is_guest=True)
 
     def _sample(self, name: str, module: Module, place: str) -> Node:
         node = self.node(_ANY, name, module, place)

@@ -94,6 +94,7 @@ class Node:
     journal: bool = False  # has the kubelet's journal looked through
     labels: tuple[tuple[str, str], ...] = ()
     origin: str = ""
+    is_guest: bool = False  # of no inventory: a probe named it
 
     def is_read_as(self, other: Node) -> bool:
         """Whether a reading of ``other`` is one of this node: same access, paths, owner and extent.

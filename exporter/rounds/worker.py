@@ -112,7 +112,8 @@ class Worker:
         recorded = None if self._stopping.is_set() else self._state.record(visit)
         if recorded is None:
             return self._clock()  # another node by now: it was not looked at yet
-        self._past.told(*recorded)
+        if not report.node.is_guest:
+            self._past.told(*recorded)
         _tell(*recorded)
         if beginning.paused_until is None:
             return None
