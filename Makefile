@@ -38,7 +38,8 @@ fuzz: $(VENV)/test.installed
 soak: $(VENV)/test.installed
 	$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes=$(MINUTES)) $(ARGS)
 
-# NAMES: parts of it; `--write docs/performance.md` in ARGS puts the figures into the page
+# needs what `make test` installs from Debian; NAMES: parts of it; `--write docs/performance.md` in ARGS puts the figures
+# into the page; about half an hour
 bench: $(VENV)/test.installed
 	for peer in $$($(BIN)/python -m bench.peers); do \
 	    $(BIN)/pip install --quiet --disable-pip-version-check "$$peer" || echo "$$peer cannot be installed: skipped"; \

@@ -116,10 +116,10 @@ class Row:
     @classmethod
     def limited(cls, measure: str, ours: float, limit: float, unit: str, more: str = "") -> Row:
         """A value that may be at most ``limit``; ``more`` is what else is to be said of it."""
-        told = f"{figure(ours)} {unit}" + (f", {more}" if more else "")
+        told = ", ".join(filter(None, (f"{figure(ours)} {unit}".rstrip(), more)))
         ratio = ours / limit if limit else math.inf if ours else 0.0
         most = f"{limit:,.0f}" if limit == int(limit) else figure(limit)
-        return cls(measure, told, f"at most {most} {unit}", ratio, 1.0)
+        return cls(measure, told, f"at most {most} {unit}".rstrip(), ratio, 1.0)
 
     @classmethod
     def failed(cls, measure: str, why: str, reach: float | None = None) -> Row:

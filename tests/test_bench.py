@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,10 @@ from bench.machine import machine
 from bench.measure import Cost, Row, Spread, UncountedError, Verdict, alternated, markdown, measured
 from bench.peers import peers
 from bench.plot import Plot
+from bench.race import counted, race
 from bench.site import SILENT_EVERY, Site
+from bench.sshds import site, through_bastion
+from tests.sshd import needs_sshd
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/performance.md"
@@ -193,3 +197,22 @@ def test_a_childs_peak_of_memory_is_its_own() -> None:
         check=True,
     )
     assert 1_000_000 < int(told.stdout) < len(ballast)
+
+
+@needs_sshd
+def test_clients_of_the_race_visit_every_node() -> None:
+    """Ours and the peer that needs nothing more all get their answers of a real sshd; behind a bastion as well."""
+    with site(3) as where:
+        outcomes = {name: race(name, where, in_flight=2) for name in ("engine", "threads", "manual")}
+        outcomes["behind"] = race("engine", through_bastion(where), in_flight=2)
+    assert {name: (one.answered, one.failures) for name, one in outcomes.items()} == dict.fromkeys(outcomes, (3, {}))
+    assert outcomes["engine"].threads == 2  # the main one, and the loop's
+
+
+@needs_sshd
+def test_a_round_that_misses_a_node_does_not_count() -> None:
+    """A node that gave no answer is told with its reason, and its round is no figure."""
+    with site(1) as where:
+        missing = replace(where, addresses=(*where.addresses, "127.3.0.9"))
+        with pytest.raises(UncountedError, match=r"engine: 1 of 2 nodes answered: .*connection_refused"):
+            counted("engine", missing, in_flight=2)
