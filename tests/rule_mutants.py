@@ -44,9 +44,7 @@ _OF_ONES = (
 )
 _OF_TARGETS = "Exporter(Down|Stuck)|VisitsOverdue|LoginsPaused|HostKeysUnchecked|ReloadFailed|SourceDown|SshCredential"
 _OF_DATES = "Expiring|UnrotatedExpired|ManualRotationDue|Blind|CAExpiring"
-_OF_SERIES_OF_ONES = (
-    r"node_info:(known|openshift)|nodes:(live|stuck)|rotation_state:(told|unexplained)|finding:max|node_failure:max"
-)
+_OF_SERIES_OF_ONES = r"node_info:(known|openshift)|nodes:(live|stuck)|rotation_state:(told|unexplained)|(fleet_)?finding:max|node_failure:max"
 KNOWN = (
     (
         rf"Cert({_OF_DATES}): .*(⟨<=?⟩ -> ⟨<=?⟩|⟨>=?⟩ -> ⟨>=?⟩)$",
@@ -64,6 +62,7 @@ KNOWN = (
     (rf":kubelet_cert_({_OF_SERIES_OF_ONES}): .*⟨max⟩ -> ⟨min⟩", "every value is 1, or is not read: it is there"),
     (r"node_info:unanswered: .*⟨max⟩ -> ⟨min⟩", "the moment is the same for all of an exporter's series"),
     (r"lifetime_seconds:(max|now): .*⟨cert=\"client\"⟩ -> ⟨⟩", "the other side of the subtraction names it, too"),
+    (r"lifetime_used:ratio: .*lifetime_seconds:max > ⟨0⟩", "what it leaves out the next clause tells alike"),
     (r"leaf_lifetime_seconds:max: .*⟨>⟩ -> ⟨>=⟩", "where both are equal either is the answer"),
     (r"node_info:openshift: .*⟨.*⟩ -> ⟨distribution!~\"\"⟩", "while OpenShift is seen, the first clause holds"),
     (r"rotations:seen: .*⟨1m⟩ -> ⟨30s⟩", "half a minute ago is the evaluation of a minute ago"),

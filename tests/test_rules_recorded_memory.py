@@ -137,6 +137,15 @@ def test_a_promise_of_another_process_ends_what_was_unsafe() -> None:
     story.records({"cluster_node:kubelet_cert_restart_safe:unsafe": {by(): during((0, 31), (None, 29))}})
 
 
+def test_neighbours_promises_end_nothing_that_was_unsafe() -> None:
+    """They are of other nodes, and the node itself was not read since."""
+    story = Typed(MINUTES).node(read=None)
+    _had(story, "unsafe", SEEN)
+    for other in OTHERS:
+        story.node(other["node"], other["cluster"]).has("kubelet_cert_restart_safe", **other)
+    story.records({REMEMBER["unsafe"][0]: _history("unsafe", until=MINUTES)})
+
+
 def test_when_somebody_read_it() -> None:
     """The last moment that any process knew, for as long as the node is known."""
     story = Typed(MINUTES)
