@@ -44,7 +44,10 @@ _OF_ONES = (
 )
 _OF_TARGETS = "Exporter(Down|Stuck)|VisitsOverdue|LoginsPaused|HostKeysUnchecked|ReloadFailed|SourceDown|SshCredential"
 _OF_DATES = "Expiring|UnrotatedExpired|ManualRotationDue|Blind|CAExpiring"
-_OF_SERIES_OF_ONES = r"node_info:(known|openshift)|nodes:(live|stuck)|rotation_state:(told|unexplained)|(fleet_)?finding:max|node_failure:max"
+_OF_SERIES_OF_ONES = (
+    r"node_info:(known|openshift)|nodes:(live|stuck)|rotation_state:(told|unexplained)|"
+    r"(fleet_)?finding:max|node_failure:max"
+)
 KNOWN = (
     (
         rf"Cert({_OF_DATES}): .*(⟨<=?⟩ -> ⟨<=?⟩|⟨>=?⟩ -> ⟨>=?⟩)$",
