@@ -327,7 +327,7 @@ def shards(minutes: int, *indices: int, total: int = 3) -> Typed:
 def test_a_shard_that_was_never_begun() -> None:
     """Of three there are two; of another job, and of one that is whole, none is missing."""
     story = shards(30, 0, 2)
-    shard(story, 0, 2, job="another")
+    shard(story, 0, 2, job="another").has("up", job="another", instance="0:10024")
     shard(story, 0, 1, job="kubelet-cert-exporter-edge")
     story.fires(fires("KubeletCertShardMissing", MISSING, 29))
 

@@ -210,6 +210,7 @@ def test_a_reload_keeps_the_share(world: World) -> None:
         world.config.write_text(json.dumps(settings))
         assert exporter.get("/-/reload", method="POST") == (200, "")
         found = [name for name in nodes(exporter.scrape()) if re.match("new-", name)]
+        assert "nodes in shard 1 of 2, " in exporter.get("/")[1]
         others = next(f"new-{number}" for number in range(20) if not Shard(1, 2).has(f"new-{number}"))
         text = f"{others} is no node of the inventory of shard 1 of 2, and module 'default' has no others\n"
         assert exporter.get(f"/probe?target={others}") == (403, text)

@@ -29,7 +29,7 @@ _PAGE = """<!doctype html>
 <body>
 <h1>kubelet-cert-exporter</h1>
 <p>Watches the rotation of kubelet certificates. Version {version}.</p>
-<p>{nodes} nodes, {up} of them read at their last visit.</p>
+<p>{nodes} nodes{share}, {up} of them read at their last visit.</p>
 <ul>
 <li><a href="metrics">Metrics</a></li>
 <li><a href="probe">Probe</a> of one node: <code>probe?target=NODE&amp;module=NAME</code></li>
@@ -82,9 +82,11 @@ class Endpoints:
         return Starlette(routes=[Route("/-/healthy", self.healthy), Route("/-/ready", self.ready)])
 
     async def landing(self, _request: Request) -> Response:
-        reports = self._backend.snapshot().reports
-        up = sum(report.up for report in reports)
-        return HTMLResponse(_PAGE.format(version=html.escape(__version__), nodes=len(reports), up=up))
+        snapshot = self._backend.snapshot()
+        up, shard = sum(report.up for report in snapshot.reports), snapshot.counters.shard
+        share = "" if shard.is_whole else f" in shard {shard.index} of {shard.total}"
+        told = _PAGE.format(version=html.escape(__version__), nodes=len(snapshot.reports), share=share, up=up)
+        return HTMLResponse(told)
 
     async def metrics(self, request: Request) -> Response:
         accept, encoding = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
