@@ -12,13 +12,14 @@ import pytest
 
 from exporter.collect.ssh import transport
 from exporter.config.settings import SshEngine
+from tests.running import Running
 
 LEAVING = 5.0
 _ENGINES = (SshEngine.LOOP, SshEngine.THREADS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What drives visits over SSH in this process where the configuration says ``auto``."""
+    """What drives visits over SSH where the configuration says ``auto``, here and in exporters of their own."""
     parser.addoption("--ssh-engine", choices=[str(engine) for engine in _ENGINES], help="loop, or threads")
 
 
@@ -34,6 +35,7 @@ def ssh_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """The engine that ``auto`` is in this test."""
     engine: SshEngine = request.param
     monkeypatch.setattr(transport, "_has_loop", partial(_with, engine, transport._has_loop))
+    monkeypatch.setattr(Running, "engine", engine)
     return engine
 
 
@@ -44,6 +46,7 @@ def _ssh_engine_of_all(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if named:
             patch.setattr(transport, "_has_loop", partial(_with, SshEngine(named), transport._has_loop))
+            patch.setattr(Running, "engine", SshEngine(named))
         yield
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.config.settings import SshEngine
+
 Labels = tuple[tuple[str, str], ...]
 PATIENCE = 30.0
 
@@ -55,7 +57,12 @@ def reasons(text: str) -> dict[str, str]:
     return {dict(labels)["node"]: dict(labels)["reason"] for labels in found}
 
 
-_WITHOUT = "import sys; sys.modules.update(dict.fromkeys({})); from exporter.cli.main import main; sys.exit(main())"
+_WITHOUT = "sys.modules.update(dict.fromkeys({}))"
+_WITH_ENGINE = (
+    "from exporter.collect.ssh import transport as it; has_loop = it._has_loop; "
+    "it._has_loop = lambda asked: has_loop(it.SshEngine('{}') if asked is it.SshEngine.AUTO else asked)"
+)
+_MAIN = "from exporter.cli.main import main; sys.exit(main())"
 
 
 def state_directory() -> str:
@@ -71,6 +78,8 @@ class Running:
     ``wrapper`` is a command that becomes the exporter in the end: setpriv, ``strace -D``.
     """
 
+    engine: SshEngine | None = None  # what ``auto`` is in all of them; None: what it is
+
     def __init__(
         self,
         config: Path,
@@ -80,7 +89,11 @@ class Running:
         without: tuple[str, ...] = (),
     ) -> None:
         where = [f"--config.file={config}"] if command == "run" else []
-        how = ["-c", _WITHOUT.format(without)] if without else ["-m", "exporter"]
+        changes = [
+            *([_WITHOUT.format(without)] if without else []),
+            *([_WITH_ENGINE.format(self.engine)] if self.engine else []),
+        ]
+        how = ["-c", "; ".join(["import sys", *changes, _MAIN])] if changes else ["-m", "exporter"]
         self._state = state_directory()
         self.process = subprocess.Popen(
             [*wrapper, sys.executable, *how, command, *where, "--web.listen-address=127.0.0.1:0", *flags],

@@ -16,7 +16,7 @@ from tests.soak.nodes import Hostile, Machine, Site, site
 from tests.soak.watch import Look, Watch, asked
 from tests.sshd import USER, place_for_trees
 
-TIMEOUTS = {"connect": 5, "banner": 4, "handshake": 8, "auth": 8, "command": 10, "visit": 25}
+TIMEOUTS = {"connect": 5, "banner": 3, "handshake": 8, "auth": 8, "command": 10, "visit": 25}
 
 
 @dataclass(frozen=True, slots=True)
