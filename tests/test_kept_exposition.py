@@ -266,6 +266,30 @@ def test_who_is_new_or_gone_leaves_the_others_alone(looked_at: list[str]) -> Non
     assert looked_at == ["new"]
 
 
+def test_a_visit_that_ends_while_the_inventory_changes_is_seen(looked_at: list[str]) -> None:
+    """Who has moved and has another report is looked at, in its new place."""
+    exposition, snapshot = KeptExposition(), fleet()
+    body(exposition, snapshot, 950.0)
+    looked_at.clear()
+    visited = replace(snapshot.reports[2], duration=2.5)
+    snapshot = replace(snapshot, reports=(visited, *snapshot.reports[3:]))
+    assert body(exposition, snapshot, 951.0) == render(snapshot, 951.0, Format.TEXT)
+    assert looked_at == ["w2"]
+
+
+def test_nodes_that_are_no_neighbours_change_together(looked_at: list[str]) -> None:
+    """Each in its own place."""
+    exposition, snapshot = KeptExposition(), fleet()
+    body(exposition, snapshot, 950.0)
+    looked_at.clear()
+    reports = list(snapshot.reports)
+    for place in (1, 3):
+        reports[place] = replace(reports[place], duration=float(place))
+    snapshot = replace(snapshot, reports=tuple(reports))
+    assert body(exposition, snapshot, 960.0) == render(snapshot, 960.0, Format.TEXT)
+    assert looked_at == ["w1", "w3"]
+
+
 def test_a_clock_that_was_set_back_has_everybody_looked_at(looked_at: list[str]) -> None:
     """What was past is ahead again."""
     exposition, snapshot = KeptExposition(), fleet()
@@ -422,6 +446,16 @@ CHANGES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], str]] = {
         {"client": Reading(certificate(100_000, 100_000, "b"), 900.0, 900.0)},
         "fleet-ca-caps",
     ),
+    "a key that others still have": (
+        [{"client": reading("a", key="k3")}] * 2 + [RENEWED] * 2 + [{"client": reading("c", key="k3")}],
+        {"client": reading("c")},
+        "fleet-issuer-changed",
+    ),
+    "a second end with a CA": (
+        [{}] * 3 + [{"client": reading("c", begin=10), "authority": certificate(10, LIFE, "ca")}] + [{}],
+        {"client": reading("d", begin=20), "authority": certificate(20, LIFE, "ca")},
+        "fleet-ca-caps",
+    ),
     "a CA's end": ([{}] * 5, {"authority": certificate(0, LIFE, "ca")}, "fleet-ca-caps"),
 }
 
@@ -443,6 +477,27 @@ def test_one_nodes_change_tells_of_the_fleet(name: str, cluster: str) -> None:
     line = f'kubelet_cert_fleet_finding{{cluster="{cluster if cause != "exporter-clock-off" else ""}",cause="{cause}"'
     assert line in body(exposition, told, now).decode()
     assert line not in body(exposition, quiet, now).decode()
+
+
+def test_another_server_has_other_peers() -> None:
+    """Where no cluster is told, nodes are compared that name one server: a stranger is one only among its peers."""
+    ties = [*[OTHERS] * 4, replace(STRANGE, server="https://two")]
+    reports = tuple(
+        replace(report, node=node(report.node.name, ""), ties=own)
+        for report, own in zip(fleet().reports, ties, strict=True)
+    )
+    exposition, line = KeptExposition(), b'cause="kubeconfig-ca-differs",severity="warning"} 1'
+    assert line not in body(exposition, FleetSnapshot(reports), 950.0)
+    assert line in body(exposition, FleetSnapshot((*reports[:4], replace(reports[4], ties=STRANGE))), 951.0)
+
+
+def test_what_is_found_over_a_fleet_moves_with_its_nodes() -> None:
+    """It stays in another order, and ends with one of the nodes that it is about."""
+    reports = [replace(report, client=reading("a")) for report in fleet(2).reports]
+    exposition, line = KeptExposition(), b'cause="certificate-shared",severity="critical"} 1'
+    assert line in body(exposition, FleetSnapshot(tuple(reports)), 950.0)
+    assert line in body(exposition, FleetSnapshot(tuple(reversed(reports))), 951.0)
+    assert line not in body(exposition, FleetSnapshot((reports[1],)), 952.0)
 
 
 def test_a_suspect_clock_holds_back_what_others_show() -> None:
