@@ -19,7 +19,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -238,18 +238,13 @@ def _memory(pid: int | str, what: str) -> int:
 @contextmanager
 def _exporter(nodes: int) -> Iterator[tuple[str, int]]:
     """A process of its own that serves the fleet and records visits; its address and its id."""
-    with _self("serve", nodes) as process:
+    command = [sys.executable, "-m", "bench.exposition", str(nodes)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip(), process.pid
         finally:
             process.terminate()
-
-
-def _self(verb: str, nodes: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "bench.exposition", verb, str(nodes)], stdout=subprocess.PIPE, text=True
-    )
 
 
 def serve(nodes: int) -> None:
@@ -286,33 +281,5 @@ def _visits(state: FleetState) -> None:
             time.sleep(max(0.0, began + number / RECORDS_A_SECOND - time.monotonic()))
 
 
-@dataclass(frozen=True, slots=True)
-class Grown:
-    """What a scrape costs a fleet of some size, 1 % of it visited since the last one (seconds), and memory (bytes)."""
-
-    nodes: int
-    cpu: float
-    wall: float
-    memory: int  # of the process: reports, and the exposition kept of them
-
-
-def growth(nodes: int) -> Grown:
-    """Measured in a process of its own, so that its memory is the fleet's."""
-    with _self("growth", nodes) as process:
-        return Grown(**json.loads(process.communicate()[0]))
-
-
-def _grow(nodes: int) -> None:
-    before = _memory("self", "VmRSS")
-    watched = Watched(nodes, time.time())
-    watched.scrape()
-    costs = (
-        alternated({"cpu": lambda: watched.cost(0.01)}, 3),
-        alternated({"wall": lambda: watched.cost(0.01)}, 3, lambda cost: cost.wall),
-    )
-    grown = Grown(nodes, costs[0]["cpu"].median, costs[1]["wall"].median, _memory("self", "VmRSS") - before)
-    print(json.dumps(asdict(grown)))
-
-
 if __name__ == "__main__":
-    {"serve": serve, "growth": _grow}[sys.argv[1]](int(sys.argv[2]))
+    serve(int(sys.argv[1]))

@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -191,9 +192,9 @@ class KeptInSmallBlocks(Kept):
 
 
 TestKept = Kept.TestCase
-TestKept.settings = settings(deadline=None, max_examples=60, stateful_step_count=25)
+TestKept.settings = settings(deadline=None, max_examples=40, stateful_step_count=20)
 TestKeptInSmallBlocks = KeptInSmallBlocks.TestCase
-TestKeptInSmallBlocks.settings = settings(deadline=None, max_examples=40, stateful_step_count=25)
+TestKeptInSmallBlocks.settings = settings(deadline=None, max_examples=25, stateful_step_count=20)
 
 
 # What is not made again.
@@ -263,6 +264,30 @@ def test_who_is_new_or_gone_leaves_the_others_alone(looked_at: list[str]) -> Non
     snapshot = replace(snapshot, reports=(NodeReport(node("new")), *snapshot.reports[1:]))
     assert body(exposition, snapshot, 951.0) == render(snapshot, 951.0, Format.TEXT)
     assert looked_at == ["new"]
+
+
+def test_a_visit_that_ends_while_the_inventory_changes_is_seen(looked_at: list[str]) -> None:
+    """Who has moved and has another report is looked at, in its new place."""
+    exposition, snapshot = KeptExposition(), fleet()
+    body(exposition, snapshot, 950.0)
+    looked_at.clear()
+    visited = replace(snapshot.reports[2], duration=2.5)
+    snapshot = replace(snapshot, reports=(visited, *snapshot.reports[3:]))
+    assert body(exposition, snapshot, 951.0) == render(snapshot, 951.0, Format.TEXT)
+    assert looked_at == ["w2"]
+
+
+def test_nodes_that_are_no_neighbours_change_together(looked_at: list[str]) -> None:
+    """Each in its own place."""
+    exposition, snapshot = KeptExposition(), fleet()
+    body(exposition, snapshot, 950.0)
+    looked_at.clear()
+    reports = list(snapshot.reports)
+    for place in (1, 3):
+        reports[place] = replace(reports[place], duration=float(place))
+    snapshot = replace(snapshot, reports=tuple(reports))
+    assert body(exposition, snapshot, 960.0) == render(snapshot, 960.0, Format.TEXT)
+    assert looked_at == ["w1", "w3"]
 
 
 def test_a_clock_that_was_set_back_has_everybody_looked_at(looked_at: list[str]) -> None:
@@ -371,3 +396,145 @@ def test_who_stays_as_it_is_keeps_its_report() -> None:
     after = state.snapshot(1.0).reports
     assert after[1] is before[0]
     assert (after[0].node, after[2].node) == (node("w2", "test"), node("w3"))
+
+
+# What one node changes about others.
+
+
+def reading(name: str = "a", *, begin: int = 0, taken: float = 900.0, key: str = "k1", excused: float = 0.0) -> Reading:
+    return Reading(certificate(begin, LIFE, name, key), taken, taken, taken, excused_until=excused)
+
+
+BEHIND = Finding(Cause.CLOCK_BEHIND, Severity.CRITICAL)
+STRANGE, OTHERS = Ties(server="https://one", trusted=("k2",)), Ties(server="https://one", trusted=("k1",))
+MACHINE = Ties(machine="m1")
+PAST = reading(taken=1990.0)  # the end of grace is 1950
+NEW = reading("b", begin=1900, key="k2")
+RENEWED = {"client": NEW, "ties": Ties(issuer_before="k1")}
+CHANGES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], str]] = {
+    "the exporter's clock": (
+        [{"clock_offset": 90.0, "findings": (BEHIND,)}] * 2 + [{"clock_offset": 0.0}] * 3,
+        {"clock_offset": 90.0},
+        "exporter-clock-off",
+    ),
+    "a stall": ([{"client": reading("a", taken=1990.0)}] * 2 + [{}] * 3, {"client": PAST}, "fleet-stalled"),
+    "a cause of one's own": (
+        [{"client": reading("a", taken=1990.0)}] * 2 + [{"client": PAST, "findings": (FINDINGS[-1],)}] * 3,
+        {"findings": ()},
+        "fleet-stalled",
+    ),
+    "a certificate": ([{"client": reading("a")}] + [{}] * 4, {"client": reading("a")}, "certificate-shared"),
+    "a machine": (
+        [{"client": reading("a"), "ties": MACHINE}] + [{}] * 3 + [{"client": reading("a"), "ties": MACHINE}],
+        {"ties": Ties(machine="m2")},
+        "certificate-shared",
+    ),
+    "a distribution": (
+        [{"client": reading("a")}] + [{}] * 3 + [{"client": reading("a"), "kubelet": Kubelet(Distribution.RKE1)}],
+        {"kubelet": Kubelet(Distribution.KUBEADM)},
+        "certificate-shared",
+    ),
+    "a trusted CA": ([{"ties": OTHERS}] * 5, {"ties": STRANGE}, "kubeconfig-ca-differs"),
+    "an issuer": (
+        [{"client": reading("a")}] * 3 + [RENEWED] + [{"client": NEW}],
+        {"ties": Ties(issuer_before="k1")},
+        "fleet-issuer-changed",
+    ),
+    "a second renewal": ([{"client": reading("a")}] * 3 + [RENEWED] + [{}], RENEWED, "fleet-issuer-changed"),
+    "an end": (
+        [{"client": Reading(certificate(0, 200_000, "a"), 900.0, 900.0)}] + [{}] * 4,
+        {"client": Reading(certificate(100_000, 100_000, "b"), 900.0, 900.0)},
+        "fleet-ca-caps",
+    ),
+    "a key that others still have": (
+        [{"client": reading("a", key="k3")}] * 2 + [RENEWED] * 2 + [{"client": reading("c", key="k3")}],
+        {"client": reading("c")},
+        "fleet-issuer-changed",
+    ),
+    "a second end with a CA": (
+        [{}] * 3 + [{"client": reading("c", begin=10), "authority": certificate(10, LIFE, "ca")}] + [{}],
+        {"client": reading("d", begin=20), "authority": certificate(20, LIFE, "ca")},
+        "fleet-ca-caps",
+    ),
+    "a CA's end": ([{}] * 5, {"authority": certificate(0, LIFE, "ca")}, "fleet-ca-caps"),
+}
+
+
+@pytest.mark.parametrize("cluster", ["", "prod"])
+@pytest.mark.parametrize("name", CHANGES)
+def test_one_nodes_change_tells_of_the_fleet(name: str, cluster: str) -> None:
+    """Each fact that a fleet's finding rests on, changed at the last node and back: found with it, and with it gone."""
+    before, change, cause = CHANGES[name]
+    reports = tuple(
+        replace(report, node=node(report.node.name, cluster), **changes)
+        for report, changes in zip(fleet().reports, before, strict=True)
+    )
+    quiet = FleetSnapshot(reports, ("cluster",))
+    told = replace(quiet, reports=(*reports[:-1], replace(reports[-1], **change)))
+    exposition, now = KeptExposition(), 2000.0
+    for snapshot in (quiet, told, quiet, told):
+        assert body(exposition, snapshot, now).decode() == render(snapshot, now, Format.TEXT).decode()
+    line = f'kubelet_cert_fleet_finding{{cluster="{cluster if cause != "exporter-clock-off" else ""}",cause="{cause}"'
+    assert line in body(exposition, told, now).decode()
+    assert line not in body(exposition, quiet, now).decode()
+
+
+def test_another_server_has_other_peers() -> None:
+    """Where no cluster is told, nodes are compared that name one server: a stranger is one only among its peers."""
+    ties = [*[OTHERS] * 4, replace(STRANGE, server="https://two")]
+    reports = tuple(
+        replace(report, node=node(report.node.name, ""), ties=own)
+        for report, own in zip(fleet().reports, ties, strict=True)
+    )
+    exposition, line = KeptExposition(), b'cause="kubeconfig-ca-differs",severity="warning"} 1'
+    assert line not in body(exposition, FleetSnapshot(reports), 950.0)
+    assert line in body(exposition, FleetSnapshot((*reports[:4], replace(reports[4], ties=STRANGE))), 951.0)
+
+
+def test_what_is_found_over_a_fleet_moves_with_its_nodes() -> None:
+    """It stays in another order, and ends with one of the nodes that it is about."""
+    reports = [replace(report, client=reading("a")) for report in fleet(2).reports]
+    exposition, line = KeptExposition(), b'cause="certificate-shared",severity="critical"} 1'
+    assert line in body(exposition, FleetSnapshot(tuple(reports)), 950.0)
+    assert line in body(exposition, FleetSnapshot(tuple(reversed(reports))), 951.0)
+    assert line not in body(exposition, FleetSnapshot((reports[1],)), 952.0)
+
+
+def test_a_suspect_clock_holds_back_what_others_show() -> None:
+    """A third node's offset makes ours the wrong clock: nobody is told to be behind, whoever was looked at last."""
+    reports = tuple(
+        replace(report, clock_offset=90.0 if place < 2 else 0.0, findings=(BEHIND,))
+        for place, report in enumerate(fleet().reports)
+    )
+    exposition = KeptExposition()
+    assert b'node="w0",cause="clock-behind"' in body(exposition, FleetSnapshot(reports), 950.0)
+    suspect = FleetSnapshot((*reports[:4], replace(reports[4], clock_offset=90.0)))
+    assert b'cause="clock-behind",severity="critical"} 1' not in body(exposition, suspect, 951.0)
+    assert b'node="w0",cause="clock-behind"' in body(exposition, FleetSnapshot(reports), 952.0)
+
+
+def test_another_pace_makes_other_readings_stale() -> None:
+    """No report has changed, and no moment has come."""
+    exposition, snapshot = KeptExposition(), replace(fleet(), pace=Pace(100.0, 100.0))
+    assert b'node="w0",cert="client",state="window"} 1' in body(exposition, snapshot, 1150.0)
+    quick = replace(snapshot, pace=Pace(40.0, 1.0))
+    assert b'node="w0",cert="client",state="unknown"} 1' in body(exposition, quick, 1151.0)
+
+
+@pytest.mark.parametrize(
+    ("client", "ties", "ends", "cause"),
+    [
+        (reading(taken=1880.0, excused=1910.0), Ties(), 1910.0, "late"),
+        (reading("b", begin=800, key="k2", taken=1750.0), Ties(issuer_before="k1"), 1800.0, "fleet-issuer-changed"),
+    ],
+    ids=["an excuse", "a new certificate"],
+)
+def test_time_alone_changes_what_is_found_over_a_fleet(client: Reading, ties: Ties, ends: float, cause: str) -> None:
+    """The end of an excuse, or of being new, is a moment that the exposition waits for."""
+    stalled = replace(fleet().reports[1], client=reading("z", taken=1990.0))
+    nodes = [replace(report, client=client, ties=ties) for report in fleet().reports]
+    others = [replace(stalled, node=node(f"s{number}")) for number in range(3)]
+    snapshot = FleetSnapshot((*nodes, *others), ("cluster",))
+    exposition = KeptExposition()
+    for moment in (ends - 1, math.nextafter(ends, -math.inf), ends, ends + 1):
+        assert body(exposition, snapshot, moment).decode() == render(snapshot, moment, Format.TEXT).decode(), cause

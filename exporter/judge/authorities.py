@@ -114,7 +114,8 @@ def cap_clue(report: NodeReport, _state: State, _now: float) -> Hashable:
 def may_cap(clues: Clues) -> bool:
     """Whether certificates enough end with their CA, or where that is not known, at one moment."""
     told = [clue for clue in clues if isinstance(clue, tuple)]
-    alike = {signed for signed, number in Counter([clue[0] for clue in told]).items() if number > 1}
+    counts = Counter([clue[0] for clue in told])
+    alike = {signed for signed, number in counts.items() if number > 1} if len(counts) < len(told) else set()
     ends: defaultdict[tuple[str, int], list[tuple[int, int | None]]] = defaultdict(list)
     for signed, begin, authority_end in told:
         if signed in alike or signed[1] == authority_end:

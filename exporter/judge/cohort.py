@@ -2,7 +2,8 @@
 
 Each row also tells how a fleet that is watched is not compared anew all the time: ``clue`` is all that ``holds`` looks
 at in one node (but for its name and its cluster), so while no clue of a cluster has changed, its verdict stands; and
-where ``may_hold`` says no of a cluster's clues, nobody need ask ``holds``.
+where ``may_hold`` says no of a cluster's clues, nobody need ask ``holds``. The exporter's own clock needs no clues: the
+states of all nodes rest on it, so it is known before.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Row:
     cause: Cause
     severity: Severity
     holds: Callable[[Members, float], Hit | None]
-    clue: Callable[[NodeReport, State, float], Hashable]
-    may_hold: Callable[[Clues], bool]
+    clue: Callable[[NodeReport, State, float], Hashable] | None = None
+    may_hold: Callable[[Clues], bool] = bool
     whole: bool = False
 
 
@@ -40,8 +41,6 @@ TABLE = (
         Cause.EXPORTER_CLOCK_OFF,
         Severity.WARNING,
         peers.exporter_clock_is_off,
-        peers.offset_clue,
-        peers.may_be_off,
         whole=True,
     ),
     Row(

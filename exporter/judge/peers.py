@@ -81,16 +81,6 @@ def exporter_clock_is_off(members: Members, _now: float) -> Hit | None:
     )
 
 
-def offset_clue(report: NodeReport, _state: State, _now: float) -> Hashable:
-    """How far off a node's clock is; None where that is not known now."""
-    return report.clock_offset if report.up else None
-
-
-def may_be_off(clues: Clues) -> bool:
-    """Whether the median says so."""
-    return rotation.is_exporter_clock_suspect([clue for clue in clues if isinstance(clue, int | float)])
-
-
 def certificate_is_shared(members: Members, _now: float) -> Hit | None:
     """37. RKE1 has one certificate for all nodes by design, of no node's name; a machine may be listed twice."""
     owners: defaultdict[str, list[Member]] = defaultdict(list)

@@ -124,7 +124,7 @@ class Node:
 
     @property
     def host_key_policy(self) -> str:
-        return str(self.access.policy) if isinstance(self.access, SshAccess) else ""
+        return self.access.policy if isinstance(self.access, SshAccess) else ""
 
     @property
     def is_unverified(self) -> bool:

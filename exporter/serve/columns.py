@@ -1,12 +1,13 @@
 """What is kept of the exposition from scrape to scrape: each family's lines by node, and the coded pieces made of them.
 
-The lines are the one full form: 3.6 kB a healthy node. The pieces are of BLOCK nodes each, in the coding that was asked
-for last; gzip, which Prometheus asks for, adds a twentieth. A visit changes few families, so few pieces are made anew.
+The lines are the one full form, 3.8 kB a healthy node: they alone let one node change without its neighbours being made
+anew. The pieces are of BLOCK nodes each, in the coding that was asked for last; gzip, which Prometheus asks for, adds a
+twentieth. No body is kept: joining the pieces costs next to nothing. A visit changes few families, so few pieces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from exporter.serve.compression import Coding, Piece
 from exporter.serve.exposition import encoded
@@ -33,10 +34,17 @@ class Column:
         self._lines = [lines[place] if place >= 0 else "" for place in places]
         self._forget_pieces()
 
-    def write(self, places: Iterable[int], nodes: Sequence[NodeView], starts: Sequence[str]) -> None:
-        """The lines of nodes that have changed, with their places in the same order."""
-        lines, pieces = self._lines, self._pieces
-        for place, text in zip(places, self._write(nodes, starts), strict=True):
+    def write(self, places: Sequence[int], nodes: Sequence[NodeView], starts: Sequence[str]) -> None:
+        """The lines of nodes that have changed, with their places in ascending order."""
+        lines, pieces, texts = self._lines, self._pieces, self._write(nodes, starts)
+        first, end = places[0], places[-1] + 1
+        if end - first == len(places):  # at once, where a whole fleet has changed
+            if lines[first:end] != texts:
+                lines[first:end] = texts
+                blocks = slice(first // BLOCK, (end - 1) // BLOCK + 1)
+                pieces[blocks] = [None] * len(pieces[blocks])
+            return
+        for place, text in zip(places, texts, strict=True):
             if lines[place] != text:
                 lines[place] = text
                 pieces[place // BLOCK] = None

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from exporter.judge import cohort
+from exporter.model.assessment import State
 from exporter.model.finding import Cause, FleetFinding, Severity
+from exporter.model.report import NodeReport
 from exporter.serve.views import NodeView, counted
+
+_Clue = Callable[[NodeReport, State, float], Hashable]
 
 
 class _Column:
     """One row of the table: the nodes' clues by place, and the clusters in which its cause holds."""
 
-    def __init__(self, row: cohort.Row) -> None:
+    def __init__(self, row: cohort.Row, clue: _Clue) -> None:
         self.row = row
         self.holding: set[str] = set()
+        self._clue = clue
         self._clues: list[Hashable] = []
         self._outdated: set[str] = set()
 
@@ -25,10 +30,10 @@ class _Column:
 
     def look(self, places: Iterable[int], nodes: Sequence[NodeView], clusters: Sequence[str], now: float) -> None:
         """Take the clues of nodes that have changed."""
-        clue, clues = self.row.clue, self._clues
+        clue, clues = self._clue, self._clues
         for place, node in zip(places, nodes, strict=True):
             found = clue(node.report, node.client_state, now)
-            if clues[place] != found:
+            if found != clues[place]:
                 clues[place] = found
                 self._outdated.add(clusters[place])
 
@@ -48,10 +53,9 @@ class Crowd:
     """The nodes of all clusters, side by side."""
 
     def __init__(self) -> None:
-        self._columns = [_Column(row) for row in cohort.TABLE]
-        self._clusters: list[str] = []
+        self._columns = [_Column(row, row.clue) for row in cohort.TABLE if row.clue]
+        self._clusters: list[str] = []  # by place
         self._places: dict[str, list[int]] = {}
-        self._all: tuple[list[str], dict[str, range]] = [], {"": range(0)}  # as if there were one cluster
 
     @property
     def inventory(self) -> Mapping[str, int]:
@@ -64,25 +68,29 @@ class Crowd:
         for place, cluster in enumerate(clusters):
             by_cluster[cluster].append(place)
         self._clusters, self._places = clusters, dict(by_cluster)
-        self._all = [""] * len(clusters), {"": range(len(clusters))}
         for column in self._columns:
-            column.arrange(places, [""] if column.row.whole else by_cluster)
+            column.arrange(places, by_cluster)
 
     def look(self, places: Sequence[int], nodes: Sequence[NodeView], now: float) -> None:
         """Take the clues of nodes that have changed."""
         for column in self._columns:
-            column.look(places, nodes, self._all[0] if column.row.whole else self._clusters, now)
+            column.look(places, nodes, self._clusters, now)
 
-    def findings(self, nodes: Sequence[NodeView], now: float) -> tuple[FleetFinding, ...]:
+    def findings(
+        self, nodes: Sequence[NodeView], now: float, *, exporter_clock_suspect: bool
+    ) -> tuple[FleetFinding, ...]:
         """As cohort.fleet_findings has them, without evidence and names; ``nodes`` are all of them."""
         for column in self._columns:
-            column.judge(self._all[1] if column.row.whole else self._places, nodes, now)
-        return tuple(
-            FleetFinding("" if column.row.whole else cluster, column.row.cause, column.row.severity)
-            for whole in (True, False)
-            for cluster in ([""] if whole else sorted(self._places))
-            for column in self._columns
-            if column.row.whole is whole and cluster in column.holding
+            column.judge(self._places, nodes, now)
+        clock = [row for row in cohort.TABLE if row.whole] if exporter_clock_suspect else []
+        return (
+            *(FleetFinding("", row.cause, row.severity) for row in clock),
+            *(
+                FleetFinding(cluster, column.row.cause, column.row.severity)
+                for cluster in sorted(self._places)
+                for column in self._columns
+                if cluster in column.holding
+            ),
         )
 
     def counted(self, nodes: Sequence[NodeView]) -> Mapping[tuple[str, Cause, Severity], int]:

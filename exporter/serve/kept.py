@@ -78,7 +78,9 @@ class _Fleet:
         self._suspect, self._pace = suspect, snapshot.pace
         self._look(changed, now)
         self._whole = FleetView(
-            self._crowd.inventory, self._crowd.counted(self._views), self._crowd.findings(self._views, now)
+            self._crowd.inventory,
+            self._crowd.counted(self._views),
+            self._crowd.findings(self._views, now, exporter_clock_suspect=suspect),
         )
         self._since, self._next = now, min(self._until, default=float("inf"))
 
@@ -126,13 +128,14 @@ class _Fleet:
 
     def _look(self, places: Sequence[int], now: float) -> None:
         """See these nodes as they are at ``now``, and write their lines."""
-        at = Moment(now, self._pace, self._suspect)
+        at, reports = Moment(now, self._pace, self._suspect), self._reports
+        views, until = self._views, self._until
         for begin in range(0, len(places), _AT_ONCE):
             some = places[begin : begin + _AT_ONCE]
             seen = []
             for place in some:
-                node, self._until[place] = outlook(self._reports[place], at)
-                self._views[place] = node
+                node, until[place] = outlook(reports[place], at)
+                views[place] = node
                 seen.append(node)
             starts = [self._starts[place] for place in some]
             for column in self._columns:

@@ -19,7 +19,8 @@ Sample = tuple[tuple[str, ...], Value]
 Samples = Sequence[Sample]
 
 _NONE: tuple[str, ...] = ()
-_CLIENT = (CertificateRole.CLIENT,)
+_ROLE = CertificateRole.CLIENT
+_CLIENT = (_ROLE,)
 _SERVING = (CertificateRole.SERVING,)
 _SERVING_LIVE = (CertificateRole.SERVING_LIVE,)
 _KUBECONFIG = (CertificateRole.KUBECONFIG,)
@@ -83,7 +84,7 @@ def states(node: NodeView) -> Samples:
 def rotation_enabled(node: NodeView) -> Samples:
     kubelet, found = node.report.kubelet, []
     if kubelet and kubelet.rotates is not None:
-        found.append((_CLIENT, int(kubelet.rotates)))
+        found.append((_CLIENT, 1 if kubelet.rotates else 0))
     if kubelet and kubelet.server_tls_bootstrap:
         found.append((_SERVING, int(kubelet.serving_gate is not False)))
     return found
@@ -91,7 +92,7 @@ def rotation_enabled(node: NodeView) -> Samples:
 
 def restart_safe(node: NodeView) -> Samples:
     restart = node.report.restart
-    return () if restart is None or restart.safe is None else ((_NONE, int(restart.safe)),)
+    return () if restart is None or restart.safe is None else ((_NONE, 1 if restart.safe else 0),)
 
 
 def last_rotation(node: NodeView) -> Samples:
@@ -115,7 +116,7 @@ def orphans(node: NodeView) -> Samples:
     history = node.report.history
     if history is None or not history.orphans:
         return ()
-    return [((*_CLIENT, condition), number) for condition, number in history.orphans]
+    return [((_ROLE, condition), number) for condition, number in history.orphans]
 
 
 def findings(node: NodeView) -> Samples:
@@ -126,7 +127,7 @@ def info(node: NodeView) -> Samples:
     if not node.report.client:
         return ()
     found = node.report.client.certificate
-    return (((*_CLIENT, found.serial, found.issuer, found.subject, found.fingerprint), 1),)
+    return (((_ROLE, found.serial, found.issuer, found.subject, found.fingerprint), 1),)
 
 
 def node_info(node: NodeView) -> Samples:
@@ -140,7 +141,7 @@ def node_info(node: NodeView) -> Samples:
 
 def up(node: NodeView) -> Samples:
     reason = node.report.reason
-    return () if reason is _NOT_YET_VISITED else ((_NONE, int(reason is None)),)
+    return () if reason is _NOT_YET_VISITED else ((_NONE, 1 if reason is None else 0),)
 
 
 def last_success(node: NodeView) -> Samples:
