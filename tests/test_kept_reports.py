@@ -192,6 +192,15 @@ def test_a_node_that_left_while_nothing_ran_is_kept_for_a_day_from_the_start(pat
     assert known(path, NODE, now=NOW + 7 * DAY + DAY / 2 + 10) == (report(),)
 
 
+def test_a_guest_is_not_kept(path: Path) -> None:
+    """Whom a probe reads and no inventory names: there may be any number of them."""
+    with keeping(path, NODE) as kept:
+        kept.store.told(NodeReport(node("guest")), report(node("guest")))
+        kept.visited(report())
+        kept.settle(NODE)
+        assert content(path, "SELECT name FROM node") == [(NODE.name,)]
+
+
 # Rotations and outcomes.
 
 

@@ -81,6 +81,7 @@ def test_a_killed_exporter_forgets_nothing(tmp_path: Path, capsys: pytest.Captur
         before = samples(exporter.scrape())
         assert before["kubelet_cert_exporter_store_up"] == {(): 1.0}
         killed(exporter)
+    assert_no_key_is_kept(tmp_path)
     began = time.time()
     with Running(fleet.config) as exporter:
         text = exporter.scrape()
@@ -96,6 +97,16 @@ def test_a_killed_exporter_forgets_nothing(tmp_path: Path, capsys: pytest.Captur
     (rotation,) = fleet.history(capsys, "w1")
     assert (rotation["cert"], rotation["by_kubelet"]) == ("client", True)
     assert fleet.history(capsys, "w2") == []
+
+
+def assert_no_key_is_kept(place: Path) -> None:
+    """No line of any private key that lies on the nodes is in the store's files."""
+    stores = b"".join(path.read_bytes() for path in place.glob("store.sqlite*"))
+    pems = b"".join(path.read_bytes() for path in place.rglob("kubelet-client-2*.pem"))
+    keys = [key for key in pems.split(b"PRIVATE KEY-----")[1::2] if key.strip()]
+    assert len(keys) == len(NODES) + 1
+    assert b"CN=kubernetes" in stores
+    assert not [line for key in keys for line in key.split() if len(line) > 20 and line in stores]
 
 
 def is_kept(fleet: Fleet) -> bool:

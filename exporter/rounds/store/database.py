@@ -12,7 +12,7 @@ from pathlib import Path
 from exporter.rounds.store.schema import MIGRATIONS, migrate, version_of
 
 PATIENCE = 5.0  # seconds for another process to let go, such as a backup
-_BESIDE = ("", "-wal", "-shm")
+_BESIDE = ("-wal", "-shm", "")  # the database last: a log without one belongs to none
 _LARGEST_LOG = 64 << 20  # bytes that the write-ahead log keeps after it was long
 _BROKEN = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 

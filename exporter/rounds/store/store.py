@@ -74,7 +74,8 @@ class Store:
         self._batch = Batch()
         self._visits: deque[tuple[NodeReport, NodeReport]] = deque()
         self._inventories: queue.SimpleQueue[_Inventory] = queue.SimpleQueue()
-        self._nodes: Sequence[Node] | None = None
+        self._nodes: Sequence[Node] = ()
+        self._names: frozenset[str] = frozenset()
         self._is_behind = False  # the file lacks reports that the fleet's state has
         self._is_broken = False
         self._retry_at = self._tidy_at = 0.0  # on the monotonic clock
@@ -157,7 +158,7 @@ class Store:
             self._trouble.is_unforeseen(error)
         finally:
             if inventory:
-                self._nodes = inventory.nodes
+                self._nodes, self._names = inventory.nodes, frozenset(node.name for node in inventory.nodes)
                 inventory.answer.put(past)
                 self._wake.set()  # there may be another
 
@@ -168,11 +169,12 @@ class Store:
             return None
 
     def _gather(self) -> None:
-        """What visits brought, compared with what is stored; without a file nothing is."""
+        """What visits brought, compared with what is stored; without a file nothing is. Guests are not kept."""
         known = self._tables.known if self._tables else {}
         for _ in range(len(self._visits)):
             before, after = self._visits.popleft()
-            self._batch.add(before, after, known.get(after.node.name))
+            if after.node.name in self._names:
+                self._batch.add(before, after, known.get(after.node.name))
         if self._tables is None:
             self._batch.reports.clear()
             self._is_behind = True
@@ -185,7 +187,7 @@ class Store:
                 self._trouble.is_set_aside(set_aside(self._path, self._clock()))
                 self._is_broken = False
             self._tables = Tables(open_to_write(self._path))
-            if self._nodes is not None:
+            if self._nodes:
                 self._tables.note_inventory(self._nodes, self._clock())
         return self._tables
 
