@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from exporter.collect import pem
 from exporter.collect.local import listing
-from exporter.collect.local.rooted import NotRegularError, OutsideRootError, RootedTree
+from exporter.collect.local.rooted import NotRegularError, OutsideRootError, Place, RootedTree
 from exporter.collect.pem import LARGEST_FILE, PemScanner
 from exporter.model.files import Condition, KeyBlock, PemFile
 
@@ -45,35 +45,41 @@ class PemFiles:
 
     def read(self, path: str) -> PemFile:
         """One PEM file; its link is read before and after, and all of it again where it changed meanwhile."""
-        known = self._known(path)
+        place, is_missing = self._itself(path)
+        known = self._known(place) if place else None
         if known:
             condition, certificates, key = known
             return PemFile(path, condition, certificates, key=key)
-        link = self._link(path)
-        condition, certificates, key = self._contents(path)
+        link = self._link(place)
+        condition, certificates, key = _unseen(Condition.MISSING) if is_missing else self._contents(path)
         for _ in range(_MOST_LOOKS - 1):
-            before, link = link, self._link(path, anew=True)
-            if before == link:
+            before = link, is_missing
+            place, is_missing = self._itself(path, anew=True)
+            link = self._link(place)
+            if before == (link, is_missing):
                 break
             condition, certificates, key = self._contents(path)
         if condition is Condition.MISSING and link is not None:
             condition = Condition.DANGLING
         return PemFile(path, condition, certificates, link, key)
 
-    def _known(self, path: str) -> Contents | None:
-        """What a file holds that is there under its own name, and is as it was."""
+    def _itself(self, path: str, *, anew: bool = False) -> tuple[Place | None, bool]:
+        """What is there under that very name, and whether it is known that nothing is."""
         try:
-            place = self._tree.itself(path)
-        except OSError:
-            return None
-        if not place.is_unchanged or not stat.S_ISREG(place.found.st_mode) or place.path not in self._earlier:
-            return None
-        self.contents[place.path] = self._earlier[place.path]
-        return self._earlier[place.path]
+            return self._tree.itself(path, anew=anew), False
+        except OSError as error:
+            return None, error.errno in MISSING
 
-    def _link(self, path: str, *, anew: bool = False) -> str | None:
+    def _known(self, place: Place) -> Contents | None:
+        """What a file holds that is no link, and is as it was."""
+        found = self._earlier.get(place.path) if place.is_unchanged and stat.S_ISREG(place.found.st_mode) else None
+        if found:
+            self.contents[place.path] = found
+        return found
+
+    def _link(self, place: Place | None) -> str | None:
         try:
-            text = self._tree.link(path, anew=anew)
+            text = self._tree.text(place) if place else None
         except OSError:
             return None
         return None if text is None else listing.plain_link(text)

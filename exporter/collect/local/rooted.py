@@ -92,6 +92,7 @@ class RootedTree:
         self._folders: dict[str, _Folder] = {"": self._top}
         self._opened: deque[_Folder] = deque()  # but the top, the newest last
         self._fresh: dict[str, os.stat_result] = {}
+        self._seen: dict[str, os.stat_result] = {}  # folders that were looked at
         self._top.bits = self._take_down(self._top, ".", os.fstat(descriptor))
 
     def __enter__(self) -> RootedTree:
@@ -117,7 +118,7 @@ class RootedTree:
 
     def look_anew(self) -> None:
         """Forget every folder and status: something may have moved meanwhile."""
-        self._fresh = {}
+        self._fresh, self._seen = {}, {}
         self._opened.clear()
         for path, folder in tuple(self._folders.items()):
             if folder is not self._top:
@@ -177,22 +178,21 @@ class RootedTree:
             return read_all(descriptor, limit)
 
     def readlink(self, path: str) -> str:
-        text = self.link(path)
+        text = self.text(self.itself(path))
         if text is None:
             raise OSError(errno.EINVAL, "not a link")
         return text
 
-    def link(self, path: str, *, anew: bool = False) -> str | None:
-        """A link's text, None of anything else; ``anew``: whatever :meth:`take_up` said of it."""
-        place = self._find(path, follow=False, anew=anew)
+    def itself(self, path: str, *, anew: bool = False) -> Place:
+        """Where a path leads, a link at its end not followed; ``anew``: whatever :meth:`take_up` said of it."""
+        return self._find(path, follow=False, anew=anew)
+
+    def text(self, place: Place) -> str | None:
+        """A link's text, None of anything else."""
         if not stat.S_ISLNK(place.found.st_mode):
             return None
         with self._taken_down():
             return os.readlink(place.name, dir_fd=self._open(place.folder))
-
-    def itself(self, path: str) -> Place:
-        """Where a path leads, a link at its end not followed."""
-        return self._find(path, follow=False)
 
     def names(self, path: str) -> list[str]:
         """The names in a directory, sorted."""
@@ -293,11 +293,17 @@ class RootedTree:
 
     def _look(self, folder: _Folder, name: str, *, anew: bool) -> os.stat_result:
         path = folder.path + name
-        if not anew and (fresh := self._fresh.get(path)):
-            self.trace.again(path)
-            return fresh
+        if not anew:
+            if fresh := self._fresh.get(path):
+                self.trace.again(path)
+                return fresh
+            if seen := self._seen.get(path):
+                self.trace.again(path)
+                return seen
         found = os.stat(name, dir_fd=self._open(folder), follow_symlinks=False)
         self._take_down(folder, name, found)
+        if stat.S_ISDIR(found.st_mode):
+            self._seen[path] = found
         return found
 
     def _take_down(self, folder: _Folder, name: str, found: os.stat_result) -> int:
@@ -309,7 +315,7 @@ class RootedTree:
         if not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, "not a folder")
         path = sys.intern(f"{above.path}{name}/")
-        bits = above.bits | self._take_down(above, name, found)
+        bits = above.bits | self.trace.again(path[:-1])
         self._folders[path] = _Folder(path, name, above, bits)
         return self._folders[path]
 
