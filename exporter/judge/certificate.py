@@ -44,16 +44,20 @@ def parse(encoded: bytes) -> Certificate:
 
 def leaf(file: PemFile | None) -> Certificate | None:
     """The certificate that a file was read for, its first; None where there is no file, or none in it."""
-    try:
-        return parse(file.certificates[0]) if file and file.certificates else None
-    except NotACertificate:
-        return None
+    return _parsed(file.certificates[0]) if file and file.certificates else None
 
 
 def bundle(file: PemFile | None) -> tuple[Certificate, ...]:
     """Every certificate of a file; a block that holds none is left out."""
-    found = (leaf(PemFile(file.path, file.condition, (one,))) for one in file.certificates) if file else ()
+    found = [_parsed(one) for one in file.certificates] if file else []
     return tuple(certificate for certificate in found if certificate)
+
+
+def _parsed(encoded: bytes) -> Certificate | None:
+    try:
+        return parse(encoded)
+    except NotACertificate:
+        return None
 
 
 def _strictly(encoded: bytes) -> der.Fields | None:
