@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from exporter.model.assessment import Certificate
 from exporter.model.files import PemFile
 
 LONGEST_NAME = 256
-_REMEMBERED = 16384
+_REMEMBERED = 2048
 
 # CAs of kubeadm before 1.28 have serial 0 (client-go NewSelfSignedCACert); node names may be longer than X.520's 64.
 # Once for the process: warnings.catch_warnings is not safe between threads.
@@ -33,11 +34,11 @@ def parse(encoded: bytes) -> Certificate:
         not_before=fields.not_before,
         not_after=fields.not_after,
         serial=f"{fields.serial:x}",
-        issuer=_printable(fields.issuer),
+        issuer=sys.intern(_printable(fields.issuer)),
         subject=_printable(fields.subject),
         fingerprint=hashlib.sha256(encoded).hexdigest(),
         key_identifier=fields.key_identifier,
-        authority_identifier=fields.authority_identifier,
+        authority_identifier=sys.intern(fields.authority_identifier),
         is_self_signed=fields.issuer == fields.subject,
     )
 

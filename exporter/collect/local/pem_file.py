@@ -12,7 +12,9 @@ import errno
 import os
 import re
 import stat
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.collect import pem
@@ -25,6 +27,7 @@ MISSING = (errno.ENOENT, errno.ENOTDIR)
 DENIED = (errno.EACCES, errno.EPERM)
 _BITE = 16
 _MOST_LOOKS = 3
+_SHARED = 512
 _END = b"-----END "
 _KEY = b"PRIVATE KEY-----"  # how the END line of a key ends: one bite
 _CERTIFICATE = b"CERTIFICATE-----"
@@ -49,7 +52,7 @@ class PemFiles:
         known = self._known(place) if place else None
         if known:
             condition, certificates, key = known
-            return PemFile(path, condition, certificates, key=key)
+            return PemFile(sys.intern(path), condition, certificates, key=key)
         link = self._link(place)
         condition, certificates, key = _unseen(Condition.MISSING) if is_missing else self._contents(path)
         for _ in range(_MOST_LOOKS - 1):
@@ -61,7 +64,7 @@ class PemFiles:
             condition, certificates, key = self._contents(path)
         if condition is Condition.MISSING and link is not None:
             condition = Condition.DANGLING
-        return PemFile(path, condition, certificates, link, key)
+        return PemFile(sys.intern(path), condition, certificates, link, key)
 
     def _itself(self, path: str, *, anew: bool = False) -> tuple[Place | None, bool]:
         """What is there under that very name, and whether it is known that nothing is."""
@@ -74,7 +77,7 @@ class PemFiles:
         """What a file holds that is no link, and is as it was."""
         found = self._earlier.get(place.path) if place.is_unchanged and stat.S_ISREG(place.found.st_mode) else None
         if found:
-            self.contents[place.path] = found
+            self.contents[sys.intern(place.path)] = found
         return found
 
     def _link(self, place: Place | None) -> str | None:
@@ -92,7 +95,7 @@ class PemFiles:
                 with self._tree.opened(place) as descriptor:
                     is_too_large = os.fstat(descriptor).st_size > LARGEST_FILE
                     found = _unseen(Condition.TOO_LARGE) if is_too_large else _scan(descriptor)
-            self.contents[place.path] = found
+            self.contents[sys.intern(place.path)] = found
         except NotRegularError:
             return _unseen(Condition.NOT_REGULAR)
         except OutsideRootError:
@@ -120,11 +123,11 @@ def _scan(descriptor: int) -> Contents:
     scanner = PemScanner()
     offset, is_over = _read_on(descriptor, scanner)
     if not is_over:
-        return *scanner.result(), scanner.key
+        return *_told(scanner), scanner.key
     while scanner.is_in_begin_line and (data := os.read(descriptor, 1)):
         offset += 1
         scanner.feed(data)
-    condition, certificates = scanner.result()
+    condition, certificates = _told(scanner)
     key = scanner.key
     if key is not KeyBlock.WHOLE:
         ending = _Ending(descriptor, offset)
@@ -133,6 +136,17 @@ def _scan(descriptor: int) -> Contents:
         elif not (scanner.awaited and ending.is_within_key(scanner.awaited)):
             key = KeyBlock.UNSEEN  # other text stands there, or another block: a key may stand before it
     return condition, certificates, key
+
+
+def _told(scanner: PemScanner) -> tuple[Condition, tuple[bytes, ...]]:
+    condition, certificates = scanner.result()
+    return condition, tuple(map(_shared, certificates))
+
+
+@lru_cache(maxsize=_SHARED)
+def _shared(certificate: bytes) -> bytes:
+    """The same bytes, once for all nodes: of a cluster they have its CA in common."""
+    return certificate
 
 
 def _read_on(descriptor: int, scanner: PemScanner) -> tuple[int, bool]:
