@@ -19,7 +19,8 @@ from types import MappingProxyType
 
 from exporter.collect import pem
 from exporter.collect.local import listing
-from exporter.collect.local.rooted import NotRegularError, OutsideRootError, Place, RootedTree
+from exporter.collect.local.rooted import NotRegularError, RootedTree
+from exporter.collect.local.walk import OutsideRootError, Place
 from exporter.collect.pem import LARGEST_FILE, PemScanner
 from exporter.model.files import Condition, KeyBlock, PemFile
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from exporter.collect.local import listing, pem_file
 from exporter.collect.local.folder import Ground
-from exporter.collect.local.rooted import OutsideRootError, RootedTree
+from exporter.collect.local.rooted import RootedTree
+from exporter.collect.local.walk import OutsideRootError
 from exporter.model.facts import DirectoryCondition, StoreEntry, StoreFacts
 from exporter.model.files import FileKind, PemFile
 
