@@ -14,8 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from exporter.collect import pem
-from exporter.collect.local.rooted import OutsideRootError, RootedTree
+from exporter.collect.local.rooted import RootedTree
 from exporter.collect.local.transport import LocalTransport
+from exporter.collect.local.walk import OutsideRootError
 from exporter.config.settings import HostKeyPolicy, Paths
 from exporter.demo.signer import PrivateKey
 from exporter.errors import CollectError, Reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from exporter.model.assessment import Certificate
 from exporter.model.files import PemFile
 
 LONGEST_NAME = 256
-_REMEMBERED = 16384
+_REMEMBERED = 2048
 
 # CAs of kubeadm before 1.28 have serial 0 (client-go NewSelfSignedCACert); node names may be longer than X.520's 64.
 # Once for the process: warnings.catch_warnings is not safe between threads.
@@ -33,27 +34,31 @@ def parse(encoded: bytes) -> Certificate:
         not_before=fields.not_before,
         not_after=fields.not_after,
         serial=f"{fields.serial:x}",
-        issuer=_printable(fields.issuer),
+        issuer=sys.intern(_printable(fields.issuer)),
         subject=_printable(fields.subject),
         fingerprint=hashlib.sha256(encoded).hexdigest(),
         key_identifier=fields.key_identifier,
-        authority_identifier=fields.authority_identifier,
+        authority_identifier=sys.intern(fields.authority_identifier),
         is_self_signed=fields.issuer == fields.subject,
     )
 
 
 def leaf(file: PemFile | None) -> Certificate | None:
     """The certificate that a file was read for, its first; None where there is no file, or none in it."""
-    try:
-        return parse(file.certificates[0]) if file and file.certificates else None
-    except NotACertificate:
-        return None
+    return _parsed(file.certificates[0]) if file and file.certificates else None
 
 
 def bundle(file: PemFile | None) -> tuple[Certificate, ...]:
     """Every certificate of a file; a block that holds none is left out."""
-    found = (leaf(PemFile(file.path, file.condition, (one,))) for one in file.certificates) if file else ()
+    found = [_parsed(one) for one in file.certificates] if file else []
     return tuple(certificate for certificate in found if certificate)
+
+
+def _parsed(encoded: bytes) -> Certificate | None:
+    try:
+        return parse(encoded)
+    except NotACertificate:
+        return None
 
 
 def _strictly(encoded: bytes) -> der.Fields | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from exporter.judge.advice import api, cluster, kubelet, requests, signer, steps, store
 from exporter.judge.advice import folder as room
 from exporter.judge.advice import serving as served
-from exporter.judge.case import UNSEEN, Answer, Case
+from exporter.judge.case import UNSEEN, Answer, Case, Unseen
 from exporter.judge.causes import (
     bootstrap,
     dates,
@@ -169,6 +169,8 @@ def findings(case: Case) -> tuple[Finding, ...]:
         if row.cause in found or (row.is_rest and is_explained):
             continue
         answer = UNSEEN if row.is_rest and is_open else row.holds(case)
+        if answer is None:
+            continue
         finding = _finding(row, case, answer, remembered.get(row.cause))
         if finding:
             found[row.cause] = finding
@@ -179,12 +181,10 @@ def findings(case: Case) -> tuple[Finding, ...]:
     return tuple(replace(it, steps=()) if it.cause in resolved else it for it in found.values())
 
 
-def _finding(row: Row, case: Case, answer: Answer, earlier: Finding | None) -> Finding | None:
+def _finding(row: Row, case: Case, answer: str | Unseen, earlier: Finding | None) -> Finding | None:
     if answer is UNSEEN:
         # what was known and cannot be told any more stays, at the latest with the cause's warning row, its last
         return earlier if earlier and row.severity in (earlier.severity, WARNING) else None
-    if answer is None:
-        return None
     first = answer.split(" ", 1)[0]
     is_word = first.isalpha() and first.islower()  # paths, units and settings keep their own spelling
     sentence = answer[0].upper() + answer[1:] if is_word else answer

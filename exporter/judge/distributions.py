@@ -148,6 +148,8 @@ TABLE = (
     ),
 )
 UNKNOWN = Row(Distribution.UNKNOWN, kubeconfig="the file that the kubelet's --kubeconfig names", renewer="not known")
+_PLACES = tuple(place for row in TABLE for place in row.paths)
+_FOLDERS, _FILES = tuple(place for place in _PLACES if place.endswith("/")), frozenset(_PLACES)
 _ON_SERVERS = {"k3s-server": "k3s"}  # where the control plane's unit has another name
 _CONFIG_OF_OPENSHIFT = "/etc/kubernetes/kubelet.conf"  # a KubeletConfiguration there
 
@@ -180,7 +182,7 @@ class _Shown:
     """What a node shows of its distribution."""
 
     program: str
-    paths: frozenset[str]  # that flags and files name
+    paths: frozenset[str]  # that flags and files name, of those at any place of the table
     configurations: tuple[str, ...]
     plugin: str
     system: str
@@ -193,7 +195,7 @@ def _shown(facts: NodeFacts) -> _Shown:
     parts = f"{certificate.subject},{certificate.issuer}".split(",") if certificate else []
     return _Shown(
         program=process.name if process and process.sight is Sight.SEEN else "",
-        paths=_paths(facts),
+        paths=frozenset(path for path in _paths(facts) if path.startswith(_FOLDERS) or path in _FILES),
         configurations=(*([flag] if flag else []), *(file.document.path for file in facts.config or ())),
         plugin=posixpath.basename((facts.kubeconfig.command if facts.kubeconfig else None) or ""),
         system=facts.host.system if facts.host else "",

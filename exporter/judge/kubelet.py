@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from exporter.config.settings import CLIENT_CURRENT, Paths, is_dated
 from exporter.judge.distributions import recognise
@@ -26,6 +26,7 @@ _UNTOLD = "?"
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")  # strconv.ParseBool
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 _GATE = "RotateKubeletServerCertificate"
+_SETTINGS = tuple(field.name for field in fields(KubeletSettings))
 _DEFAULTS = KubeletSettings(rotate_certificates=False, server_tls_bootstrap=False, serving_gate=True)
 
 
@@ -146,8 +147,7 @@ def _settings(
 
 def _over(below: KubeletSettings, above: KubeletSettings) -> KubeletSettings:
     """Field by field, what is set above wins."""
-    values = {field.name: getattr(above, field.name) for field in fields(above)}
-    return replace(below, **{name: value for name, value in values.items() if value is not None})
+    return KubeletSettings(*(getattr(above if getattr(above, name) is not None else below, name) for name in _SETTINGS))
 
 
 def _flag(process: Process | None, name: str, *, otherwise: bool | None) -> bool | None:

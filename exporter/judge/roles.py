@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from exporter.config.settings import CLIENT_CURRENT, CLIENT_UPDATED, SERVER_CURRENT
 from exporter.judge import store
 from exporter.judge.certificate import bundle, leaf
+from exporter.judge.latest import latest
 from exporter.model.assessment import Certificate
 from exporter.model.facts import DirectoryCondition, NodeFacts
 from exporter.model.files import Condition, PemFile
@@ -87,6 +88,7 @@ def kubeconfig(facts: NodeFacts, certificate: Certificate | None) -> Certificate
     return named
 
 
+@latest
 def authorities(facts: NodeFacts, kubelet: Kubelet) -> tuple[list[Certificate], bool]:
     """The CAs that kubelet.conf and clientCAFile hold, and whether all of both was seen."""
     named, path = facts.kubeconfig, kubelet.client_ca_file

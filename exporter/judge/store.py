@@ -12,6 +12,7 @@ from collections import Counter
 
 from exporter.config.settings import is_dated
 from exporter.judge.certificate import leaf
+from exporter.judge.latest import latest
 from exporter.model.assessment import OrphanCondition, StoreHistory
 from exporter.model.facts import DirectoryCondition, StoreEntry, StoreFacts
 from exporter.model.files import Condition, FileKind, KeyBlock, PemFile
@@ -24,12 +25,15 @@ def is_dated_client(name: str) -> bool:
 
 def entry(store: StoreFacts, name: str) -> StoreEntry | None:
     """The listing's line for ``name``."""
-    return next((line for line in store.entries if line.name == name), None)
+    for line in store.entries:
+        if line.name == name:
+            return line
+    return None
 
 
 def in_use(store: StoreFacts, client: PemFile) -> StoreEntry | None:
     """The listing's line for the file that the kubelet uses: the link's target, or what stands in the link's place."""
-    return entry(store, posixpath.basename(client.link or client.path))
+    return entry(store, (client.link or client.path).rpartition("/")[2])
 
 
 def history(store: StoreFacts, client: PemFile, serving: PemFile | None = None) -> StoreHistory | None:
@@ -51,6 +55,7 @@ def _stored(store: StoreFacts, file: PemFile) -> int | None:
     return target.modified if target else None
 
 
+@latest
 def orphans(store: StoreFacts, client: PemFile) -> list[tuple[StoreEntry, OrphanCondition]]:
     """Also where a regular file stands in place of the link: there they pile up (rotation-truth 4, no. 27)."""
     used = in_use(store, client)

@@ -44,6 +44,7 @@ class Conditions:
         self._exact: set[Weights] = set()
 
     def all(self) -> tuple[Condition, ...]:
+        """What was asked, in as few conditions as it comes to."""
         limited = {**dict.fromkeys(self._exact, (0.0, 0.0)), **self._limits}
         return tuple(Condition(weights, *limits, weights in self._exact) for weights, limits in limited.items())
 

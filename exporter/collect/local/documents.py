@@ -13,7 +13,8 @@ from exporter.collect.documents.block_yaml import ShapeError
 from exporter.collect.documents.outline import LARGEST_DOCUMENT, Line, lines_of
 from exporter.collect.local import drop_ins, pem_file, places
 from exporter.collect.local.folder import Ground
-from exporter.collect.local.rooted import NotRegularError, OutsideRootError, read_all
+from exporter.collect.local.rooted import NotRegularError, read_all
+from exporter.collect.local.walk import OutsideRootError
 from exporter.model.files import PemFile
 from exporter.model.host import Process
 from exporter.model.kubelet_files import ConfigFile, Document, DocumentCondition, Kubeconfig

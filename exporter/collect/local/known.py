@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 from exporter.collect.local.documents import Papers
 from exporter.collect.local.host import Machine
 from exporter.collect.local.pem_file import Contents
-from exporter.collect.local.rooted import Statuses
 from exporter.collect.local.trace import Footprint, signature
+from exporter.collect.local.walk import Statuses
 from exporter.config.settings import Paths
 from exporter.model.facts import Mark, NodeFacts
 from exporter.model.host import Flags, Process

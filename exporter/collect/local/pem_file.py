@@ -12,12 +12,15 @@ import errno
 import os
 import re
 import stat
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.collect import pem
 from exporter.collect.local import listing
-from exporter.collect.local.rooted import NotRegularError, OutsideRootError, RootedTree
+from exporter.collect.local.rooted import NotRegularError, RootedTree
+from exporter.collect.local.walk import OutsideRootError, Place
 from exporter.collect.pem import LARGEST_FILE, PemScanner
 from exporter.model.files import Condition, KeyBlock, PemFile
 
@@ -25,6 +28,7 @@ MISSING = (errno.ENOENT, errno.ENOTDIR)
 DENIED = (errno.EACCES, errno.EPERM)
 _BITE = 16
 _MOST_LOOKS = 3
+_SHARED = 512
 _END = b"-----END "
 _KEY = b"PRIVATE KEY-----"  # how the END line of a key ends: one bite
 _CERTIFICATE = b"CERTIFICATE-----"
@@ -45,35 +49,41 @@ class PemFiles:
 
     def read(self, path: str) -> PemFile:
         """One PEM file; its link is read before and after, and all of it again where it changed meanwhile."""
-        known = self._known(path)
+        place, is_missing = self._itself(path)
+        known = self._known(place) if place else None
         if known:
             condition, certificates, key = known
-            return PemFile(path, condition, certificates, key=key)
-        link = self._link(path)
-        condition, certificates, key = self._contents(path)
+            return PemFile(sys.intern(path), condition, certificates, key=key)
+        link = self._link(place)
+        condition, certificates, key = _unseen(Condition.MISSING) if is_missing else self._contents(path)
         for _ in range(_MOST_LOOKS - 1):
-            before, link = link, self._link(path, anew=True)
-            if before == link:
+            before = link, is_missing
+            place, is_missing = self._itself(path, anew=True)
+            link = self._link(place)
+            if before == (link, is_missing):
                 break
             condition, certificates, key = self._contents(path)
         if condition is Condition.MISSING and link is not None:
             condition = Condition.DANGLING
-        return PemFile(path, condition, certificates, link, key)
+        return PemFile(sys.intern(path), condition, certificates, link, key)
 
-    def _known(self, path: str) -> Contents | None:
-        """What a file holds that is there under its own name, and is as it was."""
+    def _itself(self, path: str, *, anew: bool = False) -> tuple[Place | None, bool]:
+        """What is there under that very name, and whether it is known that nothing is."""
         try:
-            place = self._tree.itself(path)
-        except OSError:
-            return None
-        if not place.is_unchanged or not stat.S_ISREG(place.found.st_mode) or place.path not in self._earlier:
-            return None
-        self.contents[place.path] = self._earlier[place.path]
-        return self._earlier[place.path]
+            return self._tree.itself(path, anew=anew), False
+        except OSError as error:
+            return None, error.errno in MISSING
 
-    def _link(self, path: str, *, anew: bool = False) -> str | None:
+    def _known(self, place: Place) -> Contents | None:
+        """What a file holds that is no link, and is as it was."""
+        found = self._earlier.get(place.path) if place.is_unchanged and stat.S_ISREG(place.found.st_mode) else None
+        if found:
+            self.contents[sys.intern(place.path)] = found
+        return found
+
+    def _link(self, place: Place | None) -> str | None:
         try:
-            text = self._tree.link(path, anew=anew)
+            text = self._tree.text(place) if place else None
         except OSError:
             return None
         return None if text is None else listing.plain_link(text)
@@ -86,7 +96,7 @@ class PemFiles:
                 with self._tree.opened(place) as descriptor:
                     is_too_large = os.fstat(descriptor).st_size > LARGEST_FILE
                     found = _unseen(Condition.TOO_LARGE) if is_too_large else _scan(descriptor)
-            self.contents[place.path] = found
+            self.contents[sys.intern(place.path)] = found
         except NotRegularError:
             return _unseen(Condition.NOT_REGULAR)
         except OutsideRootError:
@@ -114,11 +124,11 @@ def _scan(descriptor: int) -> Contents:
     scanner = PemScanner()
     offset, is_over = _read_on(descriptor, scanner)
     if not is_over:
-        return *scanner.result(), scanner.key
+        return *_told(scanner), scanner.key
     while scanner.is_in_begin_line and (data := os.read(descriptor, 1)):
         offset += 1
         scanner.feed(data)
-    condition, certificates = scanner.result()
+    condition, certificates = _told(scanner)
     key = scanner.key
     if key is not KeyBlock.WHOLE:
         ending = _Ending(descriptor, offset)
@@ -127,6 +137,17 @@ def _scan(descriptor: int) -> Contents:
         elif not (scanner.awaited and ending.is_within_key(scanner.awaited)):
             key = KeyBlock.UNSEEN  # other text stands there, or another block: a key may stand before it
     return condition, certificates, key
+
+
+def _told(scanner: PemScanner) -> tuple[Condition, tuple[bytes, ...]]:
+    condition, certificates = scanner.result()
+    return condition, tuple(map(_shared, certificates))
+
+
+@lru_cache(maxsize=_SHARED)
+def _shared(certificate: bytes) -> bytes:
+    """The same bytes, once for all nodes: of a cluster they have its CA in common."""
+    return certificate
 
 
 def _read_on(descriptor: int, scanner: PemScanner) -> tuple[int, bool]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import posixpath
 import stat
+import sys
 from collections.abc import Callable
 
 from exporter.collect.local import listing, pem_file
 from exporter.collect.local.folder import Ground
-from exporter.collect.local.rooted import OutsideRootError, RootedTree
+from exporter.collect.local.rooted import RootedTree
+from exporter.collect.local.walk import OutsideRootError
 from exporter.model.facts import DirectoryCondition, StoreEntry, StoreFacts
 from exporter.model.files import FileKind, PemFile
 
@@ -34,7 +36,7 @@ def read_store(ground: Ground, path: str, link: str | None, read: Callable[[str]
     except OSError as error:
         return StoreFacts(path, _condition(tree, path, error))
     chosen = listing.choose(names)
-    entries = (_entry(tree, posixpath.join(path, name)) for name in chosen.names)
+    entries = (_entry(tree, path, name) for name in chosen.names)
     return StoreFacts(
         path=path,
         condition=DirectoryCondition.OK,
@@ -57,13 +59,13 @@ def _condition(tree: RootedTree, path: str, error: OSError) -> DirectoryConditio
     return DirectoryCondition.NOT_A_DIRECTORY if error.errno == errno.ENOTDIR else DirectoryCondition.MISSING
 
 
-def _entry(tree: RootedTree, path: str) -> StoreEntry | None:
+def _entry(tree: RootedTree, folder: str, name: str) -> StoreEntry | None:
     try:
-        found = tree.lstat(path)
+        found = tree.lstat(posixpath.join(folder, name))
     except OSError:  # gone since the listing
         return None
     return StoreEntry(
-        name=posixpath.basename(path),
+        name=sys.intern(name),
         kind=_KINDS[stat.S_IFMT(found.st_mode)],
         mode=stat.S_IMODE(found.st_mode),
         uid=found.st_uid,

@@ -92,13 +92,14 @@ class Trace:
         """Let :meth:`again` take marks from there."""
         self._marks = dict(zip(before.paths, before.signatures, strict=True))
 
-    def again(self, path: str) -> None:
-        """Take down what was just found to be as it was before."""
+    def again(self, path: str) -> int:
+        """Take down what was just found to be as it was before, or was taken down already; its bit."""
         index = self._index.get(path)
         if index is None:
             index = self._index[path] = len(self._signatures)
             self._signatures.append(self._marks[path])
         self._touched |= 1 << index
+        return 1 << index
 
     def passed(self, bits: int) -> None:
         """What was taken down before was passed again."""

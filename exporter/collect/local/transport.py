@@ -14,9 +14,10 @@ from dataclasses import replace
 from exporter.collect.local.filesystem import Devices
 from exporter.collect.local.known import NOTHING, Asked, Known
 from exporter.collect.local.mounts import OwnTable
-from exporter.collect.local.rooted import NONE, RootedTree
+from exporter.collect.local.rooted import RootedTree
 from exporter.collect.local.trace import Trace
 from exporter.collect.local.visit import LocalVisit
+from exporter.collect.local.walk import NONE
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import NodeFacts
 from exporter.model.host import Flags
