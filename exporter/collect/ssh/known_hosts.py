@@ -78,11 +78,19 @@ class KnownHosts:
         self._hashed: list[tuple[bytes, bytes, Line]] = []
         self._patterns: list[Line] = []
         self._found: dict[str, Known] = {}
+        self._looked_up: dict[tuple[tuple[str, ...], int], Known] = {}
         for line in lines:
             self._add(line)
 
     def lookup(self, names: Iterable[str], port: int) -> Known:
         """What is known of a host that goes by any of ``names``."""
+        asked = (tuple(names), port)
+        known = self._looked_up.get(asked)
+        if known is None:
+            known = self._looked_up[asked] = self._look_up(*asked)
+        return known
+
+    def _look_up(self, names: tuple[str, ...], port: int) -> Known:
         hosts = [name.lower() for name in names]
         plain = self._of(hosts)
         if port == DEFAULT_PORT:
