@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from exporter.collect.answer import answer
-from exporter.collect.ssh import paramiko_stepped
+from exporter.collect.ssh import paramiko_known
 from exporter.collect.ssh import transport as transport_module
 from exporter.collect.ssh.loop.reactor import Loop, Task
 from exporter.collect.ssh.transport import SshTransport
@@ -265,7 +265,7 @@ def test_whom_the_loop_takes(tmp_path: Path) -> None:
 
 def test_a_paramiko_that_is_not_known(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """``auto`` says so once and takes threads; ``loop`` is then a mistake that names what is missing."""
-    monkeypatch.setattr(paramiko_stepped, "missing", lambda: ("Transport._gone",))
+    monkeypatch.setattr(paramiko_known, "missing", lambda: ("Transport._gone",))
     transport_module._tell.cache_clear()
     node = Node("n", SshAccess("192.0.2.1"), Paths())
     with caplog.at_level(logging.WARNING):

@@ -11,11 +11,20 @@ import pytest
 from paramiko import Transport
 from paramiko.packet import Packetizer
 
-from exporter.collect.ssh import paramiko_internals, paramiko_packets, paramiko_stepped
-from exporter.collect.ssh.paramiko_stepped import NEEDED_OF_INSTANCES, USED, SteppedTransport, missing
+from exporter.collect.ssh import (
+    paramiko_internals,
+    paramiko_known,
+    paramiko_negotiation,
+    paramiko_packets,
+    paramiko_stepped,
+    paramiko_threaded,
+)
+from exporter.collect.ssh.paramiko_known import NEEDED_OF_INSTANCES, missing
+from exporter.collect.ssh.paramiko_negotiation import USED
+from exporter.collect.ssh.paramiko_stepped import SteppedTransport
 
 PACKAGE = Path(__file__).parent.parent / "exporter"
-MODULES = (paramiko_internals, paramiko_packets, paramiko_stepped)
+MODULES = (paramiko_internals, paramiko_negotiation, paramiko_packets, paramiko_stepped, paramiko_threaded)
 NEEDED = sorted(
     {one for module in MODULES for one in module.NEEDED} | set(USED), key=lambda one: (one[0].__name__, one[1])
 )
@@ -67,7 +76,7 @@ def test_a_name_that_is_moved_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(Transport, "_check_banner")
     assert missing() == ("Transport._check_banner",)
     monkeypatch.undo()
-    monkeypatch.setattr(paramiko_stepped, "NEEDED_OF_INSTANCES", ("_expected_packet", "_something_else"))
+    monkeypatch.setattr(paramiko_known, "NEEDED_OF_INSTANCES", ("_expected_packet", "_something_else"))
     assert missing() == ("Transport()._something_else",)
 
 

@@ -15,7 +15,7 @@ from exporter.collect.ssh.attempt import Means
 from exporter.collect.ssh.bastion_standing import Standing, Standings
 from exporter.collect.ssh.dialling import Dialling
 from exporter.collect.ssh.login import Login
-from exporter.collect.ssh.paramiko_internals import Tunnel
+from exporter.collect.ssh.paramiko_threaded import Tunnel
 from exporter.errors import CollectError
 from exporter.model.node import Hop
 

@@ -18,7 +18,7 @@ from exporter.collect.ssh.failures import Phase, may_be_cut_off, of_conversation
 from exporter.collect.ssh.kubelet_port import KubeletPort
 from exporter.collect.ssh.login import MARGIN, Login
 from exporter.collect.ssh.output import Output
-from exporter.collect.ssh.paramiko_internals import ClientTransport
+from exporter.collect.ssh.paramiko_threaded import ClientTransport
 from exporter.errors import CollectError, Reason
 from exporter.model.facts import Handshake
 from exporter.model.node import SshAccess

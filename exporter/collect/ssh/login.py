@@ -16,7 +16,7 @@ from paramiko.ssh_exception import SSHException
 from exporter.collect.ssh.attempt import MOST_KEYS_TRIED, Attempt
 from exporter.collect.ssh.bounded import BoundedSocket, Stream
 from exporter.collect.ssh.failures import Phase
-from exporter.collect.ssh.paramiko_internals import ClientTransport
+from exporter.collect.ssh.paramiko_threaded import ClientTransport
 
 MARGIN = 1.0  # by which paramiko's own time-outs come after ours
 _JOIN = 2.0

@@ -6,10 +6,8 @@ Of the same purpose as :mod:`exporter.collect.ssh.paramiko_internals`: what we n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
@@ -25,9 +23,7 @@ from paramiko.common import (
 from paramiko.message import Message
 from paramiko.ssh_exception import ChannelException, MessageOrderError, SSHException
 
-from exporter.collect.ssh.paramiko_internals import NEEDED as NEEDED_OF_BOTH
-from exporter.collect.ssh.paramiko_internals import PeerTransport
-from exporter.collect.ssh.paramiko_packets import NEEDED as NEEDED_OF_PACKETS
+from exporter.collect.ssh.paramiko_negotiation import NegotiatingTransport
 from exporter.collect.ssh.paramiko_packets import Outlet, SteppedPacketizer
 
 NEEDED = (
@@ -36,48 +32,10 @@ NEEDED = (
     (paramiko.Transport, "_check_banner"),
     (paramiko.Transport, "_enforce_strict_kex"),
     (paramiko.Transport, "_expect_packet"),
-    (paramiko.Transport, "_filter_algorithm"),
     (paramiko.Transport, "_log"),
     (paramiko.Transport, "_parse_disconnect"),
-    (paramiko.Transport, "_parse_kex_init"),
-    (paramiko.Transport, "_parse_newkeys"),
     (paramiko.Transport, "_send_kex_init"),
     (paramiko.Transport, "_send_message"),
-)
-# Without these it works as well, and costs a little more.
-USED = ((paramiko.Transport, "_add_K"),)
-# What an instance has from its own __init__, so that no class shows it.
-NEEDED_OF_INSTANCES = (
-    "K",
-    "_expected_packet",
-    "_handler_table",
-    "clear_to_send",
-    "in_kex",
-    "initial_kex_done",
-    "remote_kex_init",
-    "saved_exception",
-)
-
-# Of each kind of algorithm, what costs us least: an exchange on curve25519, packets of a clear length.
-_CHEAP = {
-    "kex": ("curve25519",),
-    "ciphers": ("aes128-gcm", "aes256-gcm"),
-    "macs": ("hmac-sha2-256-etm", "hmac-sha2-512-etm"),
-}
-_COOKIE = 16  # random bytes before the lists of a KEXINIT
-_MOST_AGREED = 256
-_AGREED_ON = (
-    "_remote_ext_info",
-    "_remote_strict_kex",
-    "agreed_on_strict_kex",
-    "host_key_type",
-    "local_cipher",
-    "local_compression",
-    "local_mac",
-    "offered",
-    "remote_cipher",
-    "remote_compression",
-    "remote_mac",
 )
 _OF_KEY_EXCHANGE = range(30, 42)
 _OF_CHANNELS = range(93, 101)
@@ -92,16 +50,11 @@ class Channel(Protocol):
     def lost(self) -> None: ...
 
 
-class SteppedTransport(PeerTransport):
-    """A client's transport that is fed. Its owner bounds time and bytes; nothing here waits, logs or has a thread.
-
-    Of paramiko's algorithms those come first that cost least: an exchange on curve25519, and ciphers whose packets have
-    a clear length.
-    """
+class SteppedTransport(NegotiatingTransport):
+    """A client's transport that is fed. Its owner bounds time and bytes; nothing here waits, logs or has a thread."""
 
     packetizer: SteppedPacketizer
     if TYPE_CHECKING:  # what paramiko's types leave out
-        agreed_on_strict_kex: bool
         _expected_packet: tuple[int, ...]
         _handler_table: dict[int, Callable[[Message], object]]
 
@@ -118,7 +71,6 @@ class SteppedTransport(PeerTransport):
         self._held: deque[Message] = deque()  # for the end of a key exchange
         self._verdict = _Flag()
         self._is_greeted = False
-        self._secret: tuple[object, bytes] = (None, b"")
         self._handler_table[MSG_CHANNEL_OPEN_SUCCESS] = self._granted
         self._handler_table[MSG_CHANNEL_OPEN_FAILURE] = self._refused
 
@@ -237,55 +189,8 @@ class SteppedTransport(PeerTransport):
     def _refused(self, message: Message) -> None:
         self._channel(message).refused(ChannelException(message.get_int(), message.get_text()))
 
-    def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
-        return _first(getattr(self, f"_preferred_{kind}"), _CHEAP.get(kind, ()))
-
-    def _parse_kex_init(self, message: Message) -> None:
-        """What is agreed on follows from both sides' lists, and many hosts have the same."""
-        if self.initial_kex_done:
-            super()._parse_kex_init(message)  # type: ignore[misc]  # not in the types
-            return
-        lists = (message.asbytes()[_COOKIE:], self.preferred_keys)
-        agreed = _AGREED.get(lists)
-        if agreed is None:
-            super()._parse_kex_init(message)  # type: ignore[misc]  # not in the types
-            if len(_AGREED) >= _MOST_AGREED:
-                _AGREED.clear()
-            told = len(message.get_so_far())
-            _AGREED[lists] = _Agreed({name: getattr(self, name) for name in _AGREED_ON}, type(self.kex_engine), told)
-            return
-        vars(self).update(agreed.on)
-        if self.agreed_on_strict_kex and message.seqno != 0:
-            raise MessageOrderError("In strict-kex mode, but KEXINIT was not the first packet!")
-        self.kex_engine = agreed.exchange(self)
-        self.remote_kex_init = bytes([MSG_KEXINIT]) + message.asbytes()[: agreed.length]
-
-    def _add_K(self, message: Message) -> None:  # noqa: N802 - paramiko's own
-        """The secret of an exchange stands before each key that follows from it: it is encoded once."""
-        if self._secret[0] is not self.K:
-            encoded = Message()
-            super()._add_K(encoded)  # type: ignore[misc]  # not in the types
-            self._secret = (self.K, encoded.asbytes())
-        message.add_bytes(self._secret[1])
-
-    def _parse_newkeys(self, message: Message) -> None:
-        super()._parse_newkeys(message)  # type: ignore[misc]  # not in the types
-        self._secret = (None, b"")
-
     def _log(self, level: int, msg: object, *args: object) -> None:
         pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Agreed:
-    """What follows from two sides' lists: attributes of a transport, the exchange's class, the length of the lists."""
-
-    on: Mapping[str, object]
-    exchange: Callable[[SteppedTransport], Any]
-    length: int
-
-
-_AGREED: dict[tuple[bytes, tuple[str, ...]], _Agreed] = {}
 
 
 class _Flag:
@@ -302,36 +207,3 @@ class _Flag:
 
     def wait(self, _timeout: float) -> bool:
         return self._is_set
-
-
-class _Nowhere:
-    """An outlet for a transport that is only looked at."""
-
-    def send(self, data: bytes, /) -> int:
-        return len(data)
-
-    def settimeout(self, seconds: float | None, /) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-@lru_cache(maxsize=16)
-def _first(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """The algorithms that begin with ``wanted`` before all others, in its order."""
-    first = tuple(name for start in wanted for name in names if name.startswith(start))
-    return (*first, *(name for name in names if name not in first))
-
-
-def missing() -> tuple[str, ...]:
-    """The names that this release of paramiko does not have, as its users write them."""
-    of_classes = [
-        f"{owner.__name__}.{name}"
-        for owner, name in (*NEEDED_OF_BOTH, *NEEDED_OF_PACKETS, *NEEDED)
-        if not any(name in vars(base) for base in owner.__mro__)
-    ]
-    if of_classes:
-        return tuple(of_classes)
-    transport = SteppedTransport(_Nowhere())
-    return tuple(f"Transport().{name}" for name in NEEDED_OF_INSTANCES if not hasattr(transport, name))

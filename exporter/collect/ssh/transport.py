@@ -10,7 +10,7 @@ from functools import cache
 
 from exporter.collect.answer import answer
 from exporter.collect.script import script_for
-from exporter.collect.ssh import paramiko_stepped
+from exporter.collect.ssh import paramiko_known
 from exporter.collect.ssh.accepted import AcceptedKeys
 from exporter.collect.ssh.attempt import Means
 from exporter.collect.ssh.audit import Audit
@@ -145,7 +145,7 @@ def _has_loop(engine: SshEngine) -> bool:
     """Whether there is a loop with this paramiko. Raises ConfigurationError where it is asked for and cannot be."""
     if engine is SshEngine.THREADS:
         return False
-    missing = paramiko_stepped.missing()
+    missing = paramiko_known.missing()
     if missing and engine is SshEngine.LOOP:
         problem = f"loop cannot be with this paramiko, which has no {', '.join(missing)}; auto and threads can"
         raise ConfigurationError(Mistake("ssh.engine", problem))

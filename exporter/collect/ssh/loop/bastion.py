@@ -12,10 +12,10 @@ from functools import partial
 from exporter.collect.ssh import bastion_standing
 from exporter.collect.ssh.attempt import Means
 from exporter.collect.ssh.bastion_standing import Standing, Standings
-from exporter.collect.ssh.loop.channel import Tunnel
 from exporter.collect.ssh.loop.dialling import LoopDialling
 from exporter.collect.ssh.loop.login import LoopLogin
 from exporter.collect.ssh.loop.reactor import Loop, Task
+from exporter.collect.ssh.loop.tunnel import LoopTunnel
 from exporter.errors import CollectError, Reason
 from exporter.model.node import Hop, SshAccess
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class LoopPassage:
     """A way through a bastion: the stream, and the connection to the bastion that it is part of."""
 
-    stream: Tunnel
+    stream: LoopTunnel
     login: LoopLogin
 
 
@@ -92,7 +92,7 @@ class LoopBastion:
             raise self.standing.too_late
         if login.transport is None:
             raise RuntimeError("a login that is open has a transport")
-        tunnel = Tunnel(login.transport, task.wake)
+        tunnel = LoopTunnel(login.transport, task.wake)
         tunnel.lead(access.address, access.port)
         until = time.monotonic() + within
         try:

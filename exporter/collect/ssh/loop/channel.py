@@ -1,4 +1,4 @@
-"""Channels of a connection in the loop (RFC 4254): one that runs a command, and one that leads on to another host."""
+"""A channel of a connection in the loop (RFC 4254)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from paramiko.common import (
 from paramiko.message import Message
 from paramiko.ssh_exception import ChannelException
 
-from exporter.collect.ssh.loop.stream import Receiver
 from exporter.collect.ssh.paramiko_stepped import SteppedTransport
-from exporter.collect.ssh.refusals import LARGEST_ERROR
 
 WINDOW = 1024 * 1024  # bytes that a peer may send unasked
 _LARGEST = 32 * 1024  # of data in one message
@@ -151,7 +149,7 @@ class Channel:
     def _send(self) -> None:
         while self._outgoing and self._window and self._theirs is not None and not self._is_closed:
             size = min(len(self._outgoing), self._window, self._largest)
-            message = self._message(MSG_CHANNEL_DATA)
+            message = self._begin_message(MSG_CHANNEL_DATA)
             message.add_string(bytes(self._outgoing[:size]))
             del self._outgoing[:size]
             self._window -= size
@@ -161,111 +159,12 @@ class Channel:
             self._say(MSG_CHANNEL_EOF)
 
     def _say(self, kind: int) -> None:
-        self._transport.say(self._message(kind))
+        self._transport.say(self._begin_message(kind))
 
-    def _message(self, kind: int) -> Message:
+    def _begin_message(self, kind: int) -> Message:
         if self._theirs is None:
             raise RuntimeError("a channel that is not open")
         message = Message()
         message.add_byte(bytes([kind]))
         message.add_int(self._theirs)
         return message
-
-
-class Session(Channel):
-    """Runs one command. Its window is never opened further: a visit reads less than that."""
-
-    def __init__(self, transport: SteppedTransport, changed: Callable[[], None]) -> None:
-        super().__init__(transport, changed)
-        self.output = bytearray()
-        self.error = b""  # the beginning of standard error
-        self.status: int | None = None
-        self.runs: bool | None = None  # whether the peer runs the command; None: it has not said so yet
-
-    def has_more_than(self, size: int) -> bool:
-        """Whether there is more output than so many bytes, or will not be."""
-        return len(self.output) > size or self.has_ended or self.was_closed
-
-    def execute(self, command: str) -> None:
-        """Ask for a command to be run."""
-        message = self._message(MSG_CHANNEL_REQUEST)
-        message.add_string("exec")
-        message.add_boolean(True)  # noqa: FBT003 - paramiko's way
-        message.add_string(command)
-        self._transport.say(message)
-
-    def _take(self, data: bytes, *, of_errors: bool) -> None:
-        if not of_errors:
-            self.output += data
-        elif len(self.error) < LARGEST_ERROR:
-            self.error = (self.error + data)[:LARGEST_ERROR]
-
-    def _told(self, *, success: bool) -> None:
-        if self.runs is None:
-            self.runs = success
-
-    def _asked(self, kind: str, message: Message) -> None:
-        if kind == "exit-status":
-            self.status = message.get_int()
-
-
-class Tunnel(Channel):
-    """A way to another host, as a stream."""
-
-    def __init__(self, transport: SteppedTransport, changed: Callable[[], None]) -> None:
-        super().__init__(transport, changed)
-        self._receiver: Receiver | None = None
-        self._early: list[bytes] = []  # what came before there was anybody to tell
-        self._taken = 0
-
-    @property
-    def receiver(self) -> Receiver | None:
-        return self._receiver
-
-    @receiver.setter
-    def receiver(self, receiver: Receiver | None) -> None:
-        self._receiver = receiver
-        early, self._early = self._early, []
-        for data in early:
-            self._tell(data)
-
-    def lead(self, address: str, port: int) -> None:
-        """Ask the peer to connect to there."""
-        self.open("direct-tcpip", address, port, "127.0.0.1", 0)
-
-    def settimeout(self, seconds: float | None, /) -> None:
-        pass
-
-    def close(self) -> None:
-        super().close()
-        self._receiver = None
-        self._early.clear()
-
-    def lost(self) -> None:
-        super().lost()
-        if self.receiver:
-            self.receiver.broke(ConnectionResetError())
-
-    def _take(self, data: bytes, *, of_errors: bool) -> None:
-        self._taken += len(data)
-        if self._taken > WINDOW // 2 and not self._is_closed:
-            message = self._message(MSG_CHANNEL_WINDOW_ADJUST)
-            message.add_int(self._taken)
-            self._transport.say(message)
-            self._taken = 0
-        if data and not of_errors:
-            self._tell(data)
-
-    def _end(self) -> None:
-        super()._end()
-        self._tell(b"")
-
-    def _close(self) -> None:
-        self._tell(b"")
-        super()._close()
-
-    def _tell(self, data: bytes) -> None:
-        if self._receiver:
-            self._receiver.received(data)
-        elif not self._is_closed:
-            self._early.append(data)

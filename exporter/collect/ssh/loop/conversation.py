@@ -16,11 +16,11 @@ from exporter.collect.ssh.attempt import Means
 from exporter.collect.ssh.command import BUDGET, WAITS_FOR_STATUS, command, fed, must_fit, must_not_be_refused
 from exporter.collect.ssh.failures import Phase, may_be_cut_off
 from exporter.collect.ssh.loop.bastion import LoopBastion, LoopPassage
-from exporter.collect.ssh.loop.channel import Session
 from exporter.collect.ssh.loop.dialling import LoopDialling
 from exporter.collect.ssh.loop.kubelet_port import LoopKubeletPort
 from exporter.collect.ssh.loop.login import LoopLogin
 from exporter.collect.ssh.loop.reactor import Task
+from exporter.collect.ssh.loop.session import Session
 from exporter.collect.ssh.loop.stream import LoopStream
 from exporter.collect.ssh.output import Output
 from exporter.collect.ssh.paramiko_stepped import SteppedTransport
