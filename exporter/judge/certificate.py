@@ -14,7 +14,7 @@ from exporter.model.assessment import Certificate
 from exporter.model.files import PemFile
 
 LONGEST_NAME = 256
-_REMEMBERED = 2048
+_REMEMBERED = 4096  # 1 kB each; of a larger fleet most are parsed anew at each visit, 30 µs each
 
 # CAs of kubeadm before 1.28 have serial 0 (client-go NewSelfSignedCACert); node names may be longer than X.520's 64.
 # Once for the process: warnings.catch_warnings is not safe between threads.
