@@ -175,12 +175,13 @@ def _start(nodes: int) -> Iterator[Row]:
         del reports
         command = [sys.executable, "-m", "bench.store", str(path), str(nodes)]
         took = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    more = f"of which {took['past']:.2f} s for the store, {took['settled']:.2f} s for the state, the rest for the body; {took['cpu']:.2f} s of CPU"
+    parts = f"of which {took['past']:.2f} s for the store, {took['settled']:.2f} s for the state, the rest for the body"
+    more = f"{parts}; {took['cpu']:.2f} s of CPU"
     yield Row.limited(f"start with {nodes:,} nodes to the first scrape's body", took["body"], START, "s", more)
 
 
 def start(path: str, nodes: int) -> dict[str, float]:
-    """Seconds until the past is there, for the state, until a body is made since the start; and of CPU for all of it."""
+    """Seconds until the past is there, for the state, and until a body is made; and of CPU for all of it."""
     inventory = tuple(report.node for report in fleet.snapshot(nodes, NOW).reports)
     labels, pace = ("cluster",), fleet.snapshot(0, NOW).pace
     gc.collect()
