@@ -15,8 +15,10 @@ NEEDED_OF_INSTANCES = (
     "_expected_packet",
     "_handler_table",
     "clear_to_send",
+    "clear_to_send_lock",
     "in_kex",
     "initial_kex_done",
+    "local_kex_init",
     "remote_kex_init",
     "saved_exception",
 )

@@ -5,10 +5,11 @@ Of the same purpose as :mod:`exporter.collect.ssh.paramiko_internals`: what we n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import paramiko
 from paramiko.common import MSG_KEXINIT
@@ -22,6 +23,8 @@ NEEDED = (
     (paramiko.Transport, "_filter_algorithm"),
     (paramiko.Transport, "_parse_kex_init"),
     (paramiko.Transport, "_parse_newkeys"),
+    (paramiko.Transport, "_send_kex_init"),
+    (paramiko.Transport, "_send_message"),
 )
 # Without these it works as well, and costs a little more.
 USED = ((paramiko.Transport, "_add_K"),)
@@ -50,6 +53,10 @@ class NegotiatingTransport(PeerTransport):
     """Of paramiko's algorithms those come first that cost least; all others are there, too."""
 
     agreed_on_strict_kex: bool
+    if TYPE_CHECKING:  # what paramiko's types leave out
+        local_kex_init: bytes
+
+        def _send_message(self, message: Message) -> None: ...
 
     def __init__(self, peer: object, packetizer: type[Packetizer]) -> None:
         self._secret: tuple[object, bytes] = (None, b"")
@@ -57,6 +64,21 @@ class NegotiatingTransport(PeerTransport):
 
     def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
         return _first(getattr(self, f"_preferred_{kind}"), _CHEAP.get(kind, ()))
+
+    def _send_kex_init(self) -> None:
+        """As paramiko's; but for the cookie, we offer the same to all hosts that are asked for the same keys."""
+        lists = _OFFERS.get(self.preferred_keys)
+        if lists is None:
+            super()._send_kex_init()  # type: ignore[misc]  # not in the types
+            if len(_OFFERS) >= _MOST_AGREED:
+                _OFFERS.clear()
+            _OFFERS[self.preferred_keys] = self.local_kex_init[1 + _COOKIE :]
+            return
+        with self.clear_to_send_lock:
+            self.clear_to_send.clear()
+        self.in_kex = True
+        self.local_kex_init = self._latest_kex_init = bytes([MSG_KEXINIT]) + os.urandom(_COOKIE) + lists
+        self._send_message(Message(self.local_kex_init))
 
     def _parse_kex_init(self, message: Message) -> None:
         """What is agreed on follows from both sides' lists, and many hosts have the same."""
@@ -100,6 +122,7 @@ class _Agreed:
     length: int
 
 
+_OFFERS: dict[tuple[str, ...], bytes] = {}
 _AGREED: dict[tuple[bytes, tuple[str, ...]], _Agreed] = {}
 
 

@@ -71,6 +71,7 @@ class SteppedTransport(NegotiatingTransport):
         self._held: deque[Message] = deque()  # for the end of a key exchange
         self._verdict = _Flag()
         self._is_greeted = False
+        self.has_enough = False  # what else comes is of no interest: the connection is about to be closed
         self._handler_table[MSG_CHANNEL_OPEN_SUCCESS] = self._granted
         self._handler_table[MSG_CHANNEL_OPEN_FAILURE] = self._refused
 
@@ -92,7 +93,7 @@ class SteppedTransport(NegotiatingTransport):
             self._check_banner()
             self._send_kex_init()
             self._expect_packet(MSG_KEXINIT)
-        while self.active and self.packetizer.has_packet():
+        while self.active and not self.has_enough and self.packetizer.has_packet():
             self._step(*self.packetizer.read_message())
 
     def end(self, error: Exception) -> None:

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from paramiko.common import MSG_CHANNEL_REQUEST
 from paramiko.message import Message
 
+from exporter.collect.answer.answer import LONGEST_LINE, is_whole
 from exporter.collect.ssh.loop.channel import Channel
 from exporter.collect.ssh.paramiko_stepped import SteppedTransport
 from exporter.collect.ssh.refusals import LARGEST_ERROR
 
 
 class Session(Channel):
-    """Runs one command. Its window is never opened further: a visit reads less than that."""
+    """Runs one command, and wants no more than a whole answer.
+
+    Its window is never opened further: a visit reads less than that.
+    """
 
     def __init__(self, transport: SteppedTransport, changed: Callable[[], None]) -> None:
         super().__init__(transport, changed)
@@ -37,6 +41,7 @@ class Session(Channel):
     def _take(self, data: bytes, *, of_errors: bool) -> None:
         if not of_errors:
             self.output += data
+            self._transport.has_enough = is_whole(bytes(self.output[-LONGEST_LINE:]))
         elif len(self.error) < LARGEST_ERROR:
             self.error = (self.error + data)[:LARGEST_ERROR]
 
