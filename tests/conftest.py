@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -15,6 +15,7 @@ from exporter.config.settings import SshEngine
 from tests.running import Running
 
 LEAVING = 5.0
+HAS_LOOP = transport._has_loop  # as the product has it
 _ENGINES = (SshEngine.LOOP, SshEngine.THREADS)
 
 
@@ -34,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def ssh_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> SshEngine:
     """The engine that ``auto`` is in this test."""
     engine: SshEngine = request.param
-    monkeypatch.setattr(transport, "_has_loop", partial(_with, engine, transport._has_loop))
+    monkeypatch.setattr(transport, "_has_loop", partial(_with, engine))
     monkeypatch.setattr(Running, "engine", engine)
     return engine
 
@@ -45,13 +46,13 @@ def _ssh_engine_of_all(request: pytest.FixtureRequest) -> Iterator[None]:
     named = request.config.getoption("--ssh-engine")
     with pytest.MonkeyPatch.context() as patch:
         if named:
-            patch.setattr(transport, "_has_loop", partial(_with, SshEngine(named), transport._has_loop))
+            patch.setattr(transport, "_has_loop", partial(_with, SshEngine(named)))
             patch.setattr(Running, "engine", SshEngine(named))
         yield
 
 
-def _with(auto: SshEngine, has_loop: Callable[[SshEngine], bool], engine: SshEngine) -> bool:
-    return has_loop(auto if engine is SshEngine.AUTO else engine)
+def _with(auto: SshEngine, engine: SshEngine) -> bool:
+    return HAS_LOOP(auto if engine is SshEngine.AUTO else engine)
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ from exporter.demo.store import FileStore
 from exporter.errors import CollectError, ConfigurationError, Reason
 from exporter.model.facts import NodeFacts
 from exporter.model.node import Hop, LocalAccess, Node, SshAccess
+from tests.conftest import HAS_LOOP
 from tests.hostile import RawPeer
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd
 from tests.visits import PATIENT, reason_of
@@ -266,6 +267,7 @@ def test_whom_the_loop_takes(tmp_path: Path) -> None:
 def test_a_paramiko_that_is_not_known(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """``auto`` says so once and takes threads; ``loop`` is then a mistake that names what is missing."""
     monkeypatch.setattr(paramiko_known, "missing", lambda: ("Transport._gone",))
+    monkeypatch.setattr(transport_module, "_has_loop", HAS_LOOP)
     transport_module._tell.cache_clear()
     node = Node("n", SshAccess("192.0.2.1"), Paths())
     with caplog.at_level(logging.WARNING):
