@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import socket
@@ -343,3 +344,20 @@ def test_a_task_that_fails_costs_nobody_else(caplog: pytest.LogCaptureFixture) -
     assert ended.wait(PATIENCE)
     wait(lambda: not loop.is_running)
     assert "the loop's task failed" in caplog.text
+
+
+def test_a_loop_that_cannot_begin_begins_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a descriptor for the loop who asks is told so, nothing is kept, and the next one is served."""
+    loop, ended = Loop(), threading.Event()
+
+    def fail() -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socketpair", fail)
+        with pytest.raises(OSError, match="too many"):
+            loop.soon(ended.set)
+    assert not loop.is_running
+    loop.soon(lambda: None)
+    wait(lambda: not loop.is_running)
+    assert not ended.is_set()

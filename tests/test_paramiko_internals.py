@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 from paramiko import Transport
 from paramiko.packet import Packetizer
+from paramiko.ssh_exception import MessageOrderError
 
 from exporter.collect.ssh import (
     paramiko_internals,
@@ -22,6 +23,7 @@ from exporter.collect.ssh import (
 from exporter.collect.ssh.paramiko_known import NEEDED_OF_INSTANCES, missing
 from exporter.collect.ssh.paramiko_negotiation import USED
 from exporter.collect.ssh.paramiko_stepped import SteppedTransport
+from tests.hostile import IDENTIFICATION, kexinit, packet, string
 
 PACKAGE = Path(__file__).parent.parent / "exporter"
 MODULES = (paramiko_internals, paramiko_negotiation, paramiko_packets, paramiko_stepped, paramiko_threaded)
@@ -97,3 +99,41 @@ def test_what_costs_least_comes_first() -> None:
     assert all("-etm@" in name for name in ours.preferred_macs[:2])
     for kind in ("preferred_kex", "preferred_ciphers", "preferred_macs", "preferred_keys", "preferred_pubkeys"):
         assert sorted(getattr(ours, kind)) == sorted(getattr(theirs, kind))
+
+
+def fed(*packets: bytes) -> SteppedTransport:
+    """The loop's side of a connection to a host that has said this."""
+    transport = SteppedTransport(_Nowhere())
+    transport.begin()
+    transport.feed(IDENTIFICATION + b"".join(packets), identified=True)
+    return transport
+
+
+def test_what_was_agreed_on_before_is_no_less_strict() -> None:
+    """A host with the same lists as another is agreed with alike, and may no more than that one say something first."""
+    lists = kexinit(kex=b"curve25519-sha256@libssh.org,kex-strict-s-v00@openssh.com")
+    first, second = (fed(packet(lists[:1] + cookie * 16 + lists[17:])) for cookie in (b"1", b"2"))
+    names = (
+        "agreed_on_strict_kex",
+        "host_key_type",
+        "local_cipher",
+        "remote_cipher",
+        "local_mac",
+        "remote_mac",
+        "offered",
+    )
+    assert [getattr(first, name) for name in names] == [getattr(second, name) for name in names]
+    assert second.agreed_on_strict_kex
+    assert second.remote_kex_init == lists[:1] + b"2" * 16 + lists[17:]
+    assert type(first.kex_engine) is type(second.kex_engine)
+    with pytest.raises(MessageOrderError):
+        fed(packet(b"\x02" + string(b"ignored")), packet(lists))
+
+
+def test_what_is_offered_is_the_same_but_for_its_cookie() -> None:
+    """Each exchange has random bytes of its own before the lists, which are the same."""
+    first, second = fed(), fed()
+    assert first.local_kex_init[17:] == second.local_kex_init[17:]
+    assert first.local_kex_init[1:17] != second.local_kex_init[1:17]
+    assert first.in_kex
+    assert second.in_kex

@@ -45,11 +45,11 @@ class LoopEngine:
         self._closed = False
 
     def begin(self, order: Order) -> None:
-        """Returns at once. Raises RuntimeError where the process may have no thread for the loop."""
+        """Returns at once. Raises RuntimeError or OSError where the process has nothing left to begin the loop with."""
         self._orders.add(order)
         try:
             self._loop.start(partial(self._visit, order))
-        except RuntimeError:
+        except (RuntimeError, OSError):
             self._orders.discard(order)
             raise
 

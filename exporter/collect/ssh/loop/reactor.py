@@ -6,6 +6,7 @@ itself whether that is what it waits for: to be woken for nothing costs nothing 
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import logging
@@ -48,12 +49,13 @@ class Loop:
         self._number = itertools.count()
 
     def soon(self, call: Call) -> None:
-        """Have something called in the loop's next turn."""
+        """Have something called in the loop's next turn.
+
+        Raises RuntimeError or OSError where there is no loop yet, and the process may have no more threads or files.
+        """
         with self._lock:
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="ssh-loop", daemon=True)
-                thread.start()  # raises RuntimeError where the process may have no more; it waits for the lock
-                self._thread = thread
+                self._begin()
             self._calls.append(call)
             if self._alarm and not self._is_alarmed:
                 self._is_alarmed = True
@@ -103,14 +105,22 @@ class Loop:
         """At the end of this turn."""
         self._unflushed.append(one)
 
-    def _run(self) -> None:
-        ours, theirs = socket.socketpair()
-        with ours, theirs, selectors.DefaultSelector() as self._selector:
-            self._selector.register(ours, selectors.EVENT_READ, lambda _: self._quieten(ours))
-            self._alarm = theirs
+    def _begin(self) -> None:
+        """Begin the thread; it waits for the lock, which is held."""
+        with contextlib.ExitStack() as stack:
+            ours, theirs = map(stack.enter_context, socket.socketpair())
+            selector = stack.enter_context(selectors.DefaultSelector())
+            selector.register(ours, selectors.EVENT_READ, lambda _: self._quieten(ours))
+            thread = threading.Thread(target=self._run, args=(ours, theirs, selector), name="ssh-loop", daemon=True)
+            thread.start()
+            stack.pop_all()  # they are the thread's now
+        self._thread, self._alarm, self._selector = thread, theirs, selector
+
+    def _run(self, ours: socket.socket, theirs: socket.socket, selector: selectors.BaseSelector) -> None:
+        with ours, theirs, selector:
             while self._go_on():
                 self._turn()
-                for key, events in self._selector.select(self._patience()):
+                for key, events in selector.select(self._patience()):
                     _safely(key.data, events)
                 self._ring()
 
