@@ -36,11 +36,15 @@ def recall(tables: Tables, nodes: Sequence[Node]) -> dict[str, NodeReport]:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Nothing here becomes garbage, and to look for some takes longer than all the rest."""
+    """Nothing here becomes garbage, and to look for some takes longer than all the rest, later too.
+
+    So it is left out from then on: frozen data has no cycles, and goes when nobody has it any more.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_on:
             gc.enable()
