@@ -140,6 +140,7 @@ def _copy(source: socket.socket, sink: socket.socket, sizes: tuple[int, ...]) ->
         while data := source.recv(sizes[turn % len(sizes)]):
             sink.sendall(data)
             turn += 1
+    with contextlib.suppress(OSError):  # also where the source was reset: else the far end waits for ever
         sink.shutdown(socket.SHUT_WR)
 
 
