@@ -6,7 +6,9 @@ import importlib
 import importlib.util
 import shutil
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.site import Site, facts_of, is_answer
@@ -20,13 +22,25 @@ class Tally:
 
     outcomes: list[str] = field(default_factory=list)  # "" for an answer, else why there is none
     threads: int = 0  # most at once, of Python's
+    reading: float = 0.0  # seconds of CPU that the answers took to be read, which is no part of SSH
 
     def take(self, text: bytes) -> None:
-        """A peer's answer: it is read as ours is, so that all do the same work."""
+        """A peer's answer: it is read as ours is, so that every node is known to have given one."""
         try:
-            self.take_facts(facts_of(text))
+            with self.reads():
+                facts = facts_of(text)
+            self.take_facts(facts)
         except CollectError as error:
             self.take_facts(error)
+
+    @contextmanager
+    def reads(self) -> Iterator[None]:
+        """What is done in here is reading."""
+        began = time.thread_time()
+        try:
+            yield
+        finally:
+            self.reading += time.thread_time() - began
 
     def take_facts(self, facts: NodeFacts | Exception) -> None:
         self.threads = max(self.threads, threading.active_count())
