@@ -62,7 +62,9 @@ def change(manifest: Any, operation: dict[str, Any]) -> None:
     for step in way:
         at = at[int(step)] if isinstance(at, list) else at[step]
     if operation["op"] == "remove":
-        del at[last]
+        del at[int(last) if isinstance(at, list) else last]
+    elif operation["op"] == "test":
+        assert at[last] == operation["value"], operation
     elif last == "-":
         at.append(operation["value"])
     else:
@@ -84,6 +86,7 @@ class Shape:
         self.pod = self.template["spec"]
         (self.container,) = self.pod["containers"]
         self.volumes = {volume["name"]: volume for volume in self.pod["volumes"]}
+        self.claims = {one["metadata"]["name"]: one for one in self.workload["spec"].get("volumeClaimTemplates", ())}
         self.mounts = {mount["name"]: mount for mount in self.container["volumeMounts"]}
 
     @property
@@ -134,7 +137,7 @@ def test_names_fit_each_other(shape: Shape) -> None:
     assert shape.kinds["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
     assert shape.pod["serviceAccountName"] == shape.kinds["ServiceAccount"]["metadata"]["name"]
     assert shape.volumes["config"]["configMap"]["name"] == shape.kinds["ConfigMap"]["metadata"]["name"]
-    assert set(shape.mounts) == set(shape.volumes)
+    assert sorted(shape.mounts) == sorted([*shape.volumes, *shape.claims])
     if "Service" in shape.kinds:
         assert shape.kinds["Service"]["spec"]["selector"] == labels
 
@@ -151,7 +154,7 @@ def test_the_pod_is_confined(shape: Shape) -> None:
     assert shape.kinds["ServiceAccount"]["automountServiceAccountToken"] is False
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
     written = [name for name, mount in shape.mounts.items() if not mount.get("readOnly")]
-    assert all("emptyDir" in shape.volumes[name] for name in written)
+    assert all(name in shape.claims or "emptyDir" in shape.volumes[name] for name in written)
     assert "subPath" not in str(shape.mounts)  # it would stay as it was at the start
     assert shape.container["resources"]["limits"]["memory"]
     assert "Role" not in str(list(shape.kinds))
@@ -216,15 +219,28 @@ def test_the_ssh_shapes_configuration_loads(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_the_sharded_shape_is_the_ssh_shape() -> None:
-    """Its pods differ from the Deployment's in nothing but the share that each has."""
+    """Its pods differ from the Deployment's in nothing but the share that each has, and a store that outlives it."""
     one, many = Shape("ssh"), Shape("ssh-sharded")
     assert many.workload["kind"] == "StatefulSet"
     assert many.workload["spec"]["serviceName"] == many.kinds["Service"]["metadata"]["name"]
     assert many.container["args"][: len(one.container["args"])] == one.container["args"]
     assert set(many.container) - set(one.container) == {"env"}
+    assert "emptyDir" in one.volumes.pop("state")
+    volumes = list(one.volumes.values())
     assert many.template | {"spec": {**many.pod, "containers": ()}} == one.template | {
-        "spec": {**one.pod, "containers": ()}
+        "spec": {**one.pod, "containers": (), "volumes": volumes}
     }
+
+
+def test_every_shard_has_a_store_of_its_own() -> None:
+    """Each pod claims the volume of its store, which one pod at a time may write to; the pods share none."""
+    many = Shape("ssh-sharded")
+    folder = re.search(r"^VOLUME (\S+)$", (SHAPES.parent.parent / "Dockerfile").read_text(), re.MULTILINE)
+    (claim,) = many.claims.values()
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert folder
+    assert many.mounts[claim["metadata"]["name"]]["mountPath"] == folder[1]
+    assert not [volume for volume in many.volumes.values() if "persistentVolumeClaim" in volume]
 
 
 def test_every_share_has_a_pod(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
