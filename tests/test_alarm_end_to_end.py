@@ -103,6 +103,8 @@ class Alarm:
 
     def restart_exporter(self) -> None:
         """The same exporter again, without what it knew."""
+        for file in self.directory.glob("store.sqlite*"):
+            file.unlink()
         self.exporter.start()
         self.exporter.wait_until_ready(threading.Event())
 

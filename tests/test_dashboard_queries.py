@@ -134,7 +134,7 @@ def second_replica(directory: Path) -> Path:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", name], check=True)
     subprocess.run(["ssh-keygen", "-q", "-s", authority, "-I", "t", "-n", "t", "-V", "+1h", f"{key}.pub"], check=True)
     document = json.loads((directory / "config.yaml").read_text())
-    document["interval"] = "5s"
+    document |= {"interval": "5s", "store": "none"}  # the demonstration has its own
     document["ssh"]["identities"].append({"file": key.name})
     document["ssh"]["accepted_host_keys"] = "accepted_host_keys"
     (directory / "found.json").write_text("[]")

@@ -11,7 +11,7 @@ from grafana.demo_stack import markdown
 from grafana.demo_stack.page import Page
 
 ROOT = Path(__file__).parent.parent.parent
-_FOLDERS = ("docs", "grafana", "deploy")
+_FOLDERS = ("bench", "deploy", "docs", "grafana")
 _FILES = ("README.md", "config.example.yaml", "Dockerfile")
 
 
