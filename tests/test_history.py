@@ -9,15 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from exporter.cli import explain, offline
-from exporter.cli.history import kept_at
+from exporter.cli.history import kept_at, tell
 from exporter.cli.main import main
+from exporter.cli.page import Page
 from exporter.errors import Reason
+from exporter.model.assessment import Certificate, Reading, StoreHistory
 from exporter.model.node import LocalAccess, Node
+from exporter.model.report import NodeReport
 from exporter.rounds.store.archive import archive
+from exporter.rounds.store.records import SeenRotation, rotations
 from tests.keeping import Keeping, keeping
-from tests.reports import DAY, NOW, node, report
+from tests.reports import DAY, NOW, certificate, node, report
 
 ROOT = Path(__file__).parent.parent
 CONFIG = """\
@@ -66,8 +71,9 @@ def test_history_as_a_table(kept: Keeping, config: Path, capsys: pytest.CaptureF
     told = " ".join(capsys.readouterr().out.split())
     assert "w1" in told
     assert "2 rotations seen since 2027-01-15" in told
-    assert "2027-01-15 07:59 client 0% 2027-01-05 08:00 2027-02-04 08:00 2" in told
-    assert "2027-01-15 07:59 serving, not by the kubelet 0%" in told
+    assert "2027-01-15 07:59 client 30-33% 2027-01-05 08:00 2027-02-04 08:00" in told
+    assert "2027-01-15 07:59 serving* 30-33%" in told
+    assert "* not by the kubelet" in told
     assert "2 brought a reading, 1 ended with store_denied." in told
     assert kept.up is True
 
@@ -80,8 +86,76 @@ def test_history_as_data(kept: Keeping, config: Path, capsys: pytest.CaptureFixt
     assert (client["cert"], client["by_kubelet"], serving["by_kubelet"]) == ("client", True, False)
     assert client["seen"] == "2027-01-15T07:59:59Z"
     assert client["last_seen_before"] == "2027-01-14T07:59:59Z"
+    shares = client["share_of_old_life_least"], client["share_of_old_life_most"]
+    assert (client["written"], *shares) == (None, 0.3, 0.3333)
     assert (client["old_fingerprint"], client["fingerprint"], client["serial"]) == (f"{1:064x}", f"{2:064x}", "2")
     assert [visit["reason"] for visit in told["visits"]] == [None, "store_denied", None]
+
+
+def rotated(client: Certificate, modified: int | None, clock_offset: float | None = 0.0) -> NodeReport:
+    """The first certificate of test reports was read five minutes ago; now there is this one."""
+    history = StoreHistory(last_rotation=modified)
+    later = replace(report(number=2), serving=None, history=history, clock_offset=clock_offset)
+    return replace(later, client=Reading(client, NOW, NOW, node_clock=NOW))
+
+
+def seen(after: NodeReport) -> SeenRotation:
+    """The one rotation between it and the visit five minutes before; the old life began 24 of its 30 days before."""
+    before = report(number=1)
+    old = certificate(1, int(NOW) - 24 * DAY)
+    before = replace(before, client=Reading(old, NOW - 300, NOW - 300), serving=None)
+    (rotation,) = rotations(before, after)
+    return rotation
+
+
+def test_the_signers_backdate_is_no_part_of_a_rotations_moment() -> None:
+    """It counts when the file was written, however far back the new certificate's life begins."""
+    for backdate in (0, 300, 5 * DAY):
+        rotation = seen(rotated(certificate(2, int(NOW) - 60 - backdate), int(NOW) - 60))
+        assert rotation.written == NOW - 60
+        assert rotation.shares == ((24 * DAY - 60) / (30 * DAY),) * 2
+
+
+@pytest.mark.parametrize("offset", [-7200.0, 7200.0])
+def test_the_nodes_clock_is_told_as_the_exporters(offset: float) -> None:
+    """What the node's clock says of its file is corrected by what that clock is off."""
+    assert seen(rotated(certificate(2), int(NOW + offset) - 60, offset)).written == NOW - 60
+
+
+@pytest.mark.parametrize("modified", [None, int(NOW) - 301, int(NOW) + 1])
+def test_a_file_that_tells_no_moment_leaves_the_visits(modified: int | None) -> None:
+    """Not told, or written before the old certificate was last seen, or after the new one: a range."""
+    rotation = seen(rotated(certificate(2, int(NOW) - 400), modified))
+    assert rotation.written is None
+    assert rotation.shares == ((24 * DAY - 300) / (30 * DAY), 24 / 30)
+
+
+def test_the_moment_of_a_rotation_is_kept(kept: Keeping, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the visit through the store to the row and the data."""
+    third = nodes(config)[2]
+    before = replace(report(third, number=1), serving=None)
+    kept.visited(replace(before, client=Reading(certificate(1, int(NOW) - 24 * DAY), NOW - 300, NOW - 300)))
+    kept.visited(replace(rotated(certificate(2, int(NOW) - DAY), int(NOW) - 60), node=third))
+    kept.settle(*nodes(config))
+    main(["history", "w3", f"--config.file={config}"])
+    assert "2027-01-15 08:00 client 80% 2027-01-14 08:00" in " ".join(capsys.readouterr().out.split())
+    main(["history", "w3", f"--config.file={config}", "--format=json"])
+    (rotation,) = json.loads(capsys.readouterr().out)["rotations"]
+    assert rotation["written"] == "2027-01-15T07:59:00Z"
+    assert rotation["share_of_old_life_least"] == rotation["share_of_old_life_most"] == 0.8
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, ""), (100, "0" + "a" * 26 + "…"), (140, "0" + "a" * 39)])
+def test_a_rotation_is_one_line(width: int, shown: str) -> None:
+    """Its serial as openssl prints it, cut where that is to be seen, or left out; nothing is folded."""
+    rotation = replace(seen(rotated(certificate(2), None)), serial="a" * 39)
+    page = Page(Console(width=width))
+    tell("w1", (rotation, replace(rotation, managed=False)), (), page)
+    _, _, titles, first, second, *_ = [line.plain for line in page.lines]
+    assert max(map(len, (titles, first, second))) <= width
+    assert first.startswith("2027-01-15 08:00  client       80%  ")
+    assert first.endswith(f"  {shown}" if shown else "2027-02-04 08:00")
+    assert second.startswith("2027-01-15 08:00  client*")
 
 
 @pytest.mark.usefixtures("kept")
