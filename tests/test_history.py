@@ -180,6 +180,21 @@ def test_history_of_a_node_that_is_not_known(
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("kept")
+def test_history_of_a_node_that_another_shard_has(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The inventory names it, this store has nothing of it: no other name is meant. A broken one names nobody."""
+    config.write_text(config.read_text().replace("w3]", "w3, w4]"))
+    for words in (["history"], ["explain", "--offline"]):
+        assert main([*words, "w4", f"--config.file={config}"]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith("w4: nothing is kept of it here: the exporter that has this store has not visited it")
+        assert "shards" in told
+        assert "did you mean" not in told
+    config.write_text(f"ssh: {{config: nowhere}}\n{config.read_text()}")
+    assert main(["history", "w4", f"--config.file={config}"]) == 2
+    assert "nothing is kept of a node of this name" in capsys.readouterr().err
+
+
 def test_history_of_a_node_that_left(kept: Keeping, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Within the day that its past is kept."""
     kept.settle()
@@ -263,7 +278,7 @@ def test_explain_offline_as_data(config: Path, capsys: pytest.CaptureFixture[str
 def test_explain_offline_of_a_node_that_was_never_visited(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is known of it; nor of one that the inventory does not name."""
     assert main(["explain", "--offline", "w3", f"--config.file={config}"]) == 2
-    assert "w3: nothing is kept of a node of this name" in capsys.readouterr().err
+    assert "w3: nothing is kept of it here: the exporter that has this store has not" in capsys.readouterr().err
     assert main(["explain", "--offline", "w8", f"--config.file={config}"]) == 2
     assert "w8: not a node of the inventory" in capsys.readouterr().err
     assert main(["explain", "--offline", "--root=/mnt", f"--config.file={config}"]) == 2

@@ -18,6 +18,7 @@ from exporter.cli.page import Page
 from exporter.cli.words import minute, moment, utc
 from exporter.config.loading import load
 from exporter.errors import ConfigurationError, Mistake
+from exporter.inventory.catalogue import Catalogue
 from exporter.rounds.store.archive import archive
 from exporter.rounds.store.place import place
 from exporter.rounds.store.records import Outcome, SeenRotation
@@ -26,6 +27,10 @@ _TITLES = ("SEEN", "CERTIFICATE", "AT", "VALID FROM", "UNTIL")
 _SERIAL = "SERIAL"
 _SHORTEST_SERIAL = 12  # cells: of less nothing is shown
 _GAP = 2
+NOT_KEPT_HERE = (
+    "nothing is kept of it here: the exporter that has this store has not visited it yet; "
+    "of a fleet in shards each has a store of its own"
+)
 _LEGEND = (
     "SEEN is the visit that found another certificate, AT how much of the old one's life was over when the new one's "
     "file was written; a range where only the visits before and after tell when. UTC."
@@ -40,7 +45,7 @@ def command(given: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8
     with archive(kept_at(given.config_file)) as past:
         if given.node not in (known := past.names):
-            raise ConfigurationError(Mistake(given.node, unknown(given.node, known)))
+            raise ConfigurationError(Mistake(given.node, _unknown(given.node, known, given.config_file)))
         rotations, outcomes = past.rotations(given.node), past.outcomes(given.node)
     try:
         if given.format == "json":
@@ -64,10 +69,21 @@ def kept_at(config_file: str) -> str:
     return where
 
 
-def unknown(name: str, known: Collection[str]) -> str:
+def _unknown(name: str, known: Collection[str], config_file: str) -> str:
     """What to say of a node that the store does not have."""
-    near = difflib.get_close_matches(name, known, n=1)
+    named = _inventory(config_file)
+    if name in named:
+        return NOT_KEPT_HERE
+    near = difflib.get_close_matches(name, {*known, *named}, n=1)
     return "nothing is kept of a node of this name" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _inventory(config_file: str) -> Collection[str]:
+    """The nodes' names; none where there is a mistake in it, as it is the store that is asked."""
+    try:
+        return {node.name for node in Catalogue(*load(config_file)).nodes}
+    except ConfigurationError:
+        return ()
 
 
 def tell(name: str, rotations: tuple[SeenRotation, ...], outcomes: tuple[Outcome, ...], page: Page) -> None:
