@@ -84,6 +84,8 @@ def test_a_killed_exporter_forgets_nothing(tmp_path: Path, capsys: pytest.Captur
     assert_no_key_is_kept(tmp_path)
     began = time.time()
     with Running(fleet.config) as exporter:
+        (told,) = (line for line in exporter.log if "store opened" in line)
+        assert told.endswith(f"file={tmp_path}/store.sqlite restored={len(NODES)}\n")
         text = exporter.scrape()
         assert exporter.get("/-/ready")[0] == 200
     after = samples(text)

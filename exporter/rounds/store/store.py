@@ -78,6 +78,7 @@ class Store:
         self._names: frozenset[str] = frozenset()
         self._is_behind = False  # the file lacks reports that the fleet's state has
         self._is_broken = False
+        self._has_told = False
         self._retry_at = self._tidy_at = 0.0  # on the monotonic clock
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -147,6 +148,7 @@ class Store:
                 if inventory:
                     tables.note_inventory(inventory.nodes, self._clock())
                     past = recall(tables, inventory.unknown)
+                    self._tell_start(past)
                 self._tidy(tables)
                 self._trouble.is_over()
         except (sqlite3.Error, OSError, RefusalError) as error:
@@ -161,6 +163,12 @@ class Store:
                 self._nodes, self._names = inventory.nodes, frozenset(node.name for node in inventory.nodes)
                 inventory.answer.put(past)
                 self._wake.set()  # there may be another
+
+    def _tell_start(self, past: Reports) -> None:
+        """Once: which file it is, and what the first inventory got of it."""
+        if not self._has_told:
+            self._has_told = True
+            log.info("store opened", extra={"file": self._path, "restored": len(past)})
 
     def _asked(self) -> _Inventory | None:
         try:
