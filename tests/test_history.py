@@ -243,7 +243,10 @@ def _at(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_explain_offline(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The last that was known, with its age; the node, which is not there, is not touched."""
     assert main(["explain", "--offline", "w1", f"--config.file={config}"]) == 0
-    told = " ".join(capsys.readouterr().out.split())
+    page = capsys.readouterr().out
+    told_when = page.partition("Offline")[2].partition("\n\n")[0]
+    assert told_when.endswith("2027-01-15 07:59 UTC.")
+    told = " ".join(page.split())
     assert told.startswith("w1 WARNING orphan-empty certificate fresh, 19d21h left")
     assert "Offline the node was not visited now. It was last read 3h ago, at 2027-01-15 07:59 UTC." in told
     assert "Cause an empty file" in told or "Cause An empty file" in told
@@ -269,6 +272,7 @@ def test_explain_offline_as_data(config: Path, capsys: pytest.CaptureFixture[str
     assert main(["explain", "--offline", "w1", f"--config.file={config}", "--format=json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["offline"], told["last_success"]) == (True, "2027-01-15T07:59:59Z")
+    assert (told["up"], told["reason"], told["visited"]) == (None, None, "2027-01-15T07:59:59Z")
     assert told["certificates"]["client"]["fingerprint"] == f"{2:064x}"
     assert told["restart"]["safe"] is True
     assert (told["store"], told["process"]) == (None, None)
