@@ -134,4 +134,13 @@ class Service:
 def _store(kept: Kept, state: FleetState) -> Store | None:
     """What outlives this process, where anything is to. Raises ConfigurationError where another exporter has it."""
     where = place(kept.config.store)
-    return Store(where, lambda: state.snapshot(time.time()).reports, state.stored) if where else None
+    if where is None:
+        return None
+
+    def snapshot() -> FleetSnapshot:
+        return state.snapshot(time.time())
+
+    def is_whole() -> bool:
+        return all(source.up for source in snapshot().counters.sources)
+
+    return Store(where, lambda: snapshot().reports, state.stored, is_whole=is_whole)
