@@ -25,9 +25,14 @@ class Keeping:
 
     def __init__(self, path: Path, now: float = NOW) -> None:
         self.now = now
+        self.is_whole = True  # whether every source of the inventory counts
         self.state = FleetState()
         self.store = Store(
-            str(path), lambda: self.state.snapshot(self.now).reports, self.state.stored, lambda: self.now
+            str(path),
+            lambda: self.state.snapshot(self.now).reports,
+            self.state.stored,
+            lambda: self.now,
+            lambda: self.is_whole,
         )
         self.store.start()
 

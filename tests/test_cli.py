@@ -154,6 +154,14 @@ def test_missing_identity_and_known_hosts_are_told_together(tmp_path: Path, caps
     told = capsys.readouterr().err
     assert f"{tmp_path}/hosts: cannot be read: No such file or directory" in told
     assert f"{tmp_path}/key: cannot be read: No such file or directory" in told
+    group = "groups: {a: {identities: [{file: key}], nodes: [n1]}, b: {identities: [{file: key2}], nodes: [n2]}}\n"
+    config.write_text(f"ssh: {{known_hosts: hosts}}\n{group}")
+    assert main(["run", "--config.check", "--config.file", str(config)]) == 2
+    assert sorted(line.partition(":")[0] for line in capsys.readouterr().err.splitlines()) == [
+        f"{tmp_path}/hosts",
+        f"{tmp_path}/key",
+        f"{tmp_path}/key2",
+    ]
 
 
 def test_a_fleet_over_ssh_needs_an_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,7 +200,29 @@ def test_config_check_of_the_example(tmp_path: Path, capsys: pytest.CaptureFixtu
         .replace("/etc/kubelet-cert-exporter/id_six", "key")
     )
     assert main(["run", "--config.check", f"--config.file={config}"]) == 0
-    assert capsys.readouterr().out == f"{config}: no mistakes; nodes: 128\n"
+    store = "/var/lib/kubelet-cert-exporter/store.sqlite"
+    assert capsys.readouterr().out == f"{config}: no mistakes; nodes: 128\nstore: {store}\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("store: none", "none: what is learned ends with the process"),
+        ("store: kept/store.sqlite", "{folder}/kept/store.sqlite"),
+        ("{}", "/state/store.sqlite (`store` is not set: by the environment, and the user who runs it)"),
+    ],
+)
+def test_config_check_names_the_store(
+    setting: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that a start would use; it makes none."""
+    monkeypatch.setenv("STATE_DIRECTORY", "/state")
+    config = tmp_path / "config.yaml"
+    groups = "groups: {a: {transport: local, root: '/mnt/{name}', nodes: [n1]}}\n"
+    config.write_text(groups if setting == "{}" else f"{setting}\n{groups}")
+    assert main(["run", "--config.check", f"--config.file={config}"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [f"store: {told.format(folder=tmp_path)}"]
+    assert list(tmp_path.iterdir()) == [config]
 
 
 def test_a_web_config_file_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

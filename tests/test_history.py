@@ -9,15 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from exporter.cli import explain, offline
-from exporter.cli.history import kept_at
+from exporter.cli.history import kept_at, tell
 from exporter.cli.main import main
+from exporter.cli.page import Page
 from exporter.errors import Reason
+from exporter.model.assessment import Certificate, Reading, StoreHistory
 from exporter.model.node import LocalAccess, Node
+from exporter.model.report import NodeReport
 from exporter.rounds.store.archive import archive
+from exporter.rounds.store.records import SeenRotation, rotations
 from tests.keeping import Keeping, keeping
-from tests.reports import DAY, NOW, node, report
+from tests.reports import DAY, NOW, certificate, node, report
 
 ROOT = Path(__file__).parent.parent
 CONFIG = """\
@@ -66,8 +71,9 @@ def test_history_as_a_table(kept: Keeping, config: Path, capsys: pytest.CaptureF
     told = " ".join(capsys.readouterr().out.split())
     assert "w1" in told
     assert "2 rotations seen since 2027-01-15" in told
-    assert "2027-01-15 07:59 client 0% 2027-01-05 08:00 2027-02-04 08:00 2" in told
-    assert "2027-01-15 07:59 serving, not by the kubelet 0%" in told
+    assert "2027-01-15 07:59 client 30-33% 2027-01-05 08:00 2027-02-04 08:00" in told
+    assert "2027-01-15 07:59 serving* 30-33%" in told
+    assert "* not by the kubelet" in told
     assert "2 brought a reading, 1 ended with store_denied." in told
     assert kept.up is True
 
@@ -80,8 +86,76 @@ def test_history_as_data(kept: Keeping, config: Path, capsys: pytest.CaptureFixt
     assert (client["cert"], client["by_kubelet"], serving["by_kubelet"]) == ("client", True, False)
     assert client["seen"] == "2027-01-15T07:59:59Z"
     assert client["last_seen_before"] == "2027-01-14T07:59:59Z"
+    shares = client["share_of_old_life_least"], client["share_of_old_life_most"]
+    assert (client["written"], *shares) == (None, 0.3, 0.3333)
     assert (client["old_fingerprint"], client["fingerprint"], client["serial"]) == (f"{1:064x}", f"{2:064x}", "2")
     assert [visit["reason"] for visit in told["visits"]] == [None, "store_denied", None]
+
+
+def rotated(client: Certificate, modified: int | None, clock_offset: float | None = 0.0) -> NodeReport:
+    """The first certificate of test reports was read five minutes ago; now there is this one."""
+    history = StoreHistory(last_rotation=modified)
+    later = replace(report(number=2), serving=None, history=history, clock_offset=clock_offset)
+    return replace(later, client=Reading(client, NOW, NOW, node_clock=NOW))
+
+
+def seen(after: NodeReport) -> SeenRotation:
+    """The one rotation between it and the visit five minutes before; the old life began 24 of its 30 days before."""
+    before = report(number=1)
+    old = certificate(1, int(NOW) - 24 * DAY)
+    before = replace(before, client=Reading(old, NOW - 300, NOW - 300), serving=None)
+    (rotation,) = rotations(before, after)
+    return rotation
+
+
+def test_the_signers_backdate_is_no_part_of_a_rotations_moment() -> None:
+    """It counts when the file was written, however far back the new certificate's life begins."""
+    for backdate in (0, 300, 5 * DAY):
+        rotation = seen(rotated(certificate(2, int(NOW) - 60 - backdate), int(NOW) - 60))
+        assert rotation.written == NOW - 60
+        assert rotation.shares == ((24 * DAY - 60) / (30 * DAY),) * 2
+
+
+@pytest.mark.parametrize("offset", [-7200.0, 7200.0])
+def test_the_nodes_clock_is_told_as_the_exporters(offset: float) -> None:
+    """What the node's clock says of its file is corrected by what that clock is off."""
+    assert seen(rotated(certificate(2), int(NOW + offset) - 60, offset)).written == NOW - 60
+
+
+@pytest.mark.parametrize("modified", [None, int(NOW) - 301, int(NOW) + 1])
+def test_a_file_that_tells_no_moment_leaves_the_visits(modified: int | None) -> None:
+    """Not told, or written before the old certificate was last seen, or after the new one: a range."""
+    rotation = seen(rotated(certificate(2, int(NOW) - 400), modified))
+    assert rotation.written is None
+    assert rotation.shares == ((24 * DAY - 300) / (30 * DAY), 24 / 30)
+
+
+def test_the_moment_of_a_rotation_is_kept(kept: Keeping, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the visit through the store to the row and the data."""
+    third = nodes(config)[2]
+    before = replace(report(third, number=1), serving=None)
+    kept.visited(replace(before, client=Reading(certificate(1, int(NOW) - 24 * DAY), NOW - 300, NOW - 300)))
+    kept.visited(replace(rotated(certificate(2, int(NOW) - DAY), int(NOW) - 60), node=third))
+    kept.settle(*nodes(config))
+    main(["history", "w3", f"--config.file={config}"])
+    assert "2027-01-15 08:00 client 80% 2027-01-14 08:00" in " ".join(capsys.readouterr().out.split())
+    main(["history", "w3", f"--config.file={config}", "--format=json"])
+    (rotation,) = json.loads(capsys.readouterr().out)["rotations"]
+    assert rotation["written"] == "2027-01-15T07:59:00Z"
+    assert rotation["share_of_old_life_least"] == rotation["share_of_old_life_most"] == 0.8
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, ""), (100, "0" + "a" * 26 + "…"), (140, "0" + "a" * 39)])
+def test_a_rotation_is_one_line(width: int, shown: str) -> None:
+    """Its serial as openssl prints it, cut where that is to be seen, or left out; nothing is folded."""
+    rotation = replace(seen(rotated(certificate(2), None)), serial="a" * 39)
+    page = Page(Console(width=width))
+    tell("w1", (rotation, replace(rotation, managed=False)), (), page)
+    _, _, titles, first, second, *_ = [line.plain for line in page.lines]
+    assert max(map(len, (titles, first, second))) <= width
+    assert first.startswith("2027-01-15 08:00  client       80%  ")
+    assert first.endswith(f"  {shown}" if shown else "2027-02-04 08:00")
+    assert second.startswith("2027-01-15 08:00  client*")
 
 
 @pytest.mark.usefixtures("kept")
@@ -104,6 +178,21 @@ def test_history_of_a_node_that_is_not_known(
     """2, and the nearest name."""
     assert main(["history", name, f"--config.file={config}"]) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("kept")
+def test_history_of_a_node_that_another_shard_has(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The inventory names it, this store has nothing of it: no other name is meant. A broken one names nobody."""
+    config.write_text(config.read_text().replace("w3]", "w3, w4]"))
+    for words in (["history"], ["explain", "--offline"]):
+        assert main([*words, "w4", f"--config.file={config}"]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith("w4: nothing is kept of it here: the exporter that has this store has not visited it")
+        assert "shards" in told
+        assert "did you mean" not in told
+    config.write_text(f"ssh: {{config: nowhere}}\n{config.read_text()}")
+    assert main(["history", "w4", f"--config.file={config}"]) == 2
+    assert "nothing is kept of a node of this name" in capsys.readouterr().err
 
 
 def test_history_of_a_node_that_left(kept: Keeping, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +243,10 @@ def _at(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_explain_offline(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The last that was known, with its age; the node, which is not there, is not touched."""
     assert main(["explain", "--offline", "w1", f"--config.file={config}"]) == 0
-    told = " ".join(capsys.readouterr().out.split())
+    page = capsys.readouterr().out
+    told_when = page.partition("Offline")[2].partition("\n\n")[0]
+    assert told_when.endswith("2027-01-15 07:59 UTC.")
+    told = " ".join(page.split())
     assert told.startswith("w1 WARNING orphan-empty certificate fresh, 19d21h left")
     assert "Offline the node was not visited now. It was last read 3h ago, at 2027-01-15 07:59 UTC." in told
     assert "Cause an empty file" in told or "Cause An empty file" in told
@@ -180,6 +272,7 @@ def test_explain_offline_as_data(config: Path, capsys: pytest.CaptureFixture[str
     assert main(["explain", "--offline", "w1", f"--config.file={config}", "--format=json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["offline"], told["last_success"]) == (True, "2027-01-15T07:59:59Z")
+    assert (told["up"], told["reason"], told["visited"]) == (None, None, "2027-01-15T07:59:59Z")
     assert told["certificates"]["client"]["fingerprint"] == f"{2:064x}"
     assert told["restart"]["safe"] is True
     assert (told["store"], told["process"]) == (None, None)
@@ -189,7 +282,7 @@ def test_explain_offline_as_data(config: Path, capsys: pytest.CaptureFixture[str
 def test_explain_offline_of_a_node_that_was_never_visited(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is known of it; nor of one that the inventory does not name."""
     assert main(["explain", "--offline", "w3", f"--config.file={config}"]) == 2
-    assert "w3: nothing is kept of a node of this name" in capsys.readouterr().err
+    assert "w3: nothing is kept of it here: the exporter that has this store has not" in capsys.readouterr().err
     assert main(["explain", "--offline", "w8", f"--config.file={config}"]) == 2
     assert "w8: not a node of the inventory" in capsys.readouterr().err
     assert main(["explain", "--offline", "--root=/mnt", f"--config.file={config}"]) == 2

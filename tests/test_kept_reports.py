@@ -183,6 +183,29 @@ def test_a_node_that_is_gone_for_long_is_forgotten(path: Path) -> None:
         assert kept.reports == (NodeReport(gone), report(back), report(there))
 
 
+def test_nobody_is_gone_before_every_source_counts(path: Path) -> None:
+    """The nodes of a file that is broken from the start on keep their past, and have a day from when it counts."""
+    left = node("left")
+    with keeping(path, NODE, left) as kept:
+        kept.visited(report(), report(left))
+        kept.settle(NODE)
+    kept = Keeping(path, NOW + DAY / 2)
+    kept.is_whole = False
+    kept.settle()
+    kept.now += 7 * DAY
+    kept.settle()
+    assert content(path, "SELECT name, gone FROM node ORDER BY name") == [("left", NOW), (NODE.name, None)]
+    kept.is_whole = True
+    kept.settle(NODE)
+    assert kept.reports == (report(),)
+    wait_for(lambda: content(path, "SELECT name FROM node") == [(NODE.name,)])
+    kept.is_whole = False  # a source that breaks later keeps its nodes in the inventory
+    kept.settle()
+    kept.now += DAY + 1
+    wait_for(lambda: content(path, "SELECT name FROM node") == [])
+    kept.stop()
+
+
 def test_a_node_that_left_while_nothing_ran_is_kept_for_a_day_from_the_start(path: Path) -> None:
     """An exporter that was off for a week forgets nobody for that."""
     with keeping(path, NODE) as kept:

@@ -21,13 +21,15 @@ from exporter.collect.ssh import paramiko_known
 from exporter.collect.ssh import transport as transport_module
 from exporter.collect.ssh.loop.reactor import Loop, Task
 from exporter.collect.ssh.transport import SshTransport
-from exporter.config.settings import HostKeyPolicy, Paths, SshEngine
+from exporter.config.settings import HostKeyPolicy, Paths, SshEngine, TransportKind
 from exporter.config.ssh import Identity, Ssh
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from exporter.errors import CollectError, ConfigurationError, Reason
 from exporter.model.facts import NodeFacts
 from exporter.model.node import Hop, LocalAccess, Node, SshAccess
+from exporter.model.report import NodeReport
+from exporter.rounds.visit import visit
 from tests.conftest import HAS_LOOP
 from tests.hostile import RawPeer
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd
@@ -362,3 +364,21 @@ def test_a_loop_that_cannot_begin_begins_later(monkeypatch: pytest.MonkeyPatch) 
     loop.soon(lambda: None)
     wait(lambda: not loop.is_running)
     assert not ended.is_set()
+
+
+@needs_sshd
+@pytest.mark.parametrize("missing", ["socket.socketpair", "selectors.DefaultSelector", "threading.Thread.start"])
+def test_a_visit_without_a_loop_is_ours(site: Site, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without descriptors or threads for the loop a visit fails as a fault of ours, and the next one is served."""
+    transport, node = site.transport(), site.node()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(missing, fail)
+        for _ in range(2):
+            assert visit(node, NodeReport(node), {TransportKind.SSH: transport}).reason is Reason.INTERNAL
+    assert transport.is_idle()
+    assert visit(node, NodeReport(node), {TransportKind.SSH: transport}).reason is None
+    transport.close()

@@ -102,6 +102,8 @@ def test_a_probe_is_a_visit(farm: Sshd) -> None:
         assert own["kubelet_cert_exporter_visits_total"][("outcome", "success"),] == 2
         assert not [name for name in own if name.startswith("kubelet_cert_") and "_exporter_" not in name]
         assert exporter.get("/-/ready")[0] == 200
+        landing = f"{len(NODES)} nodes, 1 of them read at their last visit. They are visited when <code>/probe</code>"
+        assert landing in exporter.get("/")[1]
 
 
 @needs_sshd

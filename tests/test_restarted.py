@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,8 @@ def test_a_killed_exporter_forgets_nothing(tmp_path: Path, capsys: pytest.Captur
     assert_no_key_is_kept(tmp_path)
     began = time.time()
     with Running(fleet.config) as exporter:
+        (told,) = (line for line in exporter.log if "store opened" in line)
+        assert told.endswith(f"file={tmp_path}/store.sqlite restored={len(NODES)}\n")
         text = exporter.scrape()
         assert exporter.get("/-/ready")[0] == 200
     after = samples(text)
@@ -137,6 +141,37 @@ def test_a_restored_node_waits_for_its_turn(tmp_path: Path) -> None:
     fleet.config.write_text(json.dumps(document))
     with Running(fleet.config) as exporter:
         exporter.wait_for(lambda: min(samples(exporter.scrape())[SUCCESS].values()) > max(before.values()))
+
+
+def test_a_file_that_is_broken_at_the_start_costs_no_past(tmp_path: Path) -> None:
+    """Its nodes do not count as gone, and have their dates again once it can be read."""
+    targets = tmp_path / "targets.json"
+    good = json.dumps([{"targets": ["127.0.0.1"], "labels": {"node": "w9"}}])
+    targets.write_text(good)
+    found = {"transport": "local", "root": f"{tmp_path}/nodes/{{name}}", "file_sd": {"files": [str(targets)]}}
+    fleet = Fleet(tmp_path, groups={"found": found}, file_sd_refresh="100ms", interval="1h", min_interval="1m")
+    fleet.rotate("w9", time.time() - DAY)
+    with Running(fleet.config) as exporter:
+        exporter.wait_for(lambda: "w9" in by_node(exporter.scrape(), SUCCESS))
+        before = by_node(exporter.scrape(), SUCCESS)
+    targets.write_text("[{")
+    with Running(fleet.config) as exporter:
+        assert samples(exporter.scrape())["kubelet_cert_exporter_inventory_source_up"] == {
+            (("source", str(targets)),): 0
+        }
+        with closing(sqlite3.connect(tmp_path / "store.sqlite")) as store:
+            assert store.execute("SELECT name, gone FROM node").fetchall() == [("w9", None)]
+        targets.write_text(good)
+        exporter.wait_for(lambda: by_node(exporter.scrape(), SUCCESS) == before)
+        targets.write_text("[]")
+        exporter.wait_for(lambda: is_gone(tmp_path / "store.sqlite"))
+
+
+def is_gone(path: Path) -> bool:
+    """Whether somebody counts as gone."""
+    with closing(sqlite3.connect(path)) as store:
+        ((gone,),) = store.execute("SELECT count(gone) FROM node")
+    return bool(gone)
 
 
 def test_a_second_exporter_on_the_store_is_refused(tmp_path: Path) -> None:

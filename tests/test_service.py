@@ -189,9 +189,12 @@ def test_file_sd_counts_at_once(world: World, tmp_path: Path) -> None:
             lambda: samples(exporter.scrape())["kubelet_cert_exporter_inventory_source_up"] == {source: 0.0}
         )
         assert "first" in states(exporter.scrape())
+        assert any("file_sd file is not used, or only in part" in line for line in exporter.log)
+        assert not any("inventory changed" in line for line in exporter.log)
         targets.write_text(json.dumps([{"targets": ["127.0.0.1"], "labels": {"node": "second"}}]))
         exporter.wait_for(lambda: "second" in states(exporter.scrape()))
         text = exporter.scrape()
+    assert sum("inventory changed" in line for line in exporter.log) == 1
     assert "first" not in states(text)
     assert samples(text)["kubelet_cert_exporter_inventory_source_up"] == {source: 1.0}
 

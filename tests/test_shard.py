@@ -122,7 +122,7 @@ CHECK = ["run", "--config.check", "--config.file"]
         (["--shard=1", "--total-shards=1"], "--shard=1: there is one shard alone, 0"),
         (["--shard=0"], "--shard=0: needs --total-shards, how many there are"),
         (["--total-shards=3"], "--total-shards=3: needs --shard, which of them this one is"),
-        (["--shard=-1", "--total-shards=3"], "--shard=-1: no number: it does not end in one"),
+        (["--shard=-1", "--total-shards=3"], "--shard=-1: it must be 0 or more"),
         (["--shard=01", "--total-shards=3"], "--shard=01: no number: it does not end in one"),
         (["--shard=$(INDEX)", "--total-shards=3"], "--shard=$(INDEX): no number: it does not end in one"),
         (["--shard=", "--total-shards=3"], "--shard=: empty; a pod has the label"),
@@ -166,13 +166,16 @@ def test_the_ordinal_of_a_pod(
     config.write_text("defaults: {transport: local, root: '/mnt/{name}'}\ngroups: {w: {nodes: ['w[1-30]']}}\n")
     assert main([*CHECK, str(config), f"--shard={word}", "--total-shards=3"]) == 0
     mine = sum(shard_of(f"w{number}", 3) == index for number in range(1, 31))
-    assert capsys.readouterr().out.endswith(f"no mistakes; nodes: {mine}, of shard {index} of 3 alone\n")
+    assert f"no mistakes; nodes: {mine}, of shard {index} of 3 alone\n" in capsys.readouterr().out
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """The demonstration fleet, alive."""
+    """The demonstration fleet, alive, and each exporter with a store of its own."""
     world = World(tmp_path / "world", random.Random(7))
+    settings = json.loads(world.config.read_text())
+    del settings["store"]
+    world.config.write_text(json.dumps(settings))
     world.start()
     yield world
     world.stop()

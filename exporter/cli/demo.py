@@ -38,6 +38,7 @@ Your own nodes: see the README, "Your own nodes in five minutes", then
   {program} --config.file=config.yaml
 
 """
+_GOES_ON = "Goes on with the demonstration that was in this directory before.\n\n"
 
 
 def command(given: argparse.Namespace) -> int:
@@ -49,17 +50,7 @@ def command(given: argparse.Namespace) -> int:
         try:
             service = Service(str(world.config), Kept(str(world.config)), web)
             console = Console()
-            console.print(
-                _INTRODUCTION.format(
-                    count=len(FLEET),
-                    url=web.urls[0],
-                    switch=world.switch("worker-01.prod"),
-                    program=sys.argv[0],
-                    config=world.config,
-                ),
-                soft_wrap=True,
-                highlight=False,
-            )
+            console.print(_introduction(world, web.urls[0]), soft_wrap=True, highlight=False)
             screen = Screen(service, console)
             try:
                 left = service.run(meanwhile=screen.start)
@@ -68,6 +59,19 @@ def command(given: argparse.Namespace) -> int:
         finally:
             world.stop()
     return leave(left)
+
+
+def _introduction(world: World, url: str) -> str:
+    told = _INTRODUCTION.format(
+        count=len(FLEET), url=url, switch=world.switch("worker-01.prod"), program=_program(), config=world.config
+    )
+    return _GOES_ON + told if world.goes_on else told
+
+
+def _program() -> str:
+    """As it was called, so that it can be called again."""
+    called = Path(sys.argv[0])
+    return "python -m exporter" if called.name == "__main__.py" else str(called)
 
 
 class Screen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.cli.history import kept_at, unknown
+from exporter.cli.history import NOT_KEPT_HERE, kept_at
 from exporter.cli.selection import not_a_node
 from exporter.config.loading import load
 from exporter.errors import ConfigurationError, Mistake
@@ -24,7 +24,7 @@ def last_known(config_file: str, name: str, now: float) -> tuple[Visit, NodeView
     with archive(where) as past:
         report = past.report(nodes[name])
         if report is None:
-            raise ConfigurationError(Mistake(name, unknown(name, past.names)))
+            raise ConfigurationError(Mistake(name, NOT_KEPT_HERE))
     (view,) = views(FleetSnapshot((report,), catalogue.labels, config.pace), now)
     return _visit(report), view
 

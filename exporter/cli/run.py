@@ -12,6 +12,7 @@ from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.inventory.catalogue import Catalogue
 from exporter.model.shard import Shard
 from exporter.rounds.keeper import Kept
+from exporter.rounds.store.place import place
 
 
 def command(given: argparse.Namespace) -> int:
@@ -30,14 +31,23 @@ def _check(given: argparse.Namespace, mine: Shard) -> None:
     mistakes = Mistakes()
     with mistakes.gathered():
         doorkeeper(given)
-    nodes = 0
+    nodes, store = 0, ""
     with mistakes.gathered():
-        catalogue = Kept(given.config_file, shard=mine).catalogue
-        _tell_problems(catalogue)
-        nodes = len(catalogue.nodes)
+        kept = Kept(given.config_file, shard=mine)
+        _tell_problems(kept.catalogue)
+        nodes, store = len(kept.catalogue.nodes), _store(kept.config.store)
     mistakes.tell()
     share = "" if mine.is_whole else f", of shard {mine.index} of {mine.total} alone"
     print(f"{given.config_file}: no mistakes; nodes: {nodes}{share}")
+    print(f"store: {store}")
+
+
+def _store(configured: str | None) -> str:
+    """Which one would be used."""
+    where = place(configured)
+    if where is None:
+        return "none: what is learned ends with the process"
+    return where if configured else f"{where} (`store` is not set: by the environment, and the user who runs it)"
 
 
 def _tell_problems(catalogue: Catalogue) -> None:

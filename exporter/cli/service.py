@@ -62,6 +62,7 @@ class Service:
             is_alive=self.daemon.is_alive,
             ready_after=lambda: self._keeper.config.ready_after,
             door=lambda: web.doorkeeper.status if web.doorkeeper else None,
+            probed=lambda: None if self._is_scheduled else self.daemon.snapshot(),
         )
         self._listener = self._listening(Endpoints(backend))
 
@@ -72,6 +73,8 @@ class Service:
         """
         if self._store:
             self._store.start()
+        else:
+            log.info("no store: what is learned ends with this process")
         self.daemon.start()
         self._keeper.start()
         if self._web.doorkeeper:
@@ -113,7 +116,11 @@ class Service:
     def _snapshot(self) -> FleetSnapshot:
         """What /metrics tells of; nodes that are visited by probes are told by these."""
         whole = self.daemon.snapshot()
-        return whole if self._keeper.config.visits is Visits.SCHEDULED else replace(whole, reports=())
+        return whole if self._is_scheduled else replace(whole, reports=())
+
+    @property
+    def _is_scheduled(self) -> bool:
+        return self._keeper.config.visits is Visits.SCHEDULED
 
     def _reload(self) -> tuple[Mistake, ...]:
         return (*self._keeper.reload(), *(self._web.doorkeeper.look() if self._web.doorkeeper else ()))
@@ -127,4 +134,13 @@ class Service:
 def _store(kept: Kept, state: FleetState) -> Store | None:
     """What outlives this process, where anything is to. Raises ConfigurationError where another exporter has it."""
     where = place(kept.config.store)
-    return Store(where, lambda: state.snapshot(time.time()).reports, state.stored) if where else None
+    if where is None:
+        return None
+
+    def snapshot() -> FleetSnapshot:
+        return state.snapshot(time.time())
+
+    def is_whole() -> bool:
+        return all(source.up for source in snapshot().counters.sources)
+
+    return Store(where, lambda: snapshot().reports, state.stored, is_whole=is_whole)

@@ -11,6 +11,7 @@ from exporter.model.shard import Shard
 
 HOSTNAME = "hostname"
 _ORDINAL = re.compile(r"(?:.*[^-]-)?(0|[1-9][0-9]{0,8})")  # as a StatefulSet names its pods
+_NEGATIVE = re.compile(r"-[0-9]+")
 
 
 def shard(given: argparse.Namespace) -> Shard:
@@ -38,6 +39,8 @@ def _index(word: str) -> int:
         raise ValueError(
             "empty; a pod has the label apps.kubernetes.io/pod-index from Kubernetes 1.28 on, and in a StatefulSet"
         )
+    if _NEGATIVE.fullmatch(name):
+        raise ValueError("it must be 0 or more")
     found = _ORDINAL.fullmatch(name)
     if not found:
         whose = f"this host's name, {name!r}," if word == HOSTNAME else "it"

@@ -54,6 +54,7 @@ def tell(visit: Visit, view: NodeView, now: float, page: Page, glyphs: Glyphs) -
     page.blank()
     if visit.is_kept:
         page.paragraph("Offline", Text(_age(view, now)))
+        page.blank()
     if it.reading:
         page.drawing(timeline(it.reading, it.state, now, page.drawing_width, glyphs))
         page.blank()

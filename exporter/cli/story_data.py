@@ -29,6 +29,7 @@ def story(visit: Visit, view: NodeView, now: float) -> Data:
     it = standing(visit, view, now)
     told: Data = {
         **data.node(view),
+        "up": None if visit.is_kept else view.report.up,  # nobody looked
         "state_since": None if began is None else moment(began),
         "urgency": urgency(it),
         "offline": visit.is_kept,

@@ -33,6 +33,7 @@ class World:
         self._dice = dice
         now = time.time()
         earlier = keepsakes(directory, self.config)
+        self.goes_on = earlier is not None
         kept = earlier or _new(now)
         self._trees = {
             character: NodeTree(self._root(character.name), character.name, kept.authorities[character.cluster])
@@ -45,7 +46,7 @@ class World:
         hosts = [self._host(character, kept.hosts[character.name]) for character in FLEET]
         self._server = DemoServer(hosts, kept.login, kept.ports)
         directory.chmod(0o755)  # one node's script runs under another uid
-        if earlier is None:
+        if not self.goes_on:
             for character in FLEET:
                 self._furnish(character, now)
             kept.leave(directory)

@@ -67,7 +67,7 @@ class Catalogue:
 
     @property
     def problems(self) -> dict[str, str]:
-        """What is wrong with the files that do not count whole, and with patterns that match none."""
+        """What is wrong with the files that are not used, or only in part, and with patterns that match none."""
         return {**self._told, **{pattern: f"{pattern}: matches no file" for pattern in self._barren}}
 
     @property
@@ -159,7 +159,7 @@ def _refuse_doubled(nodes: tuple[Node, ...]) -> None:
 
 def _tell(path: str, before: str | None, now: str | None, *, there: bool) -> None:
     if now and now != before:
-        log.error("file_sd file does not count whole", extra={"file": path, "mistakes": now})
+        log.error("file_sd file is not used, or only in part", extra={"file": path, "mistakes": now})
     elif before and not now:
         log.info(
             "file_sd file counts again" if there else "file_sd file is gone, and its nodes with it",

@@ -155,10 +155,12 @@ class Keeper:
                 request.put(self._reload())
 
     def _watch(self) -> None:
+        before = self._kept.catalogue.nodes
         try:
             if self._kept.catalogue.refresh():
                 self._publish()
-                log.info("inventory changed", extra={"nodes": len(self._kept.catalogue.nodes)})
+                if self._kept.catalogue.nodes != before:
+                    log.info("inventory changed", extra={"nodes": len(self._kept.catalogue.nodes)})
         except Exception:
             log.exception("file_sd could not be looked at in a way nobody foresaw; the inventory stays")
 

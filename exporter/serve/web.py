@@ -29,7 +29,7 @@ _PAGE = """<!doctype html>
 <body>
 <h1>kubelet-cert-exporter</h1>
 <p>Watches the rotation of kubelet certificates. Version {version}.</p>
-<p>{nodes} nodes{share}, {up} of them read at their last visit.</p>
+<p>{nodes} nodes{share}, {up} of them read at their last visit.{probed}</p>
 <ul>
 <li><a href="metrics">Metrics</a></li>
 <li><a href="probe">Probe</a> of one node: <code>probe?target=NODE&amp;module=NAME</code></li>
@@ -38,6 +38,7 @@ _PAGE = """<!doctype html>
 </ul>
 </body></html>
 """
+_PROBED = " They are visited when <code>/probe</code> asks, and told there alone."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Backend:
     ready_after: Callable[[], float]  # seconds after the start; then ready whatever is still unvisited
     probe: Callable[[str, str, Callable[[], None]], Probing]  # target, module, what is called at the end; ProbeError
     door: Callable[[], DoorStatus | None] = lambda: None  # None without --web.config.file
+    probed: Callable[[], FleetSnapshot | None] = lambda: None  # of the nodes that /probe visits and tells, where so
     clock: Callable[[], float] = time.time
 
 
@@ -82,10 +84,17 @@ class Endpoints:
         return Starlette(routes=[Route("/-/healthy", self.healthy), Route("/-/ready", self.ready)])
 
     async def landing(self, _request: Request) -> Response:
-        snapshot = self._backend.snapshot()
+        probed = self._backend.probed()
+        snapshot = probed or self._backend.snapshot()
         up, shard = sum(report.up for report in snapshot.reports), snapshot.counters.shard
         share = "" if shard.is_whole else f" in shard {shard.index} of {shard.total}"
-        told = _PAGE.format(version=html.escape(__version__), nodes=len(snapshot.reports), share=share, up=up)
+        told = _PAGE.format(
+            version=html.escape(__version__),
+            nodes=len(snapshot.reports),
+            share=share,
+            up=up,
+            probed=_PROBED if probed else "",
+        )
         return HTMLResponse(told)
 
     async def metrics(self, request: Request) -> Response:

@@ -64,6 +64,7 @@ class SshTransport:
                 self._keyring.load(access.identities or (), agent=access.agent)
             with mistakes.gathered():
                 trusts.load(access.known_hosts)
+        mistakes.found = list(dict.fromkeys(mistakes.found))  # a file may be wanted for many hosts
         mistakes.tell()
         self._means = Means(self._keyring, trusts.of, ssh.timeouts, identities, ssh.identities_only, clock)
         self._standings = Standings()

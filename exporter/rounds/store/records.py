@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.model.assessment import CertificateRole, Reading
+from exporter.model.assessment import CertificateRole, Reading, StoreHistory
 from exporter.model.report import NodeReport
 
 KEPT_ROTATIONS = 200  # of each node, the newest
@@ -16,6 +16,8 @@ class SeenRotation:
     """Another certificate than the visit before found. It came between ``last_seen_before`` and ``seen``.
 
     Those are by the exporter's clock; all are seconds since the epoch. ``managed``: it is the kubelet that rotates it.
+    ``written`` is when the new one's file was, by the exporter's clock; None where that is not known, or not between
+    the two visits. The new one's ``not_before`` tells no such thing: signers set it minutes back, or more.
     """
 
     cert: CertificateRole
@@ -29,12 +31,16 @@ class SeenRotation:
     not_after: int
     fingerprint: str
     serial: str
+    written: float | None = None
 
     @property
-    def share(self) -> float | None:
-        """How much of the old certificate's life was over when the new one was issued; None where it had no life."""
+    def shares(self) -> tuple[float, float] | None:
+        """How much of the old one's life was over when the new one came, at least and at most; None: it had no life."""
         life = self.old_not_after - self.old_not_before
-        return (self.not_before - self.old_not_before) / life if life > 0 else None
+        if life <= 0:
+            return None
+        earliest, latest = (self.last_seen_before, self.seen) if self.written is None else (self.written, self.written)
+        return (earliest - self.old_not_before) / life, (latest - self.old_not_before) / life
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +57,25 @@ class Outcome:
 
 def rotations(before: NodeReport, after: NodeReport) -> Iterator[SeenRotation]:
     """What one visit showed to have been rotated."""
+    history = after.history or StoreHistory()
     pairs = (
-        (CertificateRole.CLIENT, before.client, after.client),
-        (CertificateRole.SERVING, before.serving, after.serving),
+        (CertificateRole.CLIENT, before.client, after.client, history.last_rotation),
+        (CertificateRole.SERVING, before.serving, after.serving, history.last_serving_rotation),
     )
-    for role, earlier, later in pairs:
+    for role, earlier, later, modified in pairs:
         if earlier and later and earlier.certificate.fingerprint != later.certificate.fingerprint:
-            yield _rotation(role, earlier, later)
+            yield _rotation(role, earlier, later, _written(modified, after.clock_offset, earlier, later))
 
 
-def _rotation(role: CertificateRole, earlier: Reading, later: Reading) -> SeenRotation:
+def _written(modified: int | None, offset: float | None, earlier: Reading, later: Reading) -> float | None:
+    """``modified`` is by the node's clock, in whole seconds, and may be of another rotation or of a copied file."""
+    if modified is None:
+        return None
+    written = modified - (offset or 0.0)
+    return written if earlier.taken <= written <= later.taken else None
+
+
+def _rotation(role: CertificateRole, earlier: Reading, later: Reading, written: float | None) -> SeenRotation:
     old, new = earlier.certificate, later.certificate
     return SeenRotation(
         cert=role,
@@ -74,4 +89,5 @@ def _rotation(role: CertificateRole, earlier: Reading, later: Reading) -> SeenRo
         not_after=new.not_after,
         fingerprint=new.fingerprint,
         serial=new.serial,
+        written=written,
     )

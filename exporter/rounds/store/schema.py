@@ -32,6 +32,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # A ring of each node, see slot(). No reason: the visit brought a reading.
         "CREATE TABLE outcome (slot INTEGER PRIMARY KEY, ended REAL NOT NULL, duration REAL NOT NULL, reason TEXT)",
     ),
+    ("ALTER TABLE rotation ADD COLUMN written REAL",),
 )
 
 

@@ -7,6 +7,7 @@ that cannot be written and a broken file cost what would be kept, and nothing el
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import sqlite3
 import threading
@@ -60,8 +61,12 @@ class Store:
         reports: Callable[[], Iterable[NodeReport]],
         up: Callable[[bool], None],
         clock: Callable[[], float] = time.time,
+        is_whole: Callable[[], bool] = lambda: True,
     ) -> None:
         """``reports`` are the fleet's as they are now; ``up`` hears whether they are kept.
+
+        ``is_whole`` says whether every source of the inventory counts. Until it once does, nobody has left: a file that
+        was broken from the start has nodes of whom nothing is known but their past.
 
         Raises ConfigurationError where another exporter has the file.
         """
@@ -78,6 +83,9 @@ class Store:
         self._names: frozenset[str] = frozenset()
         self._is_behind = False  # the file lacks reports that the fleet's state has
         self._is_broken = False
+        self._has_told = False
+        self._is_whole = is_whole
+        self._was_whole = False
         self._retry_at = self._tidy_at = 0.0  # on the monotonic clock
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -145,8 +153,10 @@ class Store:
                     tables.write(self._batch)
                     self._batch = Batch()
                 if inventory:
-                    tables.note_inventory(inventory.nodes, self._clock())
+                    self._was_whole = self._was_whole or self._is_whole()
+                    tables.note_inventory(inventory.nodes, self._clock() if self._was_whole else None)
                     past = recall(tables, inventory.unknown)
+                    self._tell_start(past)
                 self._tidy(tables)
                 self._trouble.is_over()
         except (sqlite3.Error, OSError, RefusalError) as error:
@@ -161,6 +171,12 @@ class Store:
                 self._nodes, self._names = inventory.nodes, frozenset(node.name for node in inventory.nodes)
                 inventory.answer.put(past)
                 self._wake.set()  # there may be another
+
+    def _tell_start(self, past: Reports) -> None:
+        """Once: which file it is, and what the first inventory got of it."""
+        if not self._has_told:
+            self._has_told = True
+            log.info("store opened", extra={"file": self._path, "restored": len(past)})
 
     def _asked(self) -> _Inventory | None:
         try:
@@ -188,7 +204,7 @@ class Store:
                 self._is_broken = False
             self._tables = Tables(open_to_write(self._path))
             if self._nodes:
-                self._tables.note_inventory(self._nodes, self._clock())
+                self._tables.note_inventory(self._nodes, self._clock() if self._was_whole else None)
         return self._tables
 
     def _catch_up(self, tables: Tables) -> None:
@@ -205,7 +221,7 @@ class Store:
     def _tidy(self, tables: Tables) -> None:
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDIES_EVERY
-            tables.tidy(self._clock() - KEPT_WHILE_GONE)
+            tables.tidy(self._clock() - KEPT_WHILE_GONE if self._was_whole else -math.inf)
 
     def _give_up(self, error: Exception) -> None:
         """For now: of what is in the file nothing is known any more."""

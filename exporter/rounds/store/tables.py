@@ -85,13 +85,14 @@ class Tables:
             raise
         self.connection.execute("COMMIT")
 
-    def note_inventory(self, nodes: Iterable[Node], now: float) -> None:
-        """Since when nodes are gone, and which are back. ``now`` is in epoch seconds."""
+    def note_inventory(self, nodes: Iterable[Node], now: float | None) -> None:
+        """Since when nodes are gone, and which are back. ``now`` is in epoch seconds; None: nobody more has left."""
         names = {node.name for node in nodes}
         changed: list[Row] = []
         for name, node in self.known.items():
-            if (name in names) == (node.gone is not None):
-                node.gone = None if name in names else now
+            gone = None if name in names else now if node.gone is None else node.gone
+            if gone != node.gone:
+                node.gone = gone
                 changed.append((node.gone, node.id))
         self._many("UPDATE node SET gone = ? WHERE id = ?", changed)
 
