@@ -187,7 +187,6 @@ def nodes(text: str) -> list[str]:
 
 def test_shards_together_have_every_node_once(world: World) -> None:
     """Two processes, then three, over one inventory: each visits its own, and says which share that is."""
-    world.config.write_text(json.dumps({**json.loads(world.config.read_text()), "store": "none"}))  # they share a file
     inventory = Catalogue(*load(str(world.config))).nodes
     for total in (2, 3):
         with ExitStack() as stack:
