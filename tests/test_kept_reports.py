@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import ConfigurationError, Reason
 from exporter.model.assessment import CertificateRole
+from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.node import LocalAccess
 from exporter.model.report import NodeReport
 from exporter.rounds.store import store as module
@@ -25,7 +26,7 @@ from exporter.rounds.store.refusals import NewerSchemaError, NotOursError
 from exporter.rounds.store.report_rows import texts
 from exporter.rounds.store.schema import MIGRATIONS, RING
 from tests.keeping import Keeping, in_a_hurry, keeping, known, wait_for
-from tests.reports import DAY, NODE, NOW, UNICODE, any_report, node, report
+from tests.reports import DAY, NODE, NOW, UNICODE, any_report, certificate, node, report
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +127,17 @@ def test_a_node_that_is_read_in_another_way_keeps_its_dates(path: Path) -> None:
         assert (found.client, found.reason, found.last_visit) == (report().client, Reason.NOT_YET_VISITED, None)
         kept.visited(report(elsewhere, NOW + 60))
     assert known(path, elsewhere) == (report(elsewhere, NOW + 60),)
+
+
+def test_handshakes_that_are_switched_off_at_a_restart(path: Path) -> None:
+    """What they showed does not come back, nor what it meant."""
+    differs = Finding(Cause.SERVING_LIVE_DIFFERS, Severity.WARNING)
+    seen = replace(report(), serving_live=certificate(9))
+    with keeping(path, NODE) as kept:
+        kept.visited(replace(seen, findings=(*seen.findings, differs)))
+    (found,) = known(path, replace(NODE, serving_port=None))
+    assert found == replace(report(), node=found.node)
+    assert known(path, NODE)[0].serving_live == certificate(9)
 
 
 def test_a_reload_writes_no_report_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from exporter.model.assessment import (
     StoreHistory,
     Ties,
 )
-from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
+from exporter.model.facts import DirectoryCondition, Handshake, NodeClock, NodeFacts, StoreFacts
 from exporter.model.files import Condition, PemFile
 from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.host import Process, Sight
@@ -33,6 +34,7 @@ from exporter.model.restart import Ending, Restart, RestartReason
 from exporter.rounds.state import FleetState
 
 NOW = 1_700_000_000.0
+DAY = 86400
 NODE = Node("worker-1", SshAccess("10.0.0.1", 22, "root"), Paths())
 LINKED = Finding(Cause.STORE_LINK_REGULAR_FILE, Severity.WARNING)
 EMPTY = Finding(Cause.ORPHAN_EMPTY, Severity.CRITICAL)
@@ -356,10 +358,60 @@ def test_another_certificate_in_kubelet_conf(credential: Credential | None, reas
     assert after.after(looked(NOW + 2, kubelet=kubelet, kubeconfig=newer)).kubeconfig == newer
 
 
-def test_a_handshake_that_failed_keeps_what_was_served() -> None:
-    """The certificate of the last handshake stays."""
-    report = NodeReport(NODE).after(looked(NOW, serving_live=ANOTHER)).after(looked(NOW + 1))
-    assert report.serving_live == ANOTHER
+SERVED = replace(NODE, serving_port=10250)
+DIFFERS = Finding(Cause.SERVING_LIVE_DIFFERS, Severity.WARNING)
+END = ANOTHER.not_after
+
+
+def shaken(began: float, live: Certificate | None = None, outcome: Handshake | None = None, **found: Any) -> Visit:
+    """A visit with a handshake, whose judge keeps the finding that rests on it."""
+    visit = looked(began, found.pop("process", None), serving_live=live, findings=(LINKED, DIFFERS), **found)
+    assert visit.facts
+    how = outcome or (Handshake.SERVED if live else Handshake.NO_ANSWER)
+    return replace(visit, node=SERVED, facts=replace(visit.facts, handshake=how))
+
+
+@pytest.mark.parametrize(
+    ("shown", "later", "kept"),
+    [
+        ([NOW], failed(END + DAY), True),  # nobody saw anything
+        ([NOW], shaken(END - DAY), True),  # a date of the future accuses nobody
+        ([NOW], shaken(END + DAY), False),  # no handshake has shown it past its end
+        ([NOW], shaken(END + DAY, outcome=Handshake.REFUSED), False),
+        ([NOW], shaken(END + DAY, reason=Reason.LINK_MISSING), False),
+        ([NOW, END + 1], shaken(END + DAY), True),  # one has: that alarm stays
+        ([NOW, END + 1], failed(END + DAY), True),
+        ([NOW, END + 1], shaken(END + DAY, outcome=Handshake.NO_CERTIFICATE), True),  # it may have been cut off
+        ([NOW, END + 1], shaken(END + DAY, process=running(7.0)), True),
+        ([NOW, END + 1], shaken(END + DAY, process=running(END + 9)), False),  # it was in another one's memory
+        ([NOW], shaken(END - DAY, process=running(END - 2 * DAY)), False),
+    ],
+    ids=itertools.count(),
+)
+def test_a_handshake_that_failed_accuses_nobody(shown: list[float], later: Visit, kept: bool) -> None:
+    """The certificate shown before stays until its end, or where it was shown past that; and with it what it meant."""
+    report = NodeReport(SERVED)
+    for moment in shown:
+        report = report.after(shaken(moment, ANOTHER, process=running(7.0)))
+    assert (report.serving_live, report.findings) == (ANOTHER, (LINKED, DIFFERS))
+    report = report.after(later)
+    assert report.serving_live == (ANOTHER if kept else None)
+    assert report.findings == ((LINKED, DIFFERS) if kept else (LINKED,))
+    newer = replace(ANOTHER, serial="ff")
+    assert report.after(shaken(END + 2 * DAY, newer)).serving_live == newer
+
+
+def test_where_no_hands_are_shaken_any_more() -> None:
+    """What handshakes showed goes with the reload that switches them off, and with the visit that was under way."""
+    state = FleetState()
+    state.settle((SERVED,), (), Pace())
+    state.record(shaken(NOW, ANOTHER))
+    state.settle((NODE,), (), Pace())
+    for _ in range(2):
+        report = state.report(NODE.name)
+        assert report is not None
+        assert (report.serving_live, report.findings, report.client) == (None, (LINKED,), reading("aa", NOW))
+        state.record(shaken(NOW, ANOTHER))
 
 
 KNOWN = Kubelet(Distribution.KUBEADM, flags_known=True, config_known=True, rotates=True, server_tls_bootstrap=True)

@@ -53,7 +53,7 @@ class FleetState:
         with self._lock:
             known = self._guests.pop(node.name, None)
             stays = known is not None and known.node.is_read_as(node)
-            self._guests[node.name] = replace(known, node=node) if known and stays else NodeReport(node)
+            self._guests[node.name] = known.read_alike(node) if known and stays else NodeReport(node)
             if len(self._guests) > MOST_GUESTS:
                 del self._guests[next(iter(self._guests))]
 
@@ -141,7 +141,7 @@ def _settled(known: NodeReport | None, node: Node) -> NodeReport:
     """What is known of a node of the inventory; the same object where the node is the same."""
     if known is None:
         return NodeReport(node)
-    return known if known.node == node else replace(known, node=node)
+    return known.read_alike(node)
 
 
 def _login(visit: Visit) -> Login:

@@ -128,7 +128,7 @@ class Restoring:
             process = _started(process, started)
         report = _CODEC.value(plain, node=node, kubelet=kubelet, restart=restart, process=process, authority=authority)
         if way(node) == stored.read_as:
-            return report
+            return report.read_alike(node)
         return replace(report, reason=Reason.NOT_YET_VISITED, detail="", last_visit=None, duration=None, failures=0)
 
     def _part(self, place: int, text: str) -> Any:
