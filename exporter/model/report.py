@@ -73,6 +73,7 @@ class NodeReport:
     met: float | None = None  # see Memory
     served: str = ""  # the same
     ties: Ties = field(default_factory=Ties)
+    is_of_elsewhere: bool = False  # see read_elsewhere
 
     @property
     def up(self) -> bool:
@@ -91,7 +92,9 @@ class NodeReport:
 
     @property
     def memory(self) -> Memory:
-        """What the next visit is judged by."""
+        """What the next visit is judged by: of what was read elsewhere, nothing."""
+        if self.is_of_elsewhere:
+            return Memory(starts=self.starts, process=self.process, newest=self.newest, met=self.met)
         return Memory(
             client=self.client,
             serving=self.serving,
@@ -109,6 +112,41 @@ class NodeReport:
         """The kubelet's flags as last seen, once it was seen to be down: they say where the next visit has to look."""
         is_down = bool(self.starts) and self.starts[-1] is None
         return self.process.flags if self.process and is_down else ()
+
+    def read_elsewhere(self, node: Node) -> NodeReport:
+        """Of the node as the inventory has it now, where it is read in another way: it may be another machine's.
+
+        No visit has been there yet. Dates, states and findings are told as they were (a dead node's alarm does not end
+        because its line was edited) until a visit sees otherwise: findings until the first that has an answer, all the
+        rest until the first that brings a reading, which takes over nothing. Judged by it is no visit.
+        """
+        return replace(
+            self.read_alike(node),
+            reason=Reason.NOT_YET_VISITED,
+            detail="",
+            last_visit=None,
+            duration=None,
+            failures=0,
+            starts=(),
+            process=None,
+            newest=None,
+            met=None,
+            served="",
+            ties=Ties(),
+            is_of_elsewhere=True,
+        )
+
+    def _begun_here(self) -> NodeReport:
+        """What visits have seen since it is read as now: nothing that :meth:`read_elsewhere` left as it was."""
+        return NodeReport(
+            self.node,
+            starts=self.starts,
+            process=self.process,
+            newest=self.newest,
+            met=self.met,
+            served=self.served,
+            ties=self.ties,
+        )
 
     def read_alike(self, node: Node) -> NodeReport:
         """Of the node as the inventory has it now, where it is read as before; the same object where nothing changes.
@@ -134,6 +172,8 @@ class NodeReport:
                 duration=visit.duration,
                 failures=failures,
             )
+        if self.is_of_elsewhere and seen.reason is None:
+            return self._begun_here().after(visit)
         client = None if seen.has_no_certificate_by_design else seen.client or self.client
         process = facts.process
         is_running = process is not None and process.sight is Sight.SEEN
@@ -207,7 +247,7 @@ def _live(before: NodeReport, seen: Assessment, facts: NodeFacts, start: float |
     if before.node.serving_port is None:
         return None
     kept = before.serving_live
-    if seen.serving_live or kept is None:
+    if seen.serving_live or kept is None or before.is_of_elsewhere:
         return seen.serving_live
     known = next((moment for moment in reversed(before.starts) if moment is not None), None)
     if start is not None and known is not None and start != known:

@@ -62,7 +62,8 @@ class FleetState:
     ) -> None:
         """The inventory as it is now: a node that left is gone at once, one that stays keeps what is known of it.
 
-        A node that is new has what is known of its ``past``, by name.
+        One that is read in another way from now on has not been visited so: :meth:`NodeReport.read_elsewhere`. A node
+        that is new has what is known of its ``past``, by name.
         """
         with self._lock:
             known = {**past, **self._reports} if past else self._reports
@@ -141,7 +142,7 @@ def _settled(known: NodeReport | None, node: Node) -> NodeReport:
     """What is known of a node of the inventory; the same object where the node is the same."""
     if known is None:
         return NodeReport(node)
-    return known.read_alike(node)
+    return known.read_alike(node) if known.node.is_read_as(node) else known.read_elsewhere(node)
 
 
 def _login(visit: Visit) -> Login:
