@@ -19,7 +19,7 @@ from exporter.model.node import LocalAccess, Node
 from exporter.model.report import NodeReport
 from exporter.model.restart import Restart, RestartReason
 
-NODE = Node("w1.prod", LocalAccess("/mnt/w1"), Paths())
+NODE = Node("w1.prod", LocalAccess("/mnt/w1"), Paths(), serving_port=10250)  # what handshakes showed is kept
 NOW = 1_800_000_000.0
 DAY = 86400
 

@@ -26,6 +26,7 @@ from exporter.model.kubelet import Distribution, Kubelet
 from exporter.model.node import LocalAccess, Node, SshAccess
 from exporter.model.report import FleetSnapshot, NodeReport
 from exporter.model.restart import Restart, RestartReason
+from exporter.rounds.state import FleetState
 from exporter.rounds.visit import visit
 from exporter.serve.exposition import Format, choose_format, render
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES
@@ -175,6 +176,24 @@ def test_a_node_that_was_never_read_is_there(tmp_path: Path) -> None:
     assert 'kubelet_cert_rotation_state{cluster="prod",node="w9",cert="client",state="unknown"} 1' in lines
     assert 'kubelet_cert_node_failure{cluster="prod",node="w9",reason="not_yet_visited"} 1' in lines
     assert [line for line in lines if "timestamp" in line or "node_up" in line] == []
+
+
+def test_a_node_whose_address_was_corrected(tmp_path: Path) -> None:
+    """Until a visit has been there it is not up: a reason, and the dates and the age of what was read elsewhere."""
+    kubeadm_worker(tmp_path)
+    state, report = FleetState(), read(tmp_path)
+    state.settle((report.node,), (), Pace(), {"w1": report})
+    state.settle((replace(report.node, access=SshAccess("10.9.9.9")),), (), Pace())
+    assert report.client
+    assert report.last_success
+    lines = body(state.snapshot(time.time()), Format.TEXT).splitlines()
+    of_a_visit = ("kubelet_cert_node_up{", "kubelet_cert_node_visit_duration_seconds{")
+    assert not [line for line in lines if line.startswith(of_a_visit)]
+    assert 'kubelet_cert_node_failure{node="w1",reason="not_yet_visited"} 1' in lines
+    (age,) = (line for line in lines if line.startswith("kubelet_cert_node_last_success_timestamp_seconds{"))
+    assert float(age.split()[-1]) == pytest.approx(report.last_success, abs=0.001)
+    end = report.client.certificate.not_after
+    assert f'kubelet_cert_not_after_timestamp_seconds{{node="w1",cert="client"}} {end}' in lines
 
 
 def test_a_state_set_has_one_one_and_all_states(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import ConfigurationError, Reason
-from exporter.model.assessment import CertificateRole
+from exporter.model.assessment import CertificateRole, Memory
+from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.node import LocalAccess
-from exporter.model.report import NodeReport
+from exporter.model.report import NodeReport, Visit
 from exporter.rounds.store import store as module
 from exporter.rounds.store import tables
 from exporter.rounds.store.database import open_to_read, open_to_write
@@ -25,7 +26,7 @@ from exporter.rounds.store.refusals import NewerSchemaError, NotOursError
 from exporter.rounds.store.report_rows import texts
 from exporter.rounds.store.schema import MIGRATIONS, RING
 from tests.keeping import Keeping, in_a_hurry, keeping, known, wait_for
-from tests.reports import DAY, NODE, NOW, UNICODE, any_report, node, report
+from tests.reports import DAY, NODE, NOW, UNICODE, any_report, certificate, node, report
 
 
 @pytest.fixture(autouse=True)
@@ -124,8 +125,41 @@ def test_a_node_that_is_read_in_another_way_keeps_its_dates(path: Path) -> None:
     with keeping(path, elsewhere) as kept:
         (found,) = kept.reports
         assert (found.client, found.reason, found.last_visit) == (report().client, Reason.NOT_YET_VISITED, None)
+        assert (found.findings, found.memory) == (report().findings, Memory())
         kept.visited(report(elsewhere, NOW + 60))
     assert known(path, elsewhere) == (report(elsewhere, NOW + 60),)
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["reload", "restart"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_another_certificate_elsewhere_is_no_rotation(path: Path, restarts: bool, fails: bool) -> None:
+    """Where an address was corrected; also where a visit, and a restart, came before the first reading from there."""
+    elsewhere = replace(NODE, access=LocalAccess("/mnt/other"))
+    with keeping(path, NODE) as kept:
+        kept.visited(report(number=1))
+        kept.settle(*() if restarts else (elsewhere,))
+        if fails and not restarts:
+            kept.visited(kept.reports[0].after(Visit(elsewhere, NOW + 5, 1.0, Reason.UNREACHABLE)))
+    with keeping(path, elsewhere) as kept:
+        assert kept.reports[0].client == report().client
+        if fails and restarts:
+            kept.visited(kept.reports[0].after(Visit(elsewhere, NOW + 5, 1.0, Reason.UNREACHABLE)))
+        kept.visited(report(elsewhere, NOW + 60, 2))
+    assert rotations(path) == []
+    with keeping(path, elsewhere) as kept:
+        kept.visited(report(elsewhere, NOW + 120, 3))
+    assert len(rotations(path)) == 2
+
+
+def test_handshakes_that_are_switched_off_at_a_restart(path: Path) -> None:
+    """What they showed does not come back, nor what it meant."""
+    differs = Finding(Cause.SERVING_LIVE_DIFFERS, Severity.WARNING)
+    seen = replace(report(), serving_live=certificate(9))
+    with keeping(path, NODE) as kept:
+        kept.visited(replace(seen, findings=(*seen.findings, differs)))
+    (found,) = known(path, replace(NODE, serving_port=None))
+    assert found == replace(report(), node=found.node)
+    assert known(path, NODE)[0].serving_live == certificate(9)
 
 
 def test_a_reload_writes_no_report_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

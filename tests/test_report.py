@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from exporter.config.settings import Pace, Paths, Rotation
+from exporter.config.settings import Pace, Paths
 from exporter.errors import Reason
 from exporter.model.assessment import (
     Assessment,
@@ -22,7 +23,7 @@ from exporter.model.assessment import (
     StoreHistory,
     Ties,
 )
-from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
+from exporter.model.facts import DirectoryCondition, Handshake, NodeClock, NodeFacts, StoreFacts
 from exporter.model.files import Condition, PemFile
 from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.host import Process, Sight
@@ -33,6 +34,7 @@ from exporter.model.restart import Ending, Restart, RestartReason
 from exporter.rounds.state import FleetState
 
 NOW = 1_700_000_000.0
+DAY = 86400
 NODE = Node("worker-1", SshAccess("10.0.0.1", 22, "root"), Paths())
 LINKED = Finding(Cause.STORE_LINK_REGULAR_FILE, Severity.WARNING)
 EMPTY = Finding(Cause.ORPHAN_EMPTY, Severity.CRITICAL)
@@ -356,10 +358,60 @@ def test_another_certificate_in_kubelet_conf(credential: Credential | None, reas
     assert after.after(looked(NOW + 2, kubelet=kubelet, kubeconfig=newer)).kubeconfig == newer
 
 
-def test_a_handshake_that_failed_keeps_what_was_served() -> None:
-    """The certificate of the last handshake stays."""
-    report = NodeReport(NODE).after(looked(NOW, serving_live=ANOTHER)).after(looked(NOW + 1))
-    assert report.serving_live == ANOTHER
+SERVED = replace(NODE, serving_port=10250)
+DIFFERS = Finding(Cause.SERVING_LIVE_DIFFERS, Severity.WARNING)
+END = ANOTHER.not_after
+
+
+def shaken(began: float, live: Certificate | None = None, outcome: Handshake | None = None, **found: Any) -> Visit:
+    """A visit with a handshake, whose judge keeps the finding that rests on it."""
+    visit = looked(began, found.pop("process", None), serving_live=live, findings=(LINKED, DIFFERS), **found)
+    assert visit.facts
+    how = outcome or (Handshake.SERVED if live else Handshake.NO_ANSWER)
+    return replace(visit, node=SERVED, facts=replace(visit.facts, handshake=how))
+
+
+@pytest.mark.parametrize(
+    ("shown", "later", "kept"),
+    [
+        ([NOW], failed(END + DAY), True),  # nobody saw anything
+        ([NOW], shaken(END - DAY), True),  # a date of the future accuses nobody
+        ([NOW], shaken(END + DAY), False),  # no handshake has shown it past its end
+        ([NOW], shaken(END + DAY, outcome=Handshake.REFUSED), False),
+        ([NOW], shaken(END + DAY, reason=Reason.LINK_MISSING), False),
+        ([NOW, END + 1], shaken(END + DAY), True),  # one has: that alarm stays
+        ([NOW, END + 1], failed(END + DAY), True),
+        ([NOW, END + 1], shaken(END + DAY, outcome=Handshake.NO_CERTIFICATE), True),  # it may have been cut off
+        ([NOW, END + 1], shaken(END + DAY, process=running(7.0)), True),
+        ([NOW, END + 1], shaken(END + DAY, process=running(END + 9)), False),  # it was in another one's memory
+        ([NOW], shaken(END - DAY, process=running(END - 2 * DAY)), False),
+    ],
+    ids=itertools.count(),
+)
+def test_a_handshake_that_failed_accuses_nobody(shown: list[float], later: Visit, kept: bool) -> None:
+    """The certificate shown before stays until its end, or where it was shown past that; and with it what it meant."""
+    report = NodeReport(SERVED)
+    for moment in shown:
+        report = report.after(shaken(moment, ANOTHER, process=running(7.0)))
+    assert (report.serving_live, report.findings) == (ANOTHER, (LINKED, DIFFERS))
+    report = report.after(later)
+    assert report.serving_live == (ANOTHER if kept else None)
+    assert report.findings == ((LINKED, DIFFERS) if kept else (LINKED,))
+    newer = replace(ANOTHER, serial="ff")
+    assert report.after(shaken(END + 2 * DAY, newer)).serving_live == newer
+
+
+def test_where_no_hands_are_shaken_any_more() -> None:
+    """What handshakes showed goes with the reload that switches them off, and with the visit that was under way."""
+    state = FleetState()
+    state.settle((SERVED,), (), Pace())
+    state.record(shaken(NOW, ANOTHER))
+    state.settle((NODE,), (), Pace())
+    for _ in range(2):
+        report = state.report(NODE.name)
+        assert report is not None
+        assert (report.serving_live, report.findings, report.client) == (None, (LINKED,), reading("aa", NOW))
+        state.record(shaken(NOW, ANOTHER))
 
 
 KNOWN = Kubelet(Distribution.KUBEADM, flags_known=True, config_known=True, rotates=True, server_tls_bootstrap=True)
@@ -499,16 +551,81 @@ def test_a_fleet_is_in_the_inventorys_order() -> None:
 
 
 def test_settling_keeps_readings() -> None:
-    """A node that stays keeps what is known of it, under its new settings."""
+    """A node that stays keeps what is known of it, under its new settings; the same object where they are the same."""
     state = settled("a", "b")
     state.record(visit("a", NOW))
     state.record(visit("a", NOW + 60, Reason.UNREACHABLE))
     before = state.report("a")
     assert before is not None
-    moved = replace(node("a", user="probe"), rotation=Rotation.MANUAL)
+    state.settle((node("a"),), (), Pace())
+    assert state.report("a") is before
+    moved = replace(node("a"), labels=(("site", "north"),), serving_port=10250)
     state.settle((moved,), (), Pace())
     assert state.report("a") == replace(before, node=moved)
     assert before.client == GOOD.assessment.client if GOOD.assessment else False
+
+
+WENT_BACK = Finding(Cause.STORE_WENT_BACK, Severity.WARNING)
+ELSEWHERE = replace(SERVED, access=SshAccess("10.0.0.2", 22, "root"))
+
+
+def of_another_machine() -> NodeReport:
+    """A node whose address was another machine's, read well and with an answer to every question."""
+    ties = Ties("m2", "https://other:6443", ("aa",), "bb")
+    visit = looked(
+        NOW,
+        running(5.0, CONFIG),
+        serving=reading("bb", NOW),
+        findings=(WENT_BACK,),
+        kubelet=KNOWN,
+        restart=UNSAFE,
+        kubeconfig=ANOTHER,
+        serving_live=ANOTHER,
+        ties=ties,
+        served="/there.crt",
+    )
+    return replace(NodeReport(SERVED).after(visit).after(looked(NOW + 1, DOWN, findings=(WENT_BACK,))), failures=3)
+
+
+def test_a_node_that_is_read_elsewhere_has_not_been_visited() -> None:
+    """Its dates, verdict and findings are told with their age; nothing that a visit would be judged by is left."""
+    before = of_another_machine()
+    state = FleetState()
+    state.settle((SERVED,), (), Pace(), {SERVED.name: before})
+    state.settle((ELSEWHERE,), (), Pace())
+    report = state.report(SERVED.name)
+    assert report == before.read_elsewhere(ELSEWHERE)
+    assert (report.node, report.reason, report.detail) == (ELSEWHERE, Reason.NOT_YET_VISITED, "")
+    assert (report.last_visit, report.duration, report.failures) == (None, None, 0)
+    assert (report.client, report.serving, report.last_success) == (before.client, before.serving, before.last_success)
+    assert (report.restart, report.findings) == (UNSAFE, (WENT_BACK,))
+    assert (before.flags, report.flags) == ((CONFIG,), ())
+    assert report.memory == Memory()
+    assert report.ties == Ties()
+
+
+@pytest.mark.parametrize("fails_first", [False, True])
+def test_the_first_reading_elsewhere_takes_over_nothing(fails_first: bool) -> None:
+    """Whatever it did not see is not known, and no issuer is the one before; also after visits that failed."""
+    report = of_another_machine().read_elsewhere(ELSEWHERE)
+    if fails_first:
+        report = report.after(failed(NOW + 5))
+        assert (report.reason, report.failures, report.findings) == (Reason.CONNECTION_REFUSED, 1, (WENT_BACK,))
+        assert (report.client, report.memory) == (reading("aa", NOW + 1), Memory())
+    visit = looked(NOW + 9, client=by("k2", "a2"))
+    assert report.after(visit) == NodeReport(ELSEWHERE).after(visit)
+
+
+def test_an_answer_from_elsewhere_without_a_reading() -> None:
+    """The dates stay until there is one; findings and starts are those that were seen there."""
+    report = of_another_machine().read_elsewhere(ELSEWHERE)
+    report = report.after(looked(NOW + 9, running(7.0), reason=Reason.LINK_MISSING, findings=(EMPTY,)))
+    assert (report.client, report.serving_live, report.findings) == (reading("aa", NOW + 1), None, (EMPTY,))
+    assert report.restart == UNSAFE
+    assert report.memory == Memory(starts=(7.0,), process=running(7.0), met=NOW + 9.25)
+    report = report.after(looked(NOW + 10, running(7.0), client=by("k2", "a2")))
+    assert (report.restart, report.kubelet, report.serving, report.ties) == (None, None, None, Ties())
+    assert (report.starts, report.memory.client) == ((7.0, 7.0), by("k2", "a2"))
 
 
 def test_a_node_that_left_is_gone_at_once() -> None:

@@ -8,7 +8,7 @@ from exporter.config.settings import Pace
 from exporter.errors import Reason
 from exporter.model.assessment import Assessment, Certificate, Memory, Reading, StoreHistory, Ties
 from exporter.model.facts import NodeFacts
-from exporter.model.finding import Finding
+from exporter.model.finding import Cause, Finding
 from exporter.model.host import Flags, Process, Sight
 from exporter.model.kubelet import Credential, Kubelet
 from exporter.model.node import Node
@@ -73,6 +73,7 @@ class NodeReport:
     met: float | None = None  # see Memory
     served: str = ""  # the same
     ties: Ties = field(default_factory=Ties)
+    is_of_elsewhere: bool = False  # see read_elsewhere
 
     @property
     def up(self) -> bool:
@@ -91,7 +92,9 @@ class NodeReport:
 
     @property
     def memory(self) -> Memory:
-        """What the next visit is judged by."""
+        """What the next visit is judged by: of what was read elsewhere, nothing."""
+        if self.is_of_elsewhere:
+            return Memory(starts=self.starts, process=self.process, newest=self.newest, met=self.met)
         return Memory(
             client=self.client,
             serving=self.serving,
@@ -110,6 +113,52 @@ class NodeReport:
         is_down = bool(self.starts) and self.starts[-1] is None
         return self.process.flags if self.process and is_down else ()
 
+    def read_elsewhere(self, node: Node) -> NodeReport:
+        """Of the node as the inventory has it now, where it is read in another way: it may be another machine's.
+
+        No visit has been there yet. Dates, states and findings are told as they were (a dead node's alarm does not end
+        because its line was edited) until a visit sees otherwise: findings until the first that has an answer, all the
+        rest until the first that brings a reading, which takes over nothing. Judged by it is no visit.
+        """
+        return replace(
+            self.read_alike(node),
+            reason=Reason.NOT_YET_VISITED,
+            detail="",
+            last_visit=None,
+            duration=None,
+            failures=0,
+            starts=(),
+            process=None,
+            newest=None,
+            met=None,
+            served="",
+            ties=Ties(),
+            is_of_elsewhere=True,
+        )
+
+    def _begun_here(self) -> NodeReport:
+        """What visits have seen since it is read as now: nothing that :meth:`read_elsewhere` left as it was."""
+        return NodeReport(
+            self.node,
+            starts=self.starts,
+            process=self.process,
+            newest=self.newest,
+            met=self.met,
+            served=self.served,
+            ties=self.ties,
+        )
+
+    def read_alike(self, node: Node) -> NodeReport:
+        """Of the node as the inventory has it now, where it is read as before; the same object where nothing changes.
+
+        What handshakes showed is forgotten where none are made any more.
+        """
+        known = self if self.node is node or self.node == node else replace(self, node=node)
+        findings = _without_handshakes(self.findings) if node.serving_port is None else self.findings
+        live = None if node.serving_port is None else self.serving_live
+        is_same = live is self.serving_live and len(findings) == len(self.findings)
+        return known if is_same else replace(known, serving_live=live, findings=findings)
+
     def after(self, visit: Visit) -> NodeReport:
         """The report once ``visit`` has ended."""
         failures = 0 if visit.reason is None else self.failures + 1
@@ -123,10 +172,13 @@ class NodeReport:
                 duration=visit.duration,
                 failures=failures,
             )
+        if self.is_of_elsewhere and seen.reason is None:
+            return self._begun_here().after(visit)
         client = None if seen.has_no_certificate_by_design else seen.client or self.client
         process = facts.process
         is_running = process is not None and process.sight is Sight.SEEN
         start = self.memory.start(facts) if is_running else None
+        live = _live(self, seen, facts, start)
         return replace(
             self,
             reason=visit.reason,
@@ -142,12 +194,12 @@ class NodeReport:
             serving=None if seen.serving_absent else seen.serving or self.serving,
             served="" if seen.serving_absent else seen.served or self.served,
             history=seen.history or self.history,
-            findings=seen.findings,  # among them those of earlier that could not be looked for
+            findings=seen.findings if live else _without_handshakes(seen.findings),  # with earlier ones not looked for
             kubelet=seen.kubelet.filled_from(self.kubelet) if seen.kubelet else self.kubelet,
             restart=_restart(self, seen),
             kubeconfig=None if _saw_no_other(seen) else seen.kubeconfig or self.kubeconfig,
             authority=_authority(self, seen, client),
-            serving_live=seen.serving_live or self.serving_live,
+            serving_live=live,
             starts=_starts(self, process, start),
             met=self.met if start is None else facts.taken,
             process=process if is_running else self.process,
@@ -182,6 +234,30 @@ def _authority(before: NodeReport, seen: Assessment, client: Reading | None) -> 
     """An earlier one only as long as it may have issued the certificate in use."""
     found = seen.authority or before.authority
     return found if found and client and client.certificate.is_signed_by(found) else None
+
+
+def _live(before: NodeReport, seen: Assessment, facts: NodeFacts, start: float | None) -> Certificate | None:
+    """What the kubelet has in memory, as far as handshakes tell: this visit's, or an earlier one's.
+
+    Where this visit's failed, an earlier certificate counts until its end, as long as the same kubelet may show it.
+    Past its end it would accuse, and nobody is accused without a look: it stays only where a handshake has shown it
+    since (the last success was past its end too), for a confirmed alarm does not end because nobody answers. A kubelet
+    that has started anew ends it, and so does that no handshakes are made any more.
+    """
+    if before.node.serving_port is None:
+        return None
+    kept = before.serving_live
+    if seen.serving_live or kept is None or before.is_of_elsewhere:
+        return seen.serving_live
+    known = next((moment for moment in reversed(before.starts) if moment is not None), None)
+    if start is not None and known is not None and start != known:
+        return None
+    was_shown_past_it = before.last_success is not None and before.last_success > kept.not_after
+    return kept if was_shown_past_it or facts.taken <= kept.not_after else None
+
+
+def _without_handshakes(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.cause is not Cause.SERVING_LIVE_DIFFERS)
 
 
 def _saw_no_other(seen: Assessment) -> bool:

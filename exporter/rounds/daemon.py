@@ -179,7 +179,7 @@ class Daemon:
         """When a node is due after a change of the inventory or the configuration."""
         report, first = self._state.report(node.name), self._first(node.name)
         if report is None or report.last_visit is None:
-            return first if due is None else due
+            return first if due is None else min(due, first)  # it may be read in another way from now on
         changed = before is not None and not node.is_read_as(before)  # None: its past was kept, read as it is now
         retries = anew and report.may_be_mended_by_reload
         soon = first if changed or retries else schedule.resumed(report, self._clock(), len(self._nodes), self._pace)

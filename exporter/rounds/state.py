@@ -53,7 +53,7 @@ class FleetState:
         with self._lock:
             known = self._guests.pop(node.name, None)
             stays = known is not None and known.node.is_read_as(node)
-            self._guests[node.name] = replace(known, node=node) if known and stays else NodeReport(node)
+            self._guests[node.name] = known.read_alike(node) if known and stays else NodeReport(node)
             if len(self._guests) > MOST_GUESTS:
                 del self._guests[next(iter(self._guests))]
 
@@ -62,7 +62,8 @@ class FleetState:
     ) -> None:
         """The inventory as it is now: a node that left is gone at once, one that stays keeps what is known of it.
 
-        A node that is new has what is known of its ``past``, by name.
+        One that is read in another way from now on has not been visited so: :meth:`NodeReport.read_elsewhere`. A node
+        that is new has what is known of its ``past``, by name.
         """
         with self._lock:
             known = {**past, **self._reports} if past else self._reports
@@ -141,7 +142,7 @@ def _settled(known: NodeReport | None, node: Node) -> NodeReport:
     """What is known of a node of the inventory; the same object where the node is the same."""
     if known is None:
         return NodeReport(node)
-    return known if known.node == node else replace(known, node=node)
+    return known.read_alike(node) if known.node.is_read_as(node) else known.read_elsewhere(node)
 
 
 def _login(visit: Visit) -> Login:

@@ -56,7 +56,9 @@ class Outcome:
 
 
 def rotations(before: NodeReport, after: NodeReport) -> Iterator[SeenRotation]:
-    """What one visit showed to have been rotated."""
+    """What one visit showed to have been rotated: nothing where the one before it was read elsewhere."""
+    if before.is_of_elsewhere:
+        return
     history = after.history or StoreHistory()
     pairs = (
         (CertificateRole.CLIENT, before.client, after.client, history.last_rotation),

@@ -12,12 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from exporter.config.settings import Paths
-from exporter.errors import Reason
 from exporter.model.assessment import Certificate, Reading
 from exporter.model.host import Process
 from exporter.model.kubelet import Kubelet
@@ -127,9 +126,7 @@ class Restoring:
         if process and started is not None:
             process = _started(process, started)
         report = _CODEC.value(plain, node=node, kubelet=kubelet, restart=restart, process=process, authority=authority)
-        if way(node) == stored.read_as:
-            return report
-        return replace(report, reason=Reason.NOT_YET_VISITED, detail="", last_visit=None, duration=None, failures=0)
+        return report.read_alike(node) if way(node) == stored.read_as else report.read_elsewhere(node)
 
     def _part(self, place: int, text: str) -> Any:
         """None where it cannot be read."""
