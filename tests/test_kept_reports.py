@@ -19,6 +19,7 @@ from exporter.model.node import LocalAccess
 from exporter.model.report import NodeReport
 from exporter.rounds.store import store as module
 from exporter.rounds.store import tables
+from exporter.rounds.store.batch import Batch
 from exporter.rounds.store.database import open_to_read, open_to_write
 from exporter.rounds.store.records import KEPT_ROTATIONS
 from exporter.rounds.store.refusals import NewerSchemaError, NotOursError
@@ -147,6 +148,20 @@ def test_a_reload_writes_no_report_again(path: Path, monkeypatch: pytest.MonkeyP
         kept.settle(again)
         assert written == ["a"]
     assert known(path, node("a")) == (report(node("a"), NOW + 120, 2),)
+
+
+def test_a_report_without_a_reading_costs_no_certificate(path: Path) -> None:
+    """A row whose past nobody recalled, as of a node that is down, keeps it whatever is written over it."""
+    with keeping(path, NODE) as kept:
+        kept.visited(report())
+    opened = tables.Tables(open_to_write(str(path)))
+    failed = replace(NodeReport(NODE), reason=Reason.CONNECT_TIMEOUT, last_visit=NOW + 60, duration=1.0, failures=1)
+    for is_whole in (True, False):
+        batch = Batch()
+        batch.reports[NODE.name] = failed, is_whole
+        opened.write(batch)
+    opened.close()
+    assert known(path, NODE) == (report(),)
 
 
 # Nodes that leave.

@@ -16,12 +16,16 @@ MOST_ROTATIONS = 20_000
 
 @dataclass(slots=True)
 class Known:
-    """A node's row. ``node``: what it was last written as, None where that is to be written anew."""
+    """A node's row. ``node``: what it was last written as, None where that is to be written anew.
+
+    ``is_unheard``: it has a client certificate that nobody recalled, which no report without a reading may cost.
+    """
 
     id: int
     visits: int = 0
     node: Node | None = None
     gone: float | None = None
+    is_unheard: bool = False
 
     def is_of(self, node: Node) -> bool:
         """Whether it was written of a node that is read as this one is; a reload makes equal ones."""

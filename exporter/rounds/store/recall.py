@@ -28,7 +28,8 @@ def recall(tables: Tables, nodes: Sequence[Node]) -> dict[str, NodeReport]:
             except UnreadableError:
                 unreadable += 1
             else:
-                tables.known[name].node = report.node if report.last_visit is not None else None
+                kept = tables.known[name]
+                kept.node, kept.is_unheard = report.node if report.last_visit is not None else None, False
     if unreadable:
         log.warning("what is stored of some nodes cannot be understood: they are new", extra={"nodes": unreadable})
     return found

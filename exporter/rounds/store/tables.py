@@ -6,7 +6,7 @@ Python's sqlite3 lets go of the interpreter's lock for each statement, and has t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, fields
 from itertools import chain, islice
 
@@ -14,6 +14,7 @@ from exporter.model.assessment import CertificateRole
 from exporter.model.node import Node
 from exporter.model.report import NodeReport
 from exporter.rounds.store.batch import Batch, Known
+from exporter.rounds.store.late import has_no_reading
 from exporter.rounds.store.records import KEPT_ROTATIONS, Outcome, SeenRotation
 from exporter.rounds.store.report_rows import MOMENTS, PARTS, Stored, moments, texts, way
 from exporter.rounds.store.schema import RING, slot
@@ -24,12 +25,14 @@ _ROTATION = tuple(field.name for field in fields(SeenRotation))
 _OUTCOME = tuple(field.name for field in fields(Outcome))
 
 Row = Sequence[object]
+Written = Mapping[str, tuple[NodeReport, bool]]  # as a Batch has them
 
 
 def known(connection: sqlite3.Connection) -> dict[str, Known]:
     """Every node that has a row, by name."""
-    rows = connection.execute("SELECT name, id, visits, gone FROM node JOIN moment USING (id)")
-    return {name: Known(number, visits, gone=gone) for name, number, visits, gone in rows}
+    select = "SELECT name, id, visits, gone, client_taken NOTNULL FROM node JOIN moment USING (id)"
+    rows = connection.execute(select)
+    return {name: Known(number, visits, None, gone, bool(dated)) for name, number, visits, gone, dated in rows}
 
 
 def reports(connection: sqlite3.Connection, names: Sequence[str]) -> Iterator[tuple[str, Stored]]:
@@ -75,11 +78,15 @@ class Tables:
         self.connection.close()
 
     def write(self, batch: Batch) -> None:
-        """One transaction; what is in ``batch`` is known afterwards."""
+        """One transaction; what is in ``batch`` is known afterwards.
+
+        A report without a reading leaves a row with a certificate as it is: its past was not recalled.
+        """
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            self._write_reports(batch)
-            self._write_happenings(batch)
+            written = {name: one for name, one in batch.reports.items() if self._may_replace(name, one[0])}
+            self._write_reports(written)
+            self._write_happenings(batch, written)
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
@@ -111,9 +118,13 @@ class Tables:
         self._many(f"DELETE FROM rotation WHERE id IN ({oldest})", rows)  # noqa: S608 - constants
         self._rotated.clear()
 
-    def _write_reports(self, batch: Batch) -> None:
+    def _may_replace(self, name: str, report: NodeReport) -> bool:
+        node = self.known.get(name)
+        return node is None or not node.is_unheard or not has_no_reading(report)
+
+    def _write_reports(self, written: Written) -> None:
         whole: list[Row] = []
-        for name, (report, is_whole) in batch.reports.items():
+        for name, (report, is_whole) in written.items():
             node = self.known.get(name)
             if node is None:
                 node = self.known[name] = Known(self._next)
@@ -121,9 +132,10 @@ class Tables:
             if is_whole:
                 whole.append((node.id, name, way(report.node), node.gone, *texts(report)))
                 node.node = report.node
+            node.is_unheard = False
         self._insert("node", ("id", "name", "read_as", "gone", *_TEXTS), whole)
 
-    def _write_happenings(self, batch: Batch) -> None:
+    def _write_happenings(self, batch: Batch, written: Written) -> None:
         """Outcomes first: they count the visits."""
         found: list[Row] = []
         for name, *outcome in batch.outcomes:
@@ -132,7 +144,7 @@ class Tables:
                 found.append((slot(node.id, node.visits), *outcome))
                 node.visits += 1
         self._insert("outcome", ("slot", *_OUTCOME), found)
-        moved = [_moved(self.known[name], report) for name, (report, _) in batch.reports.items()]
+        moved = [_moved(self.known[name], report) for name, (report, _) in written.items()]
         self._insert("moment", ("id", "visits", *MOMENTS), moved)
         seen = [(self.known[name].id, *astuple(rotation)) for name, rotation in batch.rotations if name in self.known]
         self._insert("rotation", ("node", *_ROTATION), seen)
