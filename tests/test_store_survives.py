@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,8 +17,10 @@ from pathlib import Path
 import pytest
 
 from exporter.rounds.store import store as module
+from exporter.rounds.store.batch import Batch
+from exporter.rounds.store.tables import Tables
 from tests.crashing import FLEET
-from tests.keeping import in_a_hurry, keeping, known, wait_for
+from tests.keeping import PATIENCE, in_a_hurry, keeping, known, wait_for
 from tests.reports import NODE, NOW, node, report
 
 # Kills.
@@ -190,6 +193,29 @@ def test_a_disk_that_does_not_answer_holds_nobody_up(tmp_path: Path, monkeypatch
         kept.visited(*map(report, fleet))
         expected = kept.reports
     assert known(path, *fleet) == expected
+
+
+@pytest.mark.usefixtures("_hurry")
+def test_a_report_is_not_written_over_a_newer_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a write hangs, more visits end than may wait: what waits is older than what is taken from the state."""
+    monkeypatch.setattr(module, "MOST_WAITING", 1)
+    hangs, goes_on = threading.Event(), threading.Event()
+    write = Tables.write
+
+    def slow(tables: Tables, batch: Batch) -> None:
+        hangs.set()
+        assert goes_on.wait(PATIENCE)
+        write(tables, batch)
+
+    path = tmp_path / "store.sqlite"
+    with keeping(path, NODE) as kept:
+        monkeypatch.setattr(Tables, "write", slow)
+        kept.visited(report())
+        assert hangs.wait(PATIENCE)
+        kept.visited(report(at=NOW + 60))
+        kept.visited(report(at=NOW + 120, number=2))  # does not fit
+        goes_on.set()
+    assert known(path, NODE) == (report(at=NOW + 120, number=2),)
 
 
 @pytest.mark.usefixtures("_hurry")

@@ -137,13 +137,14 @@ class Store:
         """Whatever goes wrong, the writer goes on, and the inventory gets its answer."""
         inventory, past = self._asked(), _NOTHING
         try:
-            self._gather()
+            is_behind = self._gather()
             tables = self._opened()
             if tables:
-                self._catch_up(tables)
                 if self._batch:
                     tables.write(self._batch)
                     self._batch = Batch()
+                if is_behind:
+                    self._catch_up(tables)
                 if inventory:
                     tables.note_inventory(inventory.nodes, self._clock())
                     past = recall(tables, inventory.unknown)
@@ -168,8 +169,13 @@ class Store:
         except queue.Empty:
             return None
 
-    def _gather(self) -> None:
-        """What visits brought, compared with what is stored; without a file nothing is. Guests are not kept."""
+    def _gather(self) -> bool:
+        """What visits brought, compared with what is stored; without a file nothing is. Guests are not kept.
+
+        True where the state has more. Of visits that do not fit from now on, others may wait that are older: those
+        are written first, in the next turn.
+        """
+        is_behind, self._is_behind = self._is_behind, False
         known = self._tables.known if self._tables else {}
         for _ in range(len(self._visits)):
             before, after = self._visits.popleft()
@@ -177,7 +183,7 @@ class Store:
                 self._batch.add(before, after, known.get(after.node.name))
         if self._tables is None:
             self._batch.reports.clear()
-            self._is_behind = True
+        return is_behind or self._tables is None
 
     def _opened(self) -> Tables | None:
         """The tables, opened where they are not; None while it is too early to try again."""
@@ -192,10 +198,7 @@ class Store:
         return self._tables
 
     def _catch_up(self, tables: Tables) -> None:
-        """All that the state has, where the file may lack some of it."""
-        if not self._is_behind:
-            return
-        self._is_behind = False
+        """All that the state has, over what is older."""
         reports = iter([report for report in self._reports() if report.last_visit is not None])
         while some := list(islice(reports, MANY)):
             batch = Batch()
