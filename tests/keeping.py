@@ -27,7 +27,11 @@ class Keeping:
         self.now = now
         self.state = FleetState()
         self.store = Store(
-            str(path), lambda: self.state.snapshot(self.now).reports, self.state.stored, lambda: self.now
+            str(path),
+            lambda: self.state.snapshot(self.now).reports,
+            self.state.restore,
+            self.state.stored,
+            lambda: self.now,
         )
         self.store.start()
 

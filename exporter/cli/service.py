@@ -127,4 +127,4 @@ class Service:
 def _store(kept: Kept, state: FleetState) -> Store | None:
     """What outlives this process, where anything is to. Raises ConfigurationError where another exporter has it."""
     where = place(kept.config.store)
-    return Store(where, lambda: state.snapshot(time.time()).reports, state.stored) if where else None
+    return Store(where, lambda: state.snapshot(time.time()).reports, state.restore, state.stored) if where else None

@@ -21,8 +21,9 @@ from exporter.model.node import Node
 from exporter.model.report import NodeReport
 from exporter.rounds.store.batch import Batch
 from exporter.rounds.store.database import is_broken, open_to_write, set_aside
+from exporter.rounds.store.late import has_no_reading
 from exporter.rounds.store.lock import Lock
-from exporter.rounds.store.recall import recall
+from exporter.rounds.store.recall import recall, recall_unwritten
 from exporter.rounds.store.refusals import HeldError, RefusalError
 from exporter.rounds.store.tables import Tables
 from exporter.rounds.store.trouble import Trouble
@@ -58,15 +59,18 @@ class Store:
         self,
         path: str,
         reports: Callable[[], Iterable[NodeReport]],
+        restore: Callable[[Reports], None],
         up: Callable[[bool], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``reports`` are the fleet's as they are now; ``up`` hears whether they are kept.
+        """``reports`` are the fleet's as they are now; ``restore`` is given the past of nodes that began without it,
+        once it can be read; ``up`` hears whether reports are kept.
 
         Raises ConfigurationError where another exporter has the file.
         """
         self._path = path
         self._reports = reports
+        self._restore = restore
         self._clock = clock
         self._trouble = Trouble(path, up)
         self._lock: Lock | None = None
@@ -76,6 +80,8 @@ class Store:
         self._inventories: queue.SimpleQueue[_Inventory] = queue.SimpleQueue()
         self._nodes: Sequence[Node] = ()
         self._names: frozenset[str] = frozenset()
+        self._unrecalled: set[str] = set()  # names of nodes that the state may have without the past that is kept
+        self._unanswered: deque[Sequence[Node]] = deque()
         self._is_behind = False  # the file lacks reports that the fleet's state has
         self._is_broken = False
         self._retry_at = self._tidy_at = 0.0  # on the monotonic clock
@@ -112,6 +118,7 @@ class Store:
                 return answer.get(timeout=_POLL)
             except queue.Empty:
                 continue
+        self._unanswered.append(unknown)
         log.error("the store gives no answer: new nodes begin without a past", extra={"file": self._path})
         return {}
 
@@ -135,11 +142,14 @@ class Store:
 
     def _turn(self) -> None:
         """Whatever goes wrong, the writer goes on, and the inventory gets its answer."""
-        inventory, past = self._asked(), _NOTHING
+        inventory, past = self._asked(), None
         try:
             is_behind = self._gather()
             tables = self._opened()
             if tables:
+                if inventory:
+                    past = recall(tables, inventory.unknown)
+                is_behind |= self._recall_late(tables)
                 if self._batch:
                     tables.write(self._batch)
                     self._batch = Batch()
@@ -147,7 +157,6 @@ class Store:
                     self._catch_up(tables)
                 if inventory:
                     tables.note_inventory(inventory.nodes, self._clock())
-                    past = recall(tables, inventory.unknown)
                 self._tidy(tables)
                 self._trouble.is_over()
         except (sqlite3.Error, OSError, RefusalError) as error:
@@ -159,9 +168,33 @@ class Store:
             self._trouble.is_unforeseen(error)
         finally:
             if inventory:
-                self._nodes, self._names = inventory.nodes, frozenset(node.name for node in inventory.nodes)
-                inventory.answer.put(past)
-                self._wake.set()  # there may be another
+                self._answer(inventory, past)
+
+    def _answer(self, inventory: _Inventory, past: Reports | None) -> None:
+        """With what can be read, where nothing can be written. What cannot be read either is recalled later."""
+        try:
+            if past is None:
+                past = recall_unwritten(self._path, inventory.unknown)
+            self._nodes, self._names = inventory.nodes, frozenset(node.name for node in inventory.nodes)
+            self._unrecalled &= self._names
+            if past is None:
+                self._unrecalled |= {node.name for node in inventory.unknown}
+        finally:
+            inventory.answer.put(past or _NOTHING)
+            self._wake.set()  # there may be another
+
+    def _recall_late(self, tables: Tables) -> bool:
+        """Give the state what it could not have when it asked; whether that was something."""
+        while self._unanswered:
+            self._unrecalled |= {node.name for node in self._unanswered.popleft()}
+        if not self._unrecalled:
+            return False
+        waiting = [report for report in self._reports() if report.node.name in self._unrecalled]
+        past = recall(tables, [report.node for report in waiting if has_no_reading(report)])
+        if past:
+            self._restore(past)
+        self._unrecalled -= {report.node.name for report in waiting}
+        return bool(past)
 
     def _asked(self) -> _Inventory | None:
         try:
