@@ -24,7 +24,7 @@ class Keeping:
     """State and store together. ``now`` is the exporter's clock, epoch seconds."""
 
     def __init__(self, path: Path, now: float = NOW) -> None:
-        self.now = now
+        self.now, self.set_by = now, 0.0
         self.state = FleetState()
         self.store = Store(
             str(path),
@@ -32,8 +32,14 @@ class Keeping:
             self.state.restore,
             self.state.stored,
             lambda: self.now,
+            lambda: self.now - self.set_by,
         )
         self.store.start()
+
+    def set_clock(self, by: float) -> None:
+        """The wall clock is set, which is no time that passes."""
+        self.set_by += by
+        self.now += by
 
     def settle(self, *nodes: Node) -> None:
         """The inventory, as a daemon takes it."""

@@ -35,7 +35,6 @@ MANY = 5_000  # visits that are not kept waiting for that
 MOST_WAITING = 50_000  # visits; of more, the reports are taken from the fleet's state later
 RETRIES_AFTER = 10.0  # seconds
 TIDIES_EVERY = 60.0
-KEPT_WHILE_GONE = 86400.0  # seconds that a node's past is kept once it has left the inventory
 _RECALL_PATIENCE = 60.0
 _POLL = 0.2
 
@@ -62,6 +61,7 @@ class Store:
         restore: Callable[[Reports], None],
         up: Callable[[bool], None],
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         """``reports`` are the fleet's as they are now; ``restore`` is given the past of nodes that began without it,
         once it can be read; ``up`` hears whether reports are kept.
@@ -71,7 +71,7 @@ class Store:
         self._path = path
         self._reports = reports
         self._restore = restore
-        self._clock = clock
+        self._clock, self._steady = clock, steady
         self._trouble = Trouble(path, up)
         self._lock: Lock | None = None
         self._tables: Tables | None = None
@@ -156,7 +156,7 @@ class Store:
                 if is_behind:
                     self._catch_up(tables)
                 if inventory:
-                    tables.note_inventory(inventory.nodes, self._clock())
+                    tables.note_inventory(inventory.nodes, self._clock(), self._steady())
                 self._tidy(tables)
                 self._trouble.is_over()
         except (sqlite3.Error, OSError, RefusalError) as error:
@@ -227,7 +227,7 @@ class Store:
                 self._is_broken = False
             self._tables = Tables(open_to_write(self._path))
             if self._nodes:
-                self._tables.note_inventory(self._nodes, self._clock())
+                self._tables.note_inventory(self._nodes, self._clock(), self._steady())
         return self._tables
 
     def _catch_up(self, tables: Tables) -> None:
@@ -241,7 +241,7 @@ class Store:
     def _tidy(self, tables: Tables) -> None:
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDIES_EVERY
-            tables.tidy(self._clock() - KEPT_WHILE_GONE)
+            tables.tidy(self._clock(), self._steady())
 
     def _give_up(self, error: Exception) -> None:
         """For now: of what is in the file nothing is known any more."""

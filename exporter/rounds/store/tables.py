@@ -13,11 +13,14 @@ from itertools import chain, islice
 from exporter.model.assessment import CertificateRole
 from exporter.model.node import Node
 from exporter.model.report import NodeReport
-from exporter.rounds.store.batch import Batch, Known
+from exporter.rounds.store.batch import Absent, Batch, Known
 from exporter.rounds.store.late import has_no_reading
 from exporter.rounds.store.records import KEPT_ROTATIONS, Outcome, SeenRotation
 from exporter.rounds.store.report_rows import MOMENTS, PARTS, Stored, moments, texts, way
 from exporter.rounds.store.schema import RING, slot
+
+KEPT_WHILE_GONE = 86400.0  # seconds that a node's past is kept once it has left the inventory
+MAY_RETURN = 3600.0  # seconds from a start on, of one that had left for longer before it
 
 _SIZES = (256, 64, 16, 4, 1)  # rows a statement
 _TEXTS = ("report", *PARTS)
@@ -32,7 +35,9 @@ def known(connection: sqlite3.Connection) -> dict[str, Known]:
     """Every node that has a row, by name."""
     select = "SELECT name, id, visits, gone, client_taken NOTNULL FROM node JOIN moment USING (id)"
     rows = connection.execute(select)
-    return {name: Known(number, visits, None, gone, bool(dated)) for name, number, visits, gone, dated in rows}
+    return {
+        name: Known(number, visits, gone=gone, is_unheard=bool(dated)) for name, number, visits, gone, dated in rows
+    }
 
 
 def reports(connection: sqlite3.Connection, names: Sequence[str]) -> Iterator[tuple[str, Stored]]:
@@ -92,19 +97,21 @@ class Tables:
             raise
         self.connection.execute("COMMIT")
 
-    def note_inventory(self, nodes: Iterable[Node], now: float) -> None:
-        """Since when nodes are gone, and which are back. ``now`` is in epoch seconds."""
+    def note_inventory(self, nodes: Iterable[Node], now: float, steady: float) -> None:
+        """Since when nodes are gone, and which are back. ``now`` is in epoch seconds, ``steady`` monotonic."""
         names = {node.name for node in nodes}
         changed: list[Row] = []
         for name, node in self.known.items():
             if (name in names) == (node.gone is not None):
-                node.gone = None if name in names else now
+                node.gone, node.absent = (None, None) if name in names else (now, Absent(steady))
                 changed.append((node.gone, node.id))
+            elif node.gone is not None and node.absent is None:
+                node.absent = Absent(steady, was_long=now - node.gone > KEPT_WHILE_GONE)
         self._many("UPDATE node SET gone = ? WHERE id = ?", changed)
 
-    def tidy(self, gone_before: float) -> None:
-        """Without nodes that are gone for longer, and without the oldest rotations of the others."""
-        old = {name: node.id for name, node in self.known.items() if node.gone is not None and node.gone < gone_before}
+    def tidy(self, now: float, steady: float) -> None:
+        """Without nodes that are gone for long, and without the oldest rotations of the others. Clocks as above."""
+        old = {name: node.id for name, node in self.known.items() if _is_over(node, now, steady)}
         gone = [(number,) for number in old.values()]
         for table in ("node", "moment"):
             self._many(f"DELETE FROM {table} WHERE id = ?", gone)  # noqa: S608 - constants
@@ -176,6 +183,13 @@ class Tables:
 
 def _marks(number: int) -> str:
     return ", ".join("?" * number)
+
+
+def _is_over(node: Known, now: float, steady: float) -> bool:
+    """Whether a node is gone for long by both clocks: the wall clock alone may have been set."""
+    if node.gone is None or node.absent is None or now - node.gone <= KEPT_WHILE_GONE:
+        return False
+    return steady - node.absent.since > (MAY_RETURN if node.absent.was_long else KEPT_WHILE_GONE)
 
 
 def _moved(node: Known, report: NodeReport) -> Row:
