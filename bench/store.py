@@ -201,7 +201,9 @@ def start(path: str, nodes: int) -> dict[str, float]:
 @contextlib.contextmanager
 def _open(path: Path, state: FleetState | None = None) -> Iterator[Store]:
     state = state or FleetState()
-    store = Store(str(path), lambda: state.snapshot(NOW).reports, state.stored, lambda: NOW)
+    store = Store(
+        str(path), lambda: state.snapshot(NOW).reports, state.restore, state.stored, (lambda: NOW, time.monotonic)
+    )
     store.start()
     try:
         yield store

@@ -24,17 +24,23 @@ class Keeping:
     """State and store together. ``now`` is the exporter's clock, epoch seconds."""
 
     def __init__(self, path: Path, now: float = NOW) -> None:
-        self.now = now
+        self.now, self.set_by = now, 0.0
         self.is_whole = True  # whether every source of the inventory counts
         self.state = FleetState()
         self.store = Store(
             str(path),
             lambda: self.state.snapshot(self.now).reports,
+            self.state.restore,
             self.state.stored,
-            lambda: self.now,
+            (lambda: self.now, lambda: self.now - self.set_by),
             lambda: self.is_whole,
         )
         self.store.start()
+
+    def set_clock(self, by: float) -> None:
+        """The wall clock is set, which is no time that passes."""
+        self.set_by += by
+        self.now += by
 
     def settle(self, *nodes: Node) -> None:
         """The inventory, as a daemon takes it."""

@@ -20,7 +20,9 @@ from exporter.model.node import LocalAccess
 from exporter.model.report import NodeReport, Visit
 from exporter.rounds.store import store as module
 from exporter.rounds.store import tables
+from exporter.rounds.store.batch import Batch
 from exporter.rounds.store.database import open_to_read, open_to_write
+from exporter.rounds.store.late import with_past
 from exporter.rounds.store.records import KEPT_ROTATIONS
 from exporter.rounds.store.refusals import NewerSchemaError, NotOursError
 from exporter.rounds.store.report_rows import texts
@@ -183,6 +185,31 @@ def test_a_reload_writes_no_report_again(path: Path, monkeypatch: pytest.MonkeyP
     assert known(path, node("a")) == (report(node("a"), NOW + 120, 2),)
 
 
+def test_a_report_without_a_reading_costs_no_certificate(path: Path) -> None:
+    """A row whose past nobody recalled, as of a node that is down, keeps it whatever is written over it."""
+    with keeping(path, NODE) as kept:
+        kept.visited(report())
+    opened = tables.Tables(open_to_write(str(path)))
+    failed = replace(NodeReport(NODE), reason=Reason.CONNECT_TIMEOUT, last_visit=NOW + 60, duration=1.0, failures=1)
+    for is_whole in (True, False):
+        batch = Batch()
+        batch.reports[NODE.name] = failed, is_whole
+        opened.write(batch)
+    opened.close()
+    assert known(path, NODE) == (report(),)
+
+
+def test_what_was_learned_since_goes_over_the_past() -> None:
+    """Also by a visit that read no certificate; a proof that there is none outweighs one of earlier."""
+    new = NodeReport(NODE)
+    assert with_past(new, report()) == report()
+    partial = replace(new, reason=Reason.INTERNAL, last_visit=NOW + 60, duration=1.0, failures=1, served="other")
+    expected = replace(report(), reason=Reason.INTERNAL, last_visit=NOW + 60, duration=1.0, failures=1, served="other")
+    assert with_past(partial, report()) == expected
+    token = replace(partial, no_client_by_design=True)
+    assert with_past(token, report()) == replace(expected, no_client_by_design=True, client=None, authority=None)
+
+
 # Nodes that leave.
 
 
@@ -247,6 +274,33 @@ def test_a_node_that_left_while_nothing_ran_is_kept_for_a_day_from_the_start(pat
     with keeping(path, now=NOW + 7 * DAY) as kept:
         kept.now += DAY / 2
     assert known(path, NODE, now=NOW + 7 * DAY + DAY / 2 + 10) == (report(),)
+
+
+def test_a_clock_that_is_set_forgets_nobody(path: Path) -> None:
+    """A node that is gone for less than a day by both clocks comes back with its past."""
+    gone, out, there = node("gone"), node("out"), node("there")
+    with keeping(path, gone, out, there) as kept:
+        kept.visited(report(gone), report(out), report(there))
+        kept.settle(out, there)
+        kept.now += DAY / 2
+        kept.settle(there)
+        kept.set_clock(2 * DAY)
+        kept.now += DAY / 2 + 1
+        wait_for(lambda: content(path, "SELECT name FROM node ORDER BY name") == [("out",), ("there",)])
+        kept.settle(out, there)
+        assert kept.reports == (report(out), report(there))
+
+
+def test_who_was_gone_for_long_before_the_start_may_return_for_an_hour(path: Path) -> None:
+    """Its clock may be wrong then; after the hour all is forgotten."""
+    with keeping(path, NODE) as kept:
+        kept.visited(report())
+        kept.settle()
+    with keeping(path, now=NOW + 2 * DAY) as kept:
+        kept.settle()
+        assert content(path, "SELECT name FROM node") == [(NODE.name,)]
+        kept.now += 3601
+        wait_for(lambda: not content(path, "SELECT name FROM node"))
 
 
 def test_a_guest_is_not_kept(path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,9 +17,14 @@ from pathlib import Path
 
 import pytest
 
+from exporter.errors import Reason
+from exporter.model.report import NodeReport, Visit
+from exporter.rounds.store import database
 from exporter.rounds.store import store as module
+from exporter.rounds.store.batch import Batch
+from exporter.rounds.store.tables import Tables
 from tests.crashing import FLEET
-from tests.keeping import in_a_hurry, keeping, known, wait_for
+from tests.keeping import PATIENCE, Keeping, in_a_hurry, keeping, known, wait_for
 from tests.reports import NODE, NOW, node, report
 
 # Kills.
@@ -165,6 +172,92 @@ def test_a_disk_that_is_read_only_at_the_start(disk: Path, caplog: pytest.LogCap
     assert known(path, NODE) == (report(at=NOW + 60),)
 
 
+def fails(kept: Keeping, at: float) -> None:
+    """A visit that nobody answered."""
+    told = kept.state.record(Visit(NODE, at, 1.0, Reason.CONNECT_TIMEOUT))
+    assert told
+    kept.store.told(*told)
+
+
+def down(past: NodeReport, at: float) -> NodeReport:
+    """What is known of a node after such a visit, the first that failed."""
+    return past.after(Visit(NODE, at, 1.0, Reason.CONNECT_TIMEOUT))
+
+
+@pytest.mark.usefixtures("_hurry")
+def test_a_disk_that_is_full_at_the_start(disk: Path) -> None:
+    """What is kept can be read there, and a node that is down loses none of it once there is room."""
+    path = disk / "store.sqlite"
+    with keeping(path, NODE) as kept:
+        kept.visited(report())
+    with (disk / "other").open("wb", 0) as other, contextlib.suppress(OSError):
+        while other.write(bytes(1024)):
+            pass
+    with keeping(path, NODE) as kept:
+        assert kept.reports == (report(),)
+        assert kept.up is False
+        fails(kept, NOW + 60)
+        (disk / "other").unlink()
+        wait_for(lambda: kept.up)
+    assert known(path, NODE) == (down(report(), NOW + 60),)
+
+
+@pytest.mark.usefixtures("_hurry")
+@pytest.mark.parametrize("is_visited", [False, True], ids=["not yet visited", "down"])
+def test_a_disk_that_comes_late(tmp_path: Path, is_visited: bool) -> None:
+    """The past is there once the file is, under what was learned since, and is not written over."""
+    path, away = tmp_path / "store.sqlite", tmp_path / "away"
+    with keeping(path, NODE) as kept:
+        kept.visited(report())
+    path.rename(away)
+    path.mkdir()
+    expected = down(report(), NOW + 60) if is_visited else report()
+    with keeping(path, NODE) as kept:
+        assert kept.reports == (NodeReport(NODE),)
+        if is_visited:
+            fails(kept, NOW + 60)
+        path.rmdir()
+        away.rename(path)
+        wait_for(lambda: kept.up)
+        wait_for(lambda: kept.reports == (expected,))
+    assert known(path, NODE) == (expected,)
+
+
+@pytest.mark.usefixtures("_hurry")
+def test_a_file_that_another_program_writes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that cannot note who left the inventory has the past of who is in it."""
+    monkeypatch.setattr(database, "PATIENCE", 0.01)
+    path = tmp_path / "store.sqlite"
+    with keeping(path, NODE, node("left")) as kept:
+        kept.visited(report(), report(node("left")))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with keeping(path, NODE) as kept:
+            assert kept.reports == (report(),)
+            assert kept.up is False
+    assert known(path, NODE) == (report(),)
+
+
+@pytest.mark.usefixtures("_hurry")
+def test_an_answer_that_is_too_late_is_given_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes longer than a start may wait costs no node its past."""
+    path = tmp_path / "store.sqlite"
+    with keeping(path, NODE) as kept:
+        kept.visited(report())
+    goes_on = threading.Event()
+
+    def slow(opened: str) -> sqlite3.Connection:
+        assert goes_on.wait(PATIENCE)
+        return database.open_to_write(opened)
+
+    monkeypatch.setattr(module, "open_to_write", slow)
+    monkeypatch.setattr(module, "_RECALL_PATIENCE", 0.0)
+    with keeping(path, NODE) as kept:
+        assert kept.reports == (NodeReport(NODE),)
+        goes_on.set()
+        wait_for(lambda: kept.reports == (report(),))
+
+
 @pytest.mark.usefixtures("_hurry")
 def test_a_place_that_cannot_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A folder that is a file costs no more than that nothing is kept, until it is a folder."""
@@ -190,6 +283,29 @@ def test_a_disk_that_does_not_answer_holds_nobody_up(tmp_path: Path, monkeypatch
         kept.visited(*map(report, fleet))
         expected = kept.reports
     assert known(path, *fleet) == expected
+
+
+@pytest.mark.usefixtures("_hurry")
+def test_a_report_is_not_written_over_a_newer_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a write hangs, more visits end than may wait: what waits is older than what is taken from the state."""
+    monkeypatch.setattr(module, "MOST_WAITING", 1)
+    hangs, goes_on = threading.Event(), threading.Event()
+    write = Tables.write
+
+    def slow(tables: Tables, batch: Batch) -> None:
+        hangs.set()
+        assert goes_on.wait(PATIENCE)
+        write(tables, batch)
+
+    path = tmp_path / "store.sqlite"
+    with keeping(path, NODE) as kept:
+        monkeypatch.setattr(Tables, "write", slow)
+        kept.visited(report())
+        assert hangs.wait(PATIENCE)
+        kept.visited(report(at=NOW + 60))
+        kept.visited(report(at=NOW + 120, number=2))  # does not fit
+        goes_on.set()
+    assert known(path, NODE) == (report(at=NOW + 120, number=2),)
 
 
 @pytest.mark.usefixtures("_hurry")

@@ -143,4 +143,4 @@ def _store(kept: Kept, state: FleetState) -> Store | None:
     def is_whole() -> bool:
         return all(source.up for source in snapshot().counters.sources)
 
-    return Store(where, lambda: snapshot().reports, state.stored, is_whole=is_whole)
+    return Store(where, lambda: snapshot().reports, state.restore, state.stored, is_whole=is_whole)

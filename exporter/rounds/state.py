@@ -12,6 +12,7 @@ from exporter.model.node import Node
 from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, SshStatus, Visit
 from exporter.model.shard import WHOLE_FLEET, Shard
 from exporter.rounds.brake import Brake, Login
+from exporter.rounds.store.late import has_no_reading, with_past
 
 MOST_GUESTS = 10_000
 
@@ -71,6 +72,14 @@ class FleetState:
             self._told = None
             self._labels, self._pace = labels, pace
             self._counters = replace(self._counters, unverified=sum(node.is_unverified for node in nodes))
+
+    def restore(self, past: Mapping[str, NodeReport]) -> None:
+        """What was known before of nodes, by name, that are here without it; what was learned since stays."""
+        with self._lock:
+            for name, earlier in past.items():
+                known = self._reports.get(name)
+                if known is not None and has_no_reading(known):
+                    self._reports[name], self._told = with_past(known, earlier), None
 
     def record(self, visit: Visit) -> tuple[NodeReport, NodeReport] | None:
         """Add a visit's outcome; the report before and after it.

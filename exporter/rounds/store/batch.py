@@ -14,14 +14,31 @@ MOST_OUTCOMES = 100_000  # of those that wait for a disk; older ones are dropped
 MOST_ROTATIONS = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A node that is in no inventory ``since`` a moment of the monotonic clock.
+
+    ``was_long``: it was already gone for as long as its past is kept when the file was opened, by the wall clock.
+    """
+
+    since: float
+    was_long: bool = False
+
+
 @dataclass(slots=True)
 class Known:
-    """A node's row. ``node``: what it was last written as, None where that is to be written anew."""
+    """A node's row. ``node``: what it was last written as, None where that is to be written anew.
+
+    ``is_unheard``: it has a client certificate that nobody recalled, which no report without a reading may cost.
+    ``gone``: since when the inventory lacks it, by the wall clock; ``absent``: the same, as this process saw it.
+    """
 
     id: int
     visits: int = 0
     node: Node | None = None
     gone: float | None = None
+    absent: Absent | None = None
+    is_unheard: bool = False
 
     def is_of(self, node: Node) -> bool:
         """Whether it was written of a node that is read as this one is; a reload makes equal ones."""

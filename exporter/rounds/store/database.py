@@ -50,6 +50,17 @@ def open_to_read(path: str) -> sqlite3.Connection:
     )
 
 
+def open_frozen(path: str) -> sqlite3.Connection:
+    """The same without a file made beside it, for which a full disk has no room.
+
+    Raises OSError where a log has what the file has not.
+    """
+    log = path + "-wal"
+    if os.path.exists(log) and os.path.getsize(log):
+        raise OSError("not all of it is in the file")
+    return sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+
+
 def is_broken(error: BaseException) -> bool:
     """Whether the file itself is no database any more."""
     code = getattr(error, "sqlite_errorcode", None)

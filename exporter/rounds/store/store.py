@@ -7,7 +7,6 @@ that cannot be written and a broken file cost what would be kept, and nothing el
 from __future__ import annotations
 
 import logging
-import math
 import queue
 import sqlite3
 import threading
@@ -22,8 +21,9 @@ from exporter.model.node import Node
 from exporter.model.report import NodeReport
 from exporter.rounds.store.batch import Batch
 from exporter.rounds.store.database import is_broken, open_to_write, set_aside
+from exporter.rounds.store.late import has_no_reading
 from exporter.rounds.store.lock import Lock
-from exporter.rounds.store.recall import recall
+from exporter.rounds.store.recall import recall, recall_unwritten
 from exporter.rounds.store.refusals import HeldError, RefusalError
 from exporter.rounds.store.tables import Tables
 from exporter.rounds.store.trouble import Trouble
@@ -35,7 +35,6 @@ MANY = 5_000  # visits that are not kept waiting for that
 MOST_WAITING = 50_000  # visits; of more, the reports are taken from the fleet's state later
 RETRIES_AFTER = 10.0  # seconds
 TIDIES_EVERY = 60.0
-KEPT_WHILE_GONE = 86400.0  # seconds that a node's past is kept once it has left the inventory
 _RECALL_PATIENCE = 60.0
 _POLL = 0.2
 
@@ -52,6 +51,9 @@ class _Inventory:
     answer: queue.SimpleQueue[Reports]
 
 
+Clock = Callable[[], float]
+
+
 class Store:
     """Use :meth:`start`, any number of :meth:`settle` and :meth:`told`, :meth:`stop`."""
 
@@ -59,11 +61,13 @@ class Store:
         self,
         path: str,
         reports: Callable[[], Iterable[NodeReport]],
+        restore: Callable[[Reports], None],
         up: Callable[[bool], None],
-        clock: Callable[[], float] = time.time,
+        clocks: tuple[Clock, Clock] = (time.time, time.monotonic),
         is_whole: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``reports`` are the fleet's as they are now; ``up`` hears whether they are kept.
+        """``reports`` are the fleet's as they are now; ``restore`` is given the past of nodes that began without it,
+        once it can be read; ``up`` hears whether reports are kept. ``clocks`` are the epoch's and a monotonic one.
 
         ``is_whole`` says whether every source of the inventory counts. Until it once does, nobody has left: a file that
         was broken from the start has nodes of whom nothing is known but their past.
@@ -72,7 +76,8 @@ class Store:
         """
         self._path = path
         self._reports = reports
-        self._clock = clock
+        self._restore = restore
+        self._clock, self._steady = clocks
         self._trouble = Trouble(path, up)
         self._lock: Lock | None = None
         self._tables: Tables | None = None
@@ -81,6 +86,8 @@ class Store:
         self._inventories: queue.SimpleQueue[_Inventory] = queue.SimpleQueue()
         self._nodes: Sequence[Node] = ()
         self._names: frozenset[str] = frozenset()
+        self._unrecalled: set[str] = set()  # names of nodes that the state may have without the past that is kept
+        self._unanswered: deque[Sequence[Node]] = deque()
         self._is_behind = False  # the file lacks reports that the fleet's state has
         self._is_broken = False
         self._has_told = False
@@ -120,6 +127,7 @@ class Store:
                 return answer.get(timeout=_POLL)
             except queue.Empty:
                 continue
+        self._unanswered.append(unknown)
         log.error("the store gives no answer: new nodes begin without a past", extra={"file": self._path})
         return {}
 
@@ -143,20 +151,23 @@ class Store:
 
     def _turn(self) -> None:
         """Whatever goes wrong, the writer goes on, and the inventory gets its answer."""
-        inventory, past = self._asked(), _NOTHING
+        inventory, past = self._asked(), None
         try:
-            self._gather()
+            is_behind = self._gather()
             tables = self._opened()
             if tables:
-                self._catch_up(tables)
+                if inventory:
+                    past = recall(tables, inventory.unknown)
+                is_behind |= self._recall_late(tables)
                 if self._batch:
                     tables.write(self._batch)
                     self._batch = Batch()
+                if is_behind:
+                    self._catch_up(tables)
                 if inventory:
                     self._was_whole = self._was_whole or self._is_whole()
-                    tables.note_inventory(inventory.nodes, self._clock() if self._was_whole else None)
-                    past = recall(tables, inventory.unknown)
-                    self._tell_start(past)
+                    self._note(tables, inventory.nodes)
+                    self._tell_start(past or {})
                 self._tidy(tables)
                 self._trouble.is_over()
         except (sqlite3.Error, OSError, RefusalError) as error:
@@ -168,9 +179,33 @@ class Store:
             self._trouble.is_unforeseen(error)
         finally:
             if inventory:
-                self._nodes, self._names = inventory.nodes, frozenset(node.name for node in inventory.nodes)
-                inventory.answer.put(past)
-                self._wake.set()  # there may be another
+                self._answer(inventory, past)
+
+    def _answer(self, inventory: _Inventory, past: Reports | None) -> None:
+        """With what can be read, where nothing can be written. What cannot be read either is recalled later."""
+        try:
+            if past is None:
+                past = recall_unwritten(self._path, inventory.unknown)
+            self._nodes, self._names = inventory.nodes, frozenset(node.name for node in inventory.nodes)
+            self._unrecalled &= self._names
+            if past is None:
+                self._unrecalled |= {node.name for node in inventory.unknown}
+        finally:
+            inventory.answer.put(past or _NOTHING)
+            self._wake.set()  # there may be another
+
+    def _recall_late(self, tables: Tables) -> bool:
+        """Give the state what it could not have when it asked; whether that was something."""
+        while self._unanswered:
+            self._unrecalled |= {node.name for node in self._unanswered.popleft()}
+        if not self._unrecalled:
+            return False
+        waiting = [report for report in self._reports() if report.node.name in self._unrecalled]
+        past = recall(tables, [report.node for report in waiting if has_no_reading(report)])
+        if past:
+            self._restore(past)
+        self._unrecalled -= {report.node.name for report in waiting}
+        return bool(past)
 
     def _tell_start(self, past: Reports) -> None:
         """Once: which file it is, and what the first inventory got of it."""
@@ -184,8 +219,13 @@ class Store:
         except queue.Empty:
             return None
 
-    def _gather(self) -> None:
-        """What visits brought, compared with what is stored; without a file nothing is. Guests are not kept."""
+    def _gather(self) -> bool:
+        """What visits brought, compared with what is stored; without a file nothing is. Guests are not kept.
+
+        True where the state has more. Of visits that do not fit from now on, others may wait that are older: those
+        are written first, in the next turn.
+        """
+        is_behind, self._is_behind = self._is_behind, False
         known = self._tables.known if self._tables else {}
         for _ in range(len(self._visits)):
             before, after = self._visits.popleft()
@@ -193,7 +233,7 @@ class Store:
                 self._batch.add(before, after, known.get(after.node.name))
         if self._tables is None:
             self._batch.reports.clear()
-            self._is_behind = True
+        return is_behind or self._tables is None
 
     def _opened(self) -> Tables | None:
         """The tables, opened where they are not; None while it is too early to try again."""
@@ -204,24 +244,24 @@ class Store:
                 self._is_broken = False
             self._tables = Tables(open_to_write(self._path))
             if self._nodes:
-                self._tables.note_inventory(self._nodes, self._clock() if self._was_whole else None)
+                self._note(self._tables, self._nodes)
         return self._tables
 
     def _catch_up(self, tables: Tables) -> None:
-        """All that the state has, where the file may lack some of it."""
-        if not self._is_behind:
-            return
-        self._is_behind = False
+        """All that the state has, over what is older."""
         reports = iter([report for report in self._reports() if report.last_visit is not None])
         while some := list(islice(reports, MANY)):
             batch = Batch()
             batch.reports = {report.node.name: (report, True) for report in some}
             tables.write(batch)
 
+    def _note(self, tables: Tables, nodes: Sequence[Node]) -> None:
+        tables.note_inventory(nodes, self._clock(), self._steady(), is_whole=self._was_whole)
+
     def _tidy(self, tables: Tables) -> None:
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDIES_EVERY
-            tables.tidy(self._clock() - KEPT_WHILE_GONE if self._was_whole else -math.inf)
+            tables.tidy(self._clock(), self._steady(), is_whole=self._was_whole)
 
     def _give_up(self, error: Exception) -> None:
         """For now: of what is in the file nothing is known any more."""

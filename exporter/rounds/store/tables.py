@@ -6,17 +6,21 @@ Python's sqlite3 lets go of the interpreter's lock for each statement, and has t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, fields
 from itertools import chain, islice
 
 from exporter.model.assessment import CertificateRole
 from exporter.model.node import Node
 from exporter.model.report import NodeReport
-from exporter.rounds.store.batch import Batch, Known
+from exporter.rounds.store.batch import Absent, Batch, Known
+from exporter.rounds.store.late import has_no_reading
 from exporter.rounds.store.records import KEPT_ROTATIONS, Outcome, SeenRotation
 from exporter.rounds.store.report_rows import MOMENTS, PARTS, Stored, moments, texts, way
 from exporter.rounds.store.schema import RING, slot
+
+KEPT_WHILE_GONE = 86400.0  # seconds that a node's past is kept once it has left the inventory
+MAY_RETURN = 3600.0  # seconds from a start on, of one that had left for longer before it
 
 _SIZES = (256, 64, 16, 4, 1)  # rows a statement
 _TEXTS = ("report", *PARTS)
@@ -24,12 +28,16 @@ _ROTATION = tuple(field.name for field in fields(SeenRotation))
 _OUTCOME = tuple(field.name for field in fields(Outcome))
 
 Row = Sequence[object]
+Written = Mapping[str, tuple[NodeReport, bool]]  # as a Batch has them
 
 
 def known(connection: sqlite3.Connection) -> dict[str, Known]:
     """Every node that has a row, by name."""
-    rows = connection.execute("SELECT name, id, visits, gone FROM node JOIN moment USING (id)")
-    return {name: Known(number, visits, gone=gone) for name, number, visits, gone in rows}
+    select = "SELECT name, id, visits, gone, client_taken NOTNULL FROM node JOIN moment USING (id)"
+    rows = connection.execute(select)
+    return {
+        name: Known(number, visits, gone=gone, is_unheard=bool(dated)) for name, number, visits, gone, dated in rows
+    }
 
 
 def reports(connection: sqlite3.Connection, names: Sequence[str]) -> Iterator[tuple[str, Stored]]:
@@ -75,30 +83,41 @@ class Tables:
         self.connection.close()
 
     def write(self, batch: Batch) -> None:
-        """One transaction; what is in ``batch`` is known afterwards."""
+        """One transaction; what is in ``batch`` is known afterwards.
+
+        A report without a reading leaves a row with a certificate as it is: its past was not recalled.
+        """
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            self._write_reports(batch)
-            self._write_happenings(batch)
+            written = {name: one for name, one in batch.reports.items() if self._may_replace(name, one[0])}
+            self._write_reports(written)
+            self._write_happenings(batch, written)
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
 
-    def note_inventory(self, nodes: Iterable[Node], now: float | None) -> None:
-        """Since when nodes are gone, and which are back. ``now`` is in epoch seconds; None: nobody more has left."""
+    def note_inventory(self, nodes: Iterable[Node], now: float, steady: float, *, is_whole: bool = True) -> None:
+        """Since when nodes are gone, and which are back. ``now`` is in epoch seconds, ``steady`` monotonic.
+
+        Of an inventory that is not ``is_whole`` nobody more has left.
+        """
         names = {node.name for node in nodes}
         changed: list[Row] = []
         for name, node in self.known.items():
-            gone = None if name in names else now if node.gone is None else node.gone
-            if gone != node.gone:
-                node.gone = gone
+            if name in names and node.gone is not None:
+                node.gone, node.absent = None, None
                 changed.append((node.gone, node.id))
+            elif name not in names and node.gone is None and is_whole:
+                node.gone, node.absent = now, Absent(steady)
+                changed.append((node.gone, node.id))
+            elif node.gone is not None and node.absent is None and is_whole:
+                node.absent = Absent(steady, was_long=now - node.gone > KEPT_WHILE_GONE)
         self._many("UPDATE node SET gone = ? WHERE id = ?", changed)
 
-    def tidy(self, gone_before: float) -> None:
-        """Without nodes that are gone for longer, and without the oldest rotations of the others."""
-        old = {name: node.id for name, node in self.known.items() if node.gone is not None and node.gone < gone_before}
+    def tidy(self, now: float, steady: float, *, is_whole: bool = True) -> None:
+        """Without nodes that are gone for long, and without the oldest rotations of the others. Clocks as above."""
+        old = {name: node.id for name, node in self.known.items() if is_whole and _is_over(node, now, steady)}
         gone = [(number,) for number in old.values()]
         for table in ("node", "moment"):
             self._many(f"DELETE FROM {table} WHERE id = ?", gone)  # noqa: S608 - constants
@@ -112,9 +131,13 @@ class Tables:
         self._many(f"DELETE FROM rotation WHERE id IN ({oldest})", rows)  # noqa: S608 - constants
         self._rotated.clear()
 
-    def _write_reports(self, batch: Batch) -> None:
+    def _may_replace(self, name: str, report: NodeReport) -> bool:
+        node = self.known.get(name)
+        return node is None or not node.is_unheard or not has_no_reading(report)
+
+    def _write_reports(self, written: Written) -> None:
         whole: list[Row] = []
-        for name, (report, is_whole) in batch.reports.items():
+        for name, (report, is_whole) in written.items():
             node = self.known.get(name)
             if node is None:
                 node = self.known[name] = Known(self._next)
@@ -122,9 +145,10 @@ class Tables:
             if is_whole:
                 whole.append((node.id, name, way(report.node), node.gone, *texts(report)))
                 node.node = report.node
+            node.is_unheard = False
         self._insert("node", ("id", "name", "read_as", "gone", *_TEXTS), whole)
 
-    def _write_happenings(self, batch: Batch) -> None:
+    def _write_happenings(self, batch: Batch, written: Written) -> None:
         """Outcomes first: they count the visits."""
         found: list[Row] = []
         for name, *outcome in batch.outcomes:
@@ -133,7 +157,7 @@ class Tables:
                 found.append((slot(node.id, node.visits), *outcome))
                 node.visits += 1
         self._insert("outcome", ("slot", *_OUTCOME), found)
-        moved = [_moved(self.known[name], report) for name, (report, _) in batch.reports.items()]
+        moved = [_moved(self.known[name], report) for name, (report, _) in written.items()]
         self._insert("moment", ("id", "visits", *MOMENTS), moved)
         seen = [(self.known[name].id, *astuple(rotation)) for name, rotation in batch.rotations if name in self.known]
         self._insert("rotation", ("node", *_ROTATION), seen)
@@ -165,6 +189,13 @@ class Tables:
 
 def _marks(number: int) -> str:
     return ", ".join("?" * number)
+
+
+def _is_over(node: Known, now: float, steady: float) -> bool:
+    """Whether a node is gone for long by both clocks: the wall clock alone may have been set."""
+    if node.gone is None or node.absent is None or now - node.gone <= KEPT_WHILE_GONE:
+        return False
+    return steady - node.absent.since > (MAY_RETURN if node.absent.was_long else KEPT_WHILE_GONE)
 
 
 def _moved(node: Known, report: NodeReport) -> Row:
