@@ -372,6 +372,13 @@ def unknown_key_exchange(peer: RawPeer, connection: socket.socket) -> None:
 
 
 @raw
+def a_group_of_its_own(peer: RawPeer, connection: socket.socket) -> None:
+    """No key exchange but in a group that it chooses itself, of whatever size."""
+    connection.sendall(IDENTIFICATION + packet(kexinit(kex=b"diffie-hellman-group-exchange-sha256")))
+    peer.silence()
+
+
+@raw
 def unknown_host_key_type(peer: RawPeer, connection: socket.socket) -> None:
     """No type of host key in common."""
     connection.sendall(IDENTIFICATION + packet(kexinit(host_key=b"ssh-dss")))
@@ -702,6 +709,16 @@ class RefusesChannelInNoText(Session):
 
 
 @session
+class GrantsCrumbs(Session):
+    """A channel that takes a byte in each packet."""
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        self.say(b"\x5b" + struct.pack(">IIII", 0, 0, 1 << 20, 1))
+        self.freeze()
+        return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+
+@session
 class FrozenAtExec(Session):
     """A channel, and the command is neither run nor refused."""
 
@@ -744,6 +761,13 @@ class ClosesAtExec(Session):
 def silent_command(peer: ServerPeer, channel: paramiko.Channel, script: bytes) -> None:
     """Runs, and prints nothing."""
     peer.stopping.wait(_PATIENCE)
+
+
+@command
+def new_keys_for_ever(peer: ServerPeer, channel: paramiko.Channel, script: bytes) -> None:
+    """One key exchange after the other, in place of an answer."""
+    while not peer.stopping.is_set():
+        channel.get_transport().renegotiate_keys()
 
 
 @command

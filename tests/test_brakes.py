@@ -9,6 +9,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -123,6 +124,20 @@ def test_what_began_before_a_reload_does_not_count() -> None:
     refused = Visit(node, NOW, 0.0, Reason.AUTH_FAILED)
     assert not any(state.brake(refused, began) for _ in range(LAST))
     assert [state.brake(refused, state.brake_releases) for _ in range(LEAST)] == [*[False] * (LEAST - 1), True]
+
+
+def test_guests_stop_none_but_guests() -> None:
+    """However many of their logins are refused, the fleet is logged in to; a pause of the fleet's is theirs as well."""
+    state, node = FleetState(), Node("n", SshAccess("192.0.2.1"), Paths())
+    guest = replace(node, name="g@m", is_guest=True)
+    assert [state.brake(Visit(guest, NOW, 0.0, Reason.AUTH_FAILED), 0) for _ in range(LEAST)][-1]
+    assert state.logins_paused_until(NOW) is None
+    assert state.logins_paused_until(NOW, of_guests=True) == NOW + PAUSE
+    assert not state.snapshot(NOW).counters.logins_paused
+    state.release_brake()
+    assert state.logins_paused_until(NOW, of_guests=True) is None
+    assert [state.brake(Visit(node, NOW, 0.0, Reason.AUTH_FAILED), 1) for _ in range(LEAST)][-1]
+    assert state.logins_paused_until(NOW, of_guests=True) == NOW + PAUSE
 
 
 @pytest.mark.parametrize(

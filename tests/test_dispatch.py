@@ -143,6 +143,44 @@ def test_a_bastion_has_its_places_on_the_engine_too() -> None:
         wait(lambda: len(engine.under_way) == 13)
 
 
+def behind(number: int, channels: int) -> tuple[Node, ...]:
+    """Nodes behind a bastion with so many places."""
+    edge = Hop(SshAccess("192.0.2.254", name="edge"), channels=channels, logins_per_second=10_000)
+    return tuple(node(one, edge) for one in range(number))
+
+
+def test_who_is_asked_for_goes_before_what_waits() -> None:
+    """Also where its own visit is due and waits already."""
+    engine, these = ByHand(), behind(8, channels=1)
+    with running(by_engine(these, engine, 100)) as daemon:
+        wait(lambda: daemon.snapshot().counters.overdue == 7)
+        for turn in range(1, 4):
+            asked = [one for one in these if one.name not in engine.begun][-1]
+            daemon.look(asked, lambda: None)
+            heard = threading.Event()
+            daemon.look(node(99), heard.set)  # of no inventory: it is told at once, after the one before
+            assert heard.wait(20)
+            engine.end(TIMEOUT)
+            wait(partial(lambda most: len(engine.begun) == most, turn + 1))
+            assert engine.begun[turn] == asked.name
+
+
+def test_what_waits_has_the_limits_of_now() -> None:
+    """After a reload a visit that was queued before has the places that its bastion has now; who left has none."""
+    engine, told = ByHand(), threading.Event()
+    with running(by_engine(behind(8, channels=1), engine, 100)) as daemon:
+        wait(lambda: daemon.snapshot().counters.overdue == 7)
+        daemon.apply(by_engine(behind(8, channels=4), engine, 100))
+        wait(lambda: len(engine.under_way) == 5)
+        left = next(one for one in behind(8, channels=4) if one.name not in engine.begun)
+        daemon.look(left, told.set)
+        stay = tuple(one for one in behind(8, channels=4) if one.name in engine.begun)
+        daemon.apply(by_engine(stay, engine, 100))
+        assert told.wait(20)
+        wait(lambda: daemon.snapshot().counters.overdue == 0)
+        assert len(engine.begun) == 5
+
+
 def test_logins_a_second_hold_on_the_engine_too() -> None:
     """Visits that end at once begin at the pace of ``logins_per_second``."""
     engine = ByHand(answer=lambda _: TIMEOUT)

@@ -92,12 +92,14 @@ def test_no_other_module_needs_one() -> None:
 
 
 def test_what_costs_least_comes_first() -> None:
-    """The loop asks for every algorithm that paramiko has, in an order of its own."""
+    """The loop asks for every algorithm that paramiko has, in an order of its own; but for groups of the peer's."""
     ours, theirs = SteppedTransport(_Nowhere()), Transport(_Nowhere())  # type: ignore[arg-type]  # sockets to them
     assert ours.preferred_kex[0].startswith("curve25519")
     assert [name.partition("@")[0] for name in ours.preferred_ciphers[:2]] == ["aes128-gcm", "aes256-gcm"]
     assert all("-etm@" in name for name in ours.preferred_macs[:2])
-    for kind in ("preferred_kex", "preferred_ciphers", "preferred_macs", "preferred_keys", "preferred_pubkeys"):
+    of_the_peers_choice = "diffie-hellman-group-exchange-sha256"
+    assert sorted((*ours.preferred_kex, of_the_peers_choice)) == sorted(theirs.preferred_kex)
+    for kind in ("preferred_ciphers", "preferred_macs", "preferred_keys", "preferred_pubkeys"):
         assert sorted(getattr(ours, kind)) == sorted(getattr(theirs, kind))
 
 

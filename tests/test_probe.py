@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.cli.main import main
 from exporter.config.settings import Paths
-from exporter.config.targets import is_allowed
+from exporter.config.targets import canonical, is_allowed
 from exporter.demo.signer import Authority
 from exporter.demo.store import FileStore
 from exporter.errors import Reason
@@ -212,6 +212,30 @@ def test_guests(farm: Sshd) -> None:
         assert (value(text, "probe_success"), reasons(text)) == (0, {STRANGER: Reason.HOST_KEY_UNKNOWN})
         assert logins(farm) == seen
         assert not [name for name in samples(exporter.scrape()) if name.startswith("kubelet_cert_node")]
+
+
+@needs_sshd
+def test_a_guest_is_one_however_it_is_spelled(farm: Sshd) -> None:
+    """What is known of it is the answer to each spelling: none is another login."""
+    with Running(configured(farm, min_interval="10m")) as exporter:
+        for target in (GUEST, f"0::ffff:{GUEST}", f"0:0::FFFF:{GUEST}"):
+            text = exporter.get(f"/probe?target={target}&module=guests")[1]
+            assert (value(text, "probe_success"), states(text)) == (1, {target: "fresh"})
+        assert logins(farm) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "spelling"),
+    [
+        ("LocalHost", "localhost"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("0:0::1", "0::1"),
+    ],
+)
+def test_spellings_of_a_target(target: str, spelling: str) -> None:
+    """Names and addresses are compared as a resolver does."""
+    assert canonical(target) == spelling
 
 
 @needs_sshd

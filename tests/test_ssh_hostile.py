@@ -58,6 +58,7 @@ BEFORE_LOGIN: dict[str, Reason] = {
     "announces_a_gigabyte_and_waits": Reason.PROTOCOL_ERROR,
     "announces_an_odd_length": Reason.PROTOCOL_ERROR,
     "unknown_key_exchange": Reason.NO_COMMON_ALGORITHM,
+    "a_group_of_its_own": Reason.NO_COMMON_ALGORITHM,
     "unknown_host_key_type": Reason.NO_COMMON_ALGORITHM,
     "unknown_cipher": Reason.NO_COMMON_ALGORITHM,
     "only_ssh_1": Reason.NO_COMMON_ALGORITHM,
@@ -85,12 +86,14 @@ AFTER_THE_KEY_EXCHANGE: dict[str, Reason] = {
     "FrozenAtChannel": Reason.COMMAND_TIMEOUT,
     "RefusesChannel": Reason.SESSION_REFUSED,
     "RefusesChannelInNoText": Reason.PROTOCOL_ERROR,
+    "GrantsCrumbs": Reason.PROTOCOL_ERROR,
     "FrozenAtExec": Reason.COMMAND_TIMEOUT,
     "RefusesExec": Reason.SESSION_REFUSED,
     "EndsUnread": Reason.ANSWER_EMPTY,
     "ClosesAtExec": Reason.CONNECTION_LOST,
 }
 OF_THE_COMMAND: dict[str, Reason | None] = {
+    "new_keys_for_ever": Reason.PROTOCOL_ERROR,
     "silent_command": Reason.COMMAND_TIMEOUT,
     "half_a_line": Reason.COMMAND_TIMEOUT,
     "drips_lines": Reason.COMMAND_TIMEOUT,

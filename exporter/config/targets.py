@@ -50,6 +50,15 @@ def is_allowed(target: str, patterns: Iterable[str]) -> bool:
     )
 
 
+def canonical(target: str) -> str:
+    """The one spelling of a target that may be written in many: names in lower case, addresses as they are printed."""
+    address = _address(target)
+    if address is None:
+        return target.lower()
+    text = str(address)  # a node's name neither begins nor ends with a colon
+    return f"{'0' if text.startswith(':') else ''}{text}{'0' if text.endswith(':') else ''}"
+
+
 def _nature(of: Address | Network) -> tuple[bool, ...]:
     """What sets an address apart from others; a network has it where all of its addresses do."""
     return of.is_loopback, of.is_link_local, of.is_multicast, of.is_unspecified

@@ -167,6 +167,7 @@ class Daemon:
             self._retired.append((time.monotonic(), retired))
             self._state.release_brake()
         self._nodes = {node.name: node for node in fleet.nodes}
+        self._queue_anew()
         self._cut_off.settle(fleet.nodes)
         self._pool.resize(self._descriptors.most(fleet), fleet.pace.logins_per_second)
         self._agenda = Agenda(
@@ -174,6 +175,16 @@ class Daemon:
             for node in fleet.nodes
             if fleet.is_scheduled and node.name not in self._at_work  # else it comes back by itself
         )
+
+    def _queue_anew(self) -> None:
+        """Visits that wait have the limits of the way that leads to their nodes by now; a node that left has none."""
+        guests = {name: node for name, node in self._at_work.items() if node.is_guest}
+        by_now = {**guests, **self._nodes}
+        dropped = self._pool.sort_anew(lambda name: way_of(by_now[name]) if name in by_now else None)
+        for name in dropped:
+            self._at_work.pop(name, None)
+            for ended in self._waited_for.pop(name, ()):
+                ended()
 
     def _next(self, node: Node, before: Node | None, due: float | None, *, anew: bool) -> float:
         """When a node is due after a change of the inventory or the configuration."""
@@ -192,6 +203,8 @@ class Daemon:
             self._agenda.drop(name)
             self._at_work[name] = asked.node
             self._pool.put(AT_ONCE, name, way_of(asked.node))
+        else:
+            self._pool.hasten(name, AT_ONCE)
 
     def _put_to_sleep(self, done: _Done) -> None:
         before = self._at_work.pop(done.name, None)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from exporter.config.settings import TransportKind
 from exporter.model.node import Hop, Node
@@ -85,9 +86,31 @@ class Lanes:
         self._all_logins.ready_at = min(self._all_logins.ready_at, now + 1 / logins_per_second)
 
     def put(self, not_after: float, name: str, way: Way) -> None:
-        if way not in self._lanes:
-            self._lanes[way] = self._lane(way)
-        heapq.heappush(self._lanes[way].jobs, Job(not_after, next(self._numbers), name, way))
+        self._enter(Job(not_after, next(self._numbers), name, way))
+
+    def hasten(self, name: str, not_after: float) -> None:
+        """Have a node's visit be so urgent, where it waits."""
+        for lane in self._lanes.values():
+            for place, job in enumerate(lane.jobs):
+                if job.name == name and job.not_after > not_after:
+                    lane.jobs[place] = replace(job, not_after=not_after)
+                    heapq.heapify(lane.jobs)
+                    return
+
+    def sort_anew(self, way: Callable[[str], Way | None]) -> tuple[str, ...]:
+        """Have all that waits queue where it belongs by now; whoever belongs nowhere is dropped, and told."""
+        waiting = [job for lane in self._lanes.values() for job in lane.jobs]
+        for lane in self._lanes.values():
+            lane.jobs.clear()
+        dropped: list[str] = []
+        for job in waiting:
+            belongs = way(job.name)
+            if belongs is None:
+                dropped.append(job.name)
+            else:
+                self._enter(replace(job, way=belongs))
+        self._lanes = {way: lane for way, lane in self._lanes.items() if lane.jobs or lane.under_way}
+        return tuple(dropped)
 
     def take(self, now: float, logins: float = math.inf) -> Job | None:
         """The most urgent visit that may begin now, where at most so many logins may be under way at once."""
@@ -120,6 +143,11 @@ class Lanes:
         while self._logins and next(iter(self._logins.values())) + ANSWERS_WITHIN <= now:
             del self._logins[next(iter(self._logins))]
         return [lane for lane in self._lanes.values() if not lane.logs_in or len(self._logins) < logins]
+
+    def _enter(self, job: Job) -> None:
+        if job.way not in self._lanes:
+            self._lanes[job.way] = self._lane(job.way)
+        heapq.heappush(self._lanes[job.way].jobs, job)
 
     def _lane(self, way: Way) -> _Lane:
         if isinstance(way, Hop):

@@ -47,6 +47,19 @@ class Pool:
             self._lanes.put(not_after, name, way)
             self._changed.notify()
 
+    def hasten(self, name: str, not_after: float) -> None:
+        """Have a node's visit be so urgent, where it waits for its turn."""
+        with self._changed:
+            self._lanes.hasten(name, not_after)
+            self._changed.notify()
+
+    def sort_anew(self, way: Callable[[str], Way | None]) -> tuple[str, ...]:
+        """Have the visits that wait queue where ``way`` has them now; the names of those that it has nowhere."""
+        with self._changed:
+            dropped = self._lanes.sort_anew(way)
+            self._changed.notify()
+        return dropped
+
     def resize(self, wanted: int, logins_per_second: float) -> None:
         """So many visits at once and logins a second from now on; those under way are not ended by it."""
         if self._ended:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from exporter.config.schema import Module
 from exporter.config.settings import ProbeVisit
-from exporter.config.targets import is_allowed
+from exporter.config.targets import canonical, is_allowed
 from exporter.config.value import node_name
 from exporter.errors import ConfigurationError, ProbeError, Refusal
 from exporter.model.node import Node
@@ -76,15 +76,16 @@ class Prober:
             node_name(target)
         except ValueError as error:
             raise ProbeError(Refusal.MALFORMED, f"target: {error}; a port is a module's to set") from error
-        if report := self._state.report(target):
+        guest = canonical(target)  # else each spelling were a guest of its own, and a login
+        if report := self._state.report(target) or self._state.report(guest):
             return report.node
-        if not is_allowed(target, module.targets):
+        if not is_allowed(guest, module.targets):
             whose = "" if kept.shard.is_whole else f" of shard {kept.shard.index} of {kept.shard.total}"
             others = "is none of its targets" if module.targets else "has no others"
             text = f"{target} is no node of the inventory{whose}, and module {name!r} {others}"
             raise ProbeError(Refusal.FORBIDDEN, text)
         try:
-            node = kept.guests.node(target, name, module, f"target {target}")
+            node = kept.guests.node(guest, name, module, f"target {target}")
         except ConfigurationError as error:
             raise ProbeError(Refusal.FORBIDDEN, str(error)) from error
         self._state.invite(node)

@@ -30,6 +30,7 @@ class FleetState:
         self._pace = Pace()
         self._counters = ExporterCounters(shard=shard)
         self._brake = Brake()
+        self._guests_brake = Brake()  # whoever names guests must not stop the fleet
         self._releases = 0
 
     def snapshot(self, now: float, overdue: int = 0, ssh: SshStatus | None = None) -> FleetSnapshot:
@@ -96,16 +97,17 @@ class FleetState:
             of[visit.node.name], self._told = after, None
             return before, after
 
-    def logins_paused_until(self, now: float) -> float | None:
-        """Until when nobody is logged in to; None while anybody may be."""
+    def logins_paused_until(self, now: float, *, of_guests: bool = False) -> float | None:
+        """Until when nobody is logged in to; None while anybody may be. What stops the fleet stops guests, too."""
         with self._lock:
-            return self._brake.paused_until if self._brake.is_on(now) else None
+            brakes = (self._brake, self._guests_brake) if of_guests else (self._brake,)
+            return next((brake.paused_until for brake in brakes if brake.is_on(now)), None)
 
     @property
     def login_room(self) -> int:
         """How many logins may be under way at once, for all that is known of how they end."""
         with self._lock:
-            return self._brake.room
+            return (self._brake if self._reports else self._guests_brake).room
 
     @property
     def brake_releases(self) -> int:
@@ -114,20 +116,27 @@ class FleetState:
             return self._releases
 
     def brake(self, visit: Visit, releases: int) -> bool:
-        """Count how a login ended that began after so many ``releases``. True where it began a pause of all logins."""
+        """Count how a login ended that began after so many ``releases``. True where it began a pause.
+
+        Of all logins; where it was a guest's, of all guests' alone.
+        """
         if visit.node.transport is not TransportKind.SSH or visit.reason is Reason.LOGINS_PAUSED:
             return False
         with self._lock:
             if releases != self._releases:
                 return False
-            before = self._brake
-            self._brake = before.after(visit.ended, _login(visit))
-            return self._brake.is_on(visit.ended) and not before.is_on(visit.ended)
+            before = self._guests_brake if visit.node.is_guest else self._brake
+            after = before.after(visit.ended, _login(visit))
+            if visit.node.is_guest:
+                self._guests_brake = after
+            else:
+                self._brake = after
+            return after.is_on(visit.ended) and not before.is_on(visit.ended)
 
     def release_brake(self) -> None:
         """Let everybody be logged in to: another configuration may have the right key."""
         with self._lock:
-            self._brake = Brake()
+            self._brake = self._guests_brake = Brake()
             self._releases += 1
 
     def sources(self, statuses: tuple[SourceStatus, ...]) -> None:

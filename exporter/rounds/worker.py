@@ -108,7 +108,10 @@ class Worker:
         visit = judged(report.node, report, outcome, began, duration)
         if self._state.brake(visit, beginning.releases):
             fields = {"seconds": int(brake.PAUSE), "node": visit.node.name, "reason": str(visit.reason)}
-            log.error("too many logins were refused: none for a while, unless a reload ends the pause", extra=fields)
+            whose = " of guests" if visit.node.is_guest else ""
+            log.error(
+                "too many logins%s were refused: none for a while, unless a reload ends the pause", whose, extra=fields
+            )
         recorded = None if self._stopping.is_set() else self._state.record(visit)
         if recorded is None:
             return self._clock()  # another node by now: it was not looked at yet
@@ -121,7 +124,9 @@ class Worker:
 
     def _paused_until(self, node: Node) -> float | None:
         by_ssh = node.transport is TransportKind.SSH
-        return self._state.logins_paused_until(self._clock()) if by_ssh else None
+        if not by_ssh:
+            return None
+        return self._state.logins_paused_until(self._clock(), of_guests=node.is_guest)
 
 
 def _tell(before: NodeReport, after: NodeReport) -> None:

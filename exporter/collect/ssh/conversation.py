@@ -120,7 +120,8 @@ class Conversation:
             answered = answered or self._means.clock()
             if not data:
                 if not channel.eof_received:
-                    raise EOFError("the connection ended, not the output")
+                    ended = EOFError("the connection ended, not the output")
+                    raise channel.get_transport().get_exception() or ended
                 break
             text += data
             must_fit(len(text))

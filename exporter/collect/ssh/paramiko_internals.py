@@ -6,7 +6,9 @@ release has moved.
 
 from __future__ import annotations
 
+import math
 import socket
+import time
 
 import paramiko
 from paramiko.agent import AgentSSH
@@ -19,6 +21,7 @@ from paramiko.ssh_exception import SSHException
 NEEDED = (
     (AgentSSH, "_connect"),
     (AgentSSH, "_send_message"),
+    (paramiko.Transport, "_negotiate_keys"),
     (paramiko.Transport, "_parse_disconnect"),
     (paramiko.Transport, "_parse_request_failure"),
     (paramiko.Transport, "_parse_request_success"),
@@ -28,6 +31,13 @@ NEEDED = (
 )
 
 LARGEST_PACKET = 256 * 1024  # as OpenSSH has it (packet.h, PACKET_MAX_SIZE)
+_LEAST_PACKET = 1024  # an sshd takes 32768 (RFC 4253, 6.1)
+# Key exchanges that a peer may ask for at once, the first among them, and the seconds until it may ask for one more. A
+# visit is far below what an honest sshd has new keys for by default, but RekeyLimit may be low.
+MOST_EXCHANGES = 5
+EXCHANGE_EVERY = 10.0
+# The peer's own group may be of 8192 bits: a quarter of a second of arithmetic, within which nobody else is served.
+_NEVER = "diffie-hellman-group-exchange-"
 
 
 class SocketAgent(AgentSSH):
@@ -59,8 +69,11 @@ class PeerTransport(paramiko.Transport):
         self._host_key_algorithms: tuple[str, ...] = ()
         self.offered: dict[str, list[str]] = {}  # the peer's algorithms
         self.replies = 0  # to requests that were about the whole connection
+        self._exchanges_begun = -math.inf  # when the last would have begun, were they EXCHANGE_EVERY apart
         self.has_had_enough = False  # the peer ended it over keys that it does not take
         super().__init__(peer, packetizer_class=packetizer)  # type: ignore[arg-type]  # a socket to paramiko
+        offer = self.get_security_options()
+        offer.kex = tuple(name for name in offer.kex if not name.startswith(_NEVER))
 
     def get_exception(self) -> Exception | None:
         """A hostile peer's bytes make paramiko raise anything: what is not its own is named as such."""
@@ -84,6 +97,14 @@ class PeerTransport(paramiko.Transport):
         """Send a message, but not within a key exchange."""
         self._send_user_message(message)  # type: ignore[attr-defined]  # not in the types
 
+    def _negotiate_keys(self, message: Message) -> None:
+        """As paramiko's; but an exchange costs us more than whoever asks for it, so that nobody has any number."""
+        now = time.monotonic()
+        self._exchanges_begun = max(self._exchanges_begun, now - MOST_EXCHANGES * EXCHANGE_EVERY) + EXCHANGE_EVERY
+        if self._exchanges_begun > now:
+            raise SSHException("new keys are asked for again and again")
+        super()._negotiate_keys(message)  # type: ignore[misc]  # not in the types
+
     def _really_parse_kex_init(self, message: Message, ignore_first_byte: bool = False) -> dict[str, list[str]]:  # noqa: FBT001, FBT002 - paramiko's own
         parsed: dict[str, list[str]] = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc]  # not in the types
         if not ignore_first_byte:  # else it is our own that is looked at
@@ -103,6 +124,12 @@ class PeerTransport(paramiko.Transport):
     def _parse_request_failure(self, message: Message) -> None:
         self.replies += 1
         super()._parse_request_failure(message)  # type: ignore[misc]  # not in the types
+
+
+def must_take_packets(largest: int) -> None:
+    """Raises SSHException where a peer has a channel's data in crumbs: a packet of work for each byte."""
+    if largest < _LEAST_PACKET:
+        raise SSHException("no packets but tiny ones are taken")
 
 
 def of_ours(error: Exception) -> Exception:

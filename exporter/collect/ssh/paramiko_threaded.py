@@ -16,7 +16,7 @@ from paramiko.message import Message
 from paramiko.packet import Packetizer
 from paramiko.ssh_exception import ChannelException, SSHException
 
-from exporter.collect.ssh.paramiko_internals import LARGEST_PACKET, PeerTransport
+from exporter.collect.ssh.paramiko_internals import LARGEST_PACKET, PeerTransport, must_take_packets
 
 NEEDED = (
     (paramiko.Transport, "_next_channel"),
@@ -131,6 +131,8 @@ class ClientTransport(PeerTransport):
             farewell.add_int(theirs)
             self.say(farewell)
             return
+        message.get_int()  # its window
+        must_take_packets(message.get_int())
         message.rewind()
         super()._parse_channel_open_success(message)  # type: ignore[misc]  # not in the types
 

@@ -18,6 +18,7 @@ from paramiko.common import (
 from paramiko.message import Message
 from paramiko.ssh_exception import ChannelException
 
+from exporter.collect.ssh.paramiko_internals import must_take_packets
 from exporter.collect.ssh.paramiko_stepped import SteppedTransport
 
 WINDOW = 1024 * 1024  # bytes that a peer may send unasked
@@ -84,7 +85,8 @@ class Channel:
                 self._leave()
 
     def granted(self, theirs: int, window: int, largest: int) -> None:
-        self._theirs, self._window, self._largest = theirs, window, max(1, min(largest, _LARGEST))
+        must_take_packets(largest)
+        self._theirs, self._window, self._largest = theirs, window, min(largest, _LARGEST)
         if self._is_closed:
             self._say(MSG_CHANNEL_CLOSE)
         self._changed()
