@@ -21,7 +21,7 @@ dashboards: $(VENV)/run.installed
 	$(BIN)/python -m grafana.builder $(ARGS)
 
 test: check
-	$(BIN)/pytest -n 2 -m 'not long'
+	$(BIN)/pytest -n 3 -m 'not long'
 
 test-long: $(VENV)/test.installed
 	$(BIN)/pytest -m long
