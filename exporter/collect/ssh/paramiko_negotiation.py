@@ -36,6 +36,7 @@ _CHEAP = {
 }
 _COOKIE = 16  # random bytes before the lists of a KEXINIT
 _MOST_AGREED = 256
+_LONGEST_KEPT = 8 * 1024  # bytes of lists: an sshd's are some 1,500, and a hostile peer's may fill what it is allowed
 _AGREED_ON = (
     "agreed_on_strict_kex",
     "host_key_type",
@@ -89,6 +90,8 @@ class NegotiatingTransport(PeerTransport):
         agreed = _AGREED.get(lists)
         if agreed is None:
             super()._parse_kex_init(message)  # type: ignore[misc]  # not in the types
+            if len(lists[0]) > _LONGEST_KEPT:
+                return
             if len(_AGREED) >= _MOST_AGREED:
                 _AGREED.clear()
             told = len(message.get_so_far())
