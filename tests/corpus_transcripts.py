@@ -98,7 +98,7 @@ def _told_more(facts: NodeFacts, cause: Cause, tree: Tree) -> NodeFacts:
 
 def _page(tree: Tree, facts: NodeFacts, width: int, *, colour: bool) -> str:
     assessment = judged(tree, facts)
-    node = Node(NODE, SshAccess("10.20.0.21"), Paths())
+    node = Node(NODE, SshAccess("10.20.0.21"), Paths(), serving_port=10250)
     outcome = Visit(node, facts.taken, 0.4, assessment.reason, facts=facts, assessment=assessment)
     (view,) = views(FleetSnapshot((NodeReport(node).after(outcome),)), facts.taken)
     out = io.StringIO()

@@ -245,7 +245,7 @@ def test_a_node_that_is_gone_for_long_is_forgotten(path: Path) -> None:
 
 
 def test_nobody_is_gone_before_every_source_counts(path: Path) -> None:
-    """The nodes of a file that is broken from the start on keep their past, and have a day from when it counts."""
+    """The nodes of a file that is broken from the start on keep their past, and have an hour from when it counts."""
     left = node("left")
     with keeping(path, NODE, left) as kept:
         kept.visited(report(), report(left))
@@ -259,6 +259,7 @@ def test_nobody_is_gone_before_every_source_counts(path: Path) -> None:
     kept.is_whole = True
     kept.settle(NODE)
     assert kept.reports == (report(),)
+    kept.now += 3601
     wait_for(lambda: content(path, "SELECT name FROM node") == [(NODE.name,)])
     kept.is_whole = False  # a source that breaks later keeps its nodes in the inventory
     kept.settle()

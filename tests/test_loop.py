@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from exporter.collect.answer import answer
 from exporter.collect.ssh import paramiko_known
 from exporter.collect.ssh import transport as transport_module
+from exporter.collect.ssh.loop.conversation import LoopConversation
 from exporter.collect.ssh.loop.reactor import Loop, Task
 from exporter.collect.ssh.transport import SshTransport
 from exporter.config.settings import HostKeyPolicy, Paths, SshEngine, TransportKind
@@ -144,6 +146,16 @@ def _copy(source: socket.socket, sink: socket.socket, sizes: tuple[int, ...]) ->
             turn += 1
     with contextlib.suppress(OSError):  # also where the source was reset: else the far end waits for ever
         sink.shutdown(socket.SHUT_WR)
+
+
+def test_an_answer_that_is_there_at_once_has_its_moment() -> None:
+    """A busy loop may find all of it where it first looks: without a moment the node's clock would seem to be ahead."""
+    conversation = LoopConversation.__new__(LoopConversation)
+    conversation._means = SimpleNamespace(clock=lambda: 7.0)  # type: ignore[assignment] # its clock alone is asked
+    channel = SimpleNamespace(output=bytearray(b"kubelet-cert-exporter answer 1.2 end\n"))
+    with pytest.raises(StopIteration) as ended:
+        conversation._read(channel).send(None)  # type: ignore[arg-type] # what a session has read
+    assert ended.value.value == (bytes(channel.output), 7.0)
 
 
 # Ciphers and packets.

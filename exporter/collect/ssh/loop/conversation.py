@@ -110,7 +110,8 @@ class LoopConversation:
         return Output(text, asked, answered)
 
     async def _read(self, channel: Session) -> tuple[bytes, float]:
-        text, answered = channel.output, 0.0
+        text = channel.output
+        answered = self._means.clock() if text else 0.0  # a quick node's may be there already, even whole
         while not is_whole(bytes(text[-LONGEST_LINE:])):
             await self.login.until_true(partial(channel.has_more_than, len(text)))
             answered = answered or self._means.clock()
