@@ -29,6 +29,7 @@ from prometheus_client.registry import Collector
 
 from bench import fleet
 from bench.measure import Cost, Row, alternated, measured
+from bench.waiting import until
 from exporter.config.settings import Pace
 from exporter.model.assessment import Assessment, Certificate, Reading
 from exporter.model.facts import DirectoryCondition, NodeClock, NodeFacts, StoreFacts
@@ -197,7 +198,7 @@ def _by_prometheus(*, small: bool) -> Row:
         job = {"job_name": "exporter", "honor_labels": True, "static_configs": [{"targets": [target]}]}
         paced = {"scrape_interval": f"{interval}s", "scrape_timeout": f"{min(interval, TIME_OUT):g}s"}
         with serving(Path(directory), {"global": paced, "scrape_configs": [job]}) as url:
-            _until(
+            until(
                 lambda: _value(url, 'count_over_time(up{job="exporter"}[1h])') >= SCRAPES, SCRAPES * interval + PATIENCE
             )
             taken = _value(url, 'sum_over_time(up{job="exporter"}[1h])')
@@ -220,14 +221,6 @@ def _value(url: str, query: str) -> float:
     with urllib.request.urlopen(asked, timeout=60) as answer:
         found = json.load(answer)["data"]["result"]
     return float(found[0]["value"][1]) if found else 0.0
-
-
-def _until(is_so: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(1)
 
 
 def _peak(pid: int) -> float:
@@ -272,8 +265,8 @@ def serve(nodes: int) -> None:
     listener.run(lambda _loop: None)
 
 
-def _nobody(target: str, module: str, ended: Callable[[], None]) -> Probing:
-    raise NotImplementedError
+def _nobody(*asked: object) -> Probing:
+    raise RuntimeError(f"a scrape asks for no probe: {asked}")
 
 
 def _visits(state: FleetState) -> None:

@@ -26,6 +26,7 @@ import yaml
 
 from bench.cost import Cost, measured, peak_memory
 from bench.measure import Row, Spread, alternated
+from bench.waiting import until
 from exporter.config.loading import load
 from exporter.inventory.catalogue import Catalogue
 from exporter.model.shard import Shard, shard_of
@@ -36,6 +37,7 @@ from tests.test_cli import mounted
 RULES = Path("grafana/alerts/recording.yaml")
 SHARED, KNOWN = "cluster:kubelet_cert_info:shared", "cluster:kubelet_cert_nodes:live"
 ROUNDS, QUERIES = 5, 5
+_PATIENCE = 120.0  # seconds until Prometheus has all nodes
 
 
 def rows(*, small: bool = False) -> list[Row]:
@@ -121,8 +123,8 @@ def _rule(nodes: int) -> Iterator[Row]:
         job = {"job_name": "kubelet-cert-exporter", "honor_labels": True, "static_configs": [{"targets": [target]}]}
         pace = {"scrape_interval": "5s", "scrape_timeout": "5s"}
         with serving(Path(folder), {"global": pace, "scrape_configs": [job]}) as url:
-            while ask(url, "count(kubelet_cert_info)", moment := time.time()) != nodes:
-                time.sleep(0.5)
+            until(lambda: ask(url, "count(kubelet_cert_info)", time.time()) == nodes, _PATIENCE)
+            moment = time.time()
             until_scraped.close()  # else its scrapes would count
             taken = {name: queried(url, asked[name], moment) for name in (SHARED, KNOWN)}
     yield _beside(what, taken[SHARED], taken[KNOWN], "nodes counted by name")

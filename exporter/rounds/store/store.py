@@ -38,6 +38,7 @@ TIDIES_EVERY = 60.0
 _RECALL_PATIENCE = 60.0
 _POLL = 0.2
 
+Clock = Callable[[], float]
 Reports = Mapping[str, NodeReport]  # by the node's name
 _NOTHING: Reports = {}
 
@@ -49,9 +50,6 @@ class _Inventory:
     nodes: Sequence[Node]
     unknown: Sequence[Node]
     answer: queue.SimpleQueue[Reports]
-
-
-Clock = Callable[[], float]
 
 
 class Store:
