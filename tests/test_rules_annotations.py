@@ -69,6 +69,34 @@ def test_a_link_gives_back_what_it_was_given(words: Words) -> None:
         assert all(values == [getattr(words, name.removeprefix("var-"))] for name, values in given.items())
 
 
+def test_what_an_alert_says_is_recorded_before_what_makes_it_fire() -> None:
+    """Groups have moments of their own: the first notification would lack what is recorded later, as the cause."""
+    groups = [group["rules"] for file in FILES for group in yaml.safe_load((RULES / file).read_text())["groups"]]
+    records = [rule for group in groups for rule in group if "record" in rule]
+    place = {
+        rule["record"]: (which, number)
+        for which, group in enumerate(groups)
+        for number, rule in enumerate(group)
+        if "record" in rule
+    }
+    reads = {rule["record"]: _series(rule["expr"]) & set(place) for rule in records}
+    alerts = [rule for group in groups for rule in group if "alert" in rule]
+    looked_at = 0
+    for rule in alerts:
+        fires_by = _series(rule["expr"]) & set(place)
+        while (wider := fires_by.union(*(reads[name] for name in fires_by))) != fires_by:
+            fires_by = wider
+        for said in _series(" ".join(rule["annotations"].values())) & set(place):
+            which, number = place[said]
+            assert any(place[name][0] == which and number <= place[name][1] for name in fires_by), (rule["alert"], said)
+            looked_at += 1
+    assert looked_at > len(alerts) / 2
+
+
+def _series(text: str) -> set[str]:
+    return set(re.findall(r"\w+:\w+:\w+", text))
+
+
 def test_alerts_that_are_grouped_have_one_summary() -> None:
     """A sentence without a label in it, and no two alerts have the same."""
     told = [story.summary for story in stories(Words())]
