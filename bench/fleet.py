@@ -11,8 +11,9 @@ from exporter.model.assessment import Certificate, Reading, StoreHistory
 from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.kubelet import Distribution, Kubelet
 from exporter.model.node import Node, SshAccess
-from exporter.model.report import FleetSnapshot, NodeReport
+from exporter.model.report import NodeReport
 from exporter.model.restart import Restart, RestartReason
+from exporter.model.snapshot import FleetSnapshot
 
 DAY = 86400
 YEAR = 365 * DAY

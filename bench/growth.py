@@ -25,7 +25,8 @@ from exporter.config.settings import Pace, Paths, TransportKind
 from exporter.model.facts import NodeFacts
 from exporter.model.host import Flags
 from exporter.model.node import Node, SshAccess
-from exporter.model.report import FleetSnapshot, NodeReport
+from exporter.model.report import NodeReport
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds.state import FleetState
 from exporter.rounds.visit import visit
 from exporter.serve.compression import Coding

@@ -22,7 +22,8 @@ from exporter.model.files import Condition, PemFile
 from exporter.model.finding import Cause
 from exporter.model.host import JournalLine, JournalSign
 from exporter.model.node import Node, SshAccess
-from exporter.model.report import FleetSnapshot, NodeReport, Visit
+from exporter.model.report import NodeReport, Visit
+from exporter.model.snapshot import FleetSnapshot
 from exporter.serve.views import views
 from tests.corpus.build import EXPECTED, scenarios
 from tests.corpus.tree import Tree

@@ -23,8 +23,8 @@ from exporter.model.facts import NodeFacts
 from exporter.model.finding import Finding
 from exporter.model.host import Flags
 from exporter.model.node import Node
-from exporter.model.report import SourceStatus, SshStatus
 from exporter.model.shard import WHOLE_FLEET, Shard
+from exporter.model.snapshot import SourceStatus, SshStatus
 from exporter.rounds import schedule
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.state import FleetState

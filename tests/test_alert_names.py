@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from exporter.model.report import ExporterCounters, SourceStatus, SshStatus
+from exporter.model.snapshot import ExporterCounters, SourceStatus, SshStatus
 from exporter.serve.doorkeeper import DoorStatus
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES
 from exporter.serve.health import DoorCollector, HealthCollector

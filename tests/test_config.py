@@ -16,7 +16,7 @@ from exporter.config.schema import Config
 from exporter.config.settings import HostKeyPolicy, Pace, Paths, Privilege, Rotation, TransportKind
 from exporter.config.value import RESERVED_LABELS
 from exporter.errors import ConfigurationError, Mistake
-from exporter.model.report import ExporterCounters, SourceStatus
+from exporter.model.snapshot import ExporterCounters, SourceStatus
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES
 from exporter.serve.health import HealthCollector
 

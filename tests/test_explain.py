@@ -34,8 +34,9 @@ from exporter.model.finding import Cause, Finding, Severity, Step
 from exporter.model.host import Process, Service, Sight
 from exporter.model.kubelet import Credential, Distribution, Kubelet
 from exporter.model.node import LocalAccess, Node, SshAccess
-from exporter.model.report import FleetSnapshot, NodeReport, Visit
+from exporter.model.report import NodeReport, Visit
 from exporter.model.restart import Ending, Restart, RestartReason
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds.visit import visit
 from exporter.serve.views import NodeView, views
 from tests.trees import CASES, NOW, Mint, plain, unarmour

@@ -24,8 +24,9 @@ from exporter.model.assessment import Certificate, Reading
 from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.kubelet import Distribution, Kubelet
 from exporter.model.node import LocalAccess, Node, SshAccess
-from exporter.model.report import FleetSnapshot, NodeReport
+from exporter.model.report import NodeReport
 from exporter.model.restart import Restart, RestartReason
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds.state import FleetState
 from exporter.rounds.visit import visit
 from exporter.serve.exposition import Format, choose_format, render

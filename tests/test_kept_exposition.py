@@ -27,8 +27,9 @@ from exporter.model.assessment import (
 from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.kubelet import Distribution, Kubelet
 from exporter.model.node import Node, SshAccess
-from exporter.model.report import FleetSnapshot, NodeReport, Visit
+from exporter.model.report import NodeReport, Visit
 from exporter.model.restart import Restart, RestartReason
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds.state import FleetState
 from exporter.serve import columns, kept
 from exporter.serve.compression import Coding

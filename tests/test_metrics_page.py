@@ -16,7 +16,8 @@ from exporter.config.settings import Paths
 from exporter.model.assessment import CertificateRole, OrphanCondition, State
 from exporter.model.finding import Cause
 from exporter.model.node import Node, SshAccess
-from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, SshStatus
+from exporter.model.report import NodeReport
+from exporter.model.snapshot import ExporterCounters, FleetSnapshot, SourceStatus, SshStatus
 from exporter.serve.doorkeeper import DoorStatus
 from exporter.serve.exposition import Format, render
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES

@@ -29,8 +29,9 @@ from exporter.model.finding import Cause, Finding, Severity
 from exporter.model.host import Process, Sight
 from exporter.model.kubelet import Credential, Distribution, Kubelet
 from exporter.model.node import LocalAccess, Node, SshAccess
-from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, Visit
+from exporter.model.report import NodeReport, Visit
 from exporter.model.restart import Ending, Restart, RestartReason
+from exporter.model.snapshot import ExporterCounters, FleetSnapshot, SourceStatus
 from exporter.rounds.state import FleetState
 
 NOW = 1_700_000_000.0

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.config.settings import HostKeyPolicy, Pace
 from exporter.model.node import SshAccess
-from exporter.model.report import SourceStatus, SshStatus
+from exporter.model.snapshot import SourceStatus, SshStatus
 from exporter.rounds.brake import Brake
 from exporter.serve.doorkeeper import DoorStatus
 from tests.exporters import Exporter, World

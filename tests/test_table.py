@@ -14,7 +14,8 @@ from exporter.config.settings import Paths
 from exporter.errors import Reason
 from exporter.model.assessment import Certificate, Reading
 from exporter.model.node import Node, SshAccess
-from exporter.model.report import FleetSnapshot, NodeReport
+from exporter.model.report import NodeReport
+from exporter.model.snapshot import FleetSnapshot
 from exporter.serve.views import views
 
 DAY = 86400

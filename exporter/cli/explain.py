@@ -22,7 +22,8 @@ from exporter.cli.story import tell
 from exporter.cli.story_data import story
 from exporter.cli.verdict import status
 from exporter.errors import ConfigurationError, Mistake
-from exporter.model.report import FleetSnapshot, NodeReport, Visit
+from exporter.model.report import NodeReport, Visit
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds.fleet import Fleet
 from exporter.rounds.keeper import Kept
 from exporter.rounds.visit import visit

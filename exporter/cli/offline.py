@@ -8,7 +8,8 @@ from exporter.config.loading import load
 from exporter.errors import ConfigurationError, Mistake
 from exporter.inventory.catalogue import Catalogue
 from exporter.model.assessment import Assessment
-from exporter.model.report import FleetSnapshot, NodeReport, Visit
+from exporter.model.report import NodeReport, Visit
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds.store.archive import archive
 from exporter.serve.views import NodeView, views
 

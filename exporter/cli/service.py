@@ -15,7 +15,7 @@ from exporter import __version__
 from exporter.cli.web import Web
 from exporter.config.settings import Visits
 from exporter.errors import Mistake
-from exporter.model.report import FleetSnapshot
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.descriptors import Descriptors, raised_limit
 from exporter.rounds.keeper import Keeper, Kept

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from exporter.cli.words import STYLES, duration
 from exporter.judge import rotation
-from exporter.model.report import FleetSnapshot
+from exporter.model.snapshot import FleetSnapshot
 from exporter.serve.views import NodeView, views
 
 _BAR, _SHORTEST_BAR = 10, 6

@@ -22,7 +22,7 @@ from exporter.cli.table import fleet_table
 from exporter.cli.verdict import COULD_NOT_LOOK, FINE, status
 from exporter.errors import ConfigurationError, Mistake
 from exporter.model.finding import FleetFinding
-from exporter.model.report import FleetSnapshot
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds.crew import Work
 from exporter.rounds.daemon import STOPS_WITHIN
 from exporter.rounds.descriptors import Descriptors, raised_limit

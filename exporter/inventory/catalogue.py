@@ -19,8 +19,8 @@ from exporter.inventory import file_sd
 from exporter.inventory.refusals import told_once
 from exporter.inventory.settling import Settler
 from exporter.model.node import Node
-from exporter.model.report import SourceStatus
 from exporter.model.shard import WHOLE_FLEET, Shard
+from exporter.model.snapshot import SourceStatus
 
 log = logging.getLogger(__name__)
 

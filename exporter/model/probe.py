@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.model.report import FleetSnapshot
+from exporter.model.snapshot import FleetSnapshot
 
 DEFAULT_MODULE = "default"  # probes nodes of the inventory; there whatever is configured
 

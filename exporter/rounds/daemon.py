@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from exporter.config.settings import Pace
 from exporter.model.node import Hop, Node
-from exporter.model.report import FleetSnapshot, NodeReport
+from exporter.model.report import NodeReport
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds import schedule
 from exporter.rounds.agenda import Agenda
 from exporter.rounds.crew import Work

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.collect import Engine
 from exporter.config.settings import Pace
 from exporter.model.node import Node
-from exporter.model.report import SshStatus
+from exporter.model.snapshot import SshStatus
 from exporter.rounds.visit import Transports
 
 

@@ -15,7 +15,8 @@ from exporter.config.value import node_name
 from exporter.errors import ConfigurationError, ProbeError, Refusal
 from exporter.model.node import Node
 from exporter.model.probe import DEFAULT_MODULE, Probing
-from exporter.model.report import FleetSnapshot, NodeReport
+from exporter.model.report import NodeReport
+from exporter.model.snapshot import FleetSnapshot
 from exporter.rounds import schedule
 from exporter.rounds.daemon import Daemon
 from exporter.rounds.keeper import Keeper, Kept

@@ -9,8 +9,9 @@ from dataclasses import replace
 from exporter.config.settings import Pace, TransportKind
 from exporter.errors import Reason
 from exporter.model.node import Node
-from exporter.model.report import ExporterCounters, FleetSnapshot, NodeReport, SourceStatus, SshStatus, Visit
+from exporter.model.report import NodeReport, Visit
 from exporter.model.shard import WHOLE_FLEET, Shard
+from exporter.model.snapshot import ExporterCounters, FleetSnapshot, SourceStatus, SshStatus
 from exporter.rounds.brake import Brake, Login
 from exporter.rounds.store.late import has_no_reading, with_past
 

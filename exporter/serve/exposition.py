@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import Enum
 
-from exporter.model.report import FleetSnapshot
+from exporter.model.snapshot import FleetSnapshot
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES, Family, FleetFamily
 from exporter.serve.lines import fleet_lines, start_of, writer
 from exporter.serve.views import FleetView, counted, findings_across, views

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.errors import Reason
-from exporter.model.report import ExporterCounters
 from exporter.model.shard import Shard
+from exporter.model.snapshot import ExporterCounters
 from exporter.serve.doorkeeper import DoorStatus
 from exporter.serve.exposition import Format
 

@@ -15,7 +15,8 @@ from functools import lru_cache
 from exporter.config.settings import Pace
 from exporter.judge import rotation
 from exporter.model.assessment import State
-from exporter.model.report import FleetSnapshot, NodeReport
+from exporter.model.report import NodeReport
+from exporter.model.snapshot import FleetSnapshot
 from exporter.serve.columns import Column
 from exporter.serve.compression import Coding, Piece
 from exporter.serve.crowd import Crowd

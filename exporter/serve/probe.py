@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from exporter.errors import ProbeError, Refusal
 from exporter.model.probe import DEFAULT_MODULE, Probing
-from exporter.model.report import FleetSnapshot
+from exporter.model.snapshot import FleetSnapshot
 from exporter.serve.exposition import Format, choose_format, render
 from exporter.serve.families import INVENTORY
 

@@ -10,7 +10,8 @@ from exporter.config.settings import Pace
 from exporter.judge import cohort, rotation
 from exporter.model.assessment import CertificateRole, Reading, State
 from exporter.model.finding import Cause, Finding, FleetFinding, Severity
-from exporter.model.report import FleetSnapshot, NodeReport
+from exporter.model.report import NodeReport
+from exporter.model.snapshot import FleetSnapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from exporter import __version__
 from exporter.errors import Mistake, Reason
 from exporter.model.probe import Probing
-from exporter.model.report import FleetSnapshot
+from exporter.model.snapshot import FleetSnapshot
 from exporter.serve.compression import Coding, choose_coding
 from exporter.serve.doorkeeper import DoorStatus
 from exporter.serve.exposition import choose_format

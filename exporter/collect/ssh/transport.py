@@ -28,7 +28,7 @@ from exporter.errors import ConfigurationError, Mistake, Mistakes
 from exporter.model.facts import NodeFacts
 from exporter.model.host import Flags
 from exporter.model.node import Node, SshAccess
-from exporter.model.report import SshStatus
+from exporter.model.snapshot import SshStatus
 
 log = logging.getLogger(__name__)
 
