@@ -90,7 +90,10 @@ class Watched:
 
 
 def visit(report: NodeReport, now: float, rotated: int | None = None) -> Visit:
-    """A visit that sees all there was, as new values; the client certificate, if rotated, began so long ago."""
+    """A visit that sees all there was, as the judge tells it; the client certificate, if rotated, began so long ago.
+
+    What is equal is another object but for the certificates: these the judge takes from the report before.
+    """
     facts = NodeFacts(
         now,
         StoreFacts("/var/lib/kubelet/pki", DirectoryCondition.OK),
@@ -114,14 +117,14 @@ def visit(report: NodeReport, now: float, rotated: int | None = None) -> Visit:
         findings=report.findings,
         kubelet=replace(report.kubelet) if report.kubelet else None,
         restart=replace(report.restart) if report.restart else None,
-        authority=report.authority and replace(report.authority),
+        authority=report.authority,
     )
     duration = 0.2 + now % 0.1
     return Visit(report.node, now - duration, duration, report.reason, "", facts, assessment)
 
 
 def _seen_again(reading: Reading, now: float) -> Reading:
-    return Reading(replace(reading.certificate), now, now, now, reading.managed)
+    return Reading(reading.certificate, now, now, now, reading.managed)
 
 
 def _renewed(certificate: Certificate, begin: int) -> Certificate:

@@ -6,7 +6,7 @@ import gzip
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -53,7 +53,9 @@ def node(name: str, cluster: str = "prod", zone: str = "") -> Node:
 
 
 def certificate(begin: int, life: int, name: str, key: str = "k1") -> Certificate:
-    return Certificate(begin, begin + life, "1f", "CN=kubernetes", f"CN={name}", name * 8, authority_identifier=key)
+    return Certificate(
+        begin, begin + life, "1f", "CN=kubernetes", f"CN={name}", f"{name}{begin}+{life}{key}", authority_identifier=key
+    )
 
 
 @st.composite
@@ -94,6 +96,7 @@ REPORTS: st.SearchStrategy[NodeReport] = st.builds(
     ),
     findings=st.lists(st.sampled_from(FINDINGS), max_size=3, unique=True).map(tuple),
     clock_offset=perhaps(st.sampled_from([0.0, 0.5, 90.0, 90.0, -90.0, 61.0])),
+    script_version=st.sampled_from(["", "1.3"]),
     no_client_by_design=st.booleans(),
     kubelet=perhaps(st.builds(Kubelet, st.sampled_from(Distribution), rotates=st.sampled_from([None, True, False]))),
     restart=perhaps(st.builds(Restart, st.sampled_from([True, False, None]), st.just(RestartReason.COMES_BACK))),
@@ -108,6 +111,9 @@ REPORTS: st.SearchStrategy[NodeReport] = st.builds(
         KEYS,
     ),
 )
+
+
+FIELDS = tuple(field.name for field in fields(NodeReport) if field.name != "node")
 
 
 class Kept(RuleBasedStateMachine):
@@ -132,6 +138,14 @@ class Kept(RuleBasedStateMachine):
             if place < len(reports):
                 reports[place] = replace(report, node=reports[place].node)
         self.snapshot = replace(self.snapshot, reports=tuple(reports))
+
+    @rule(place=st.integers(0, 7), field=st.sampled_from(FIELDS), report=REPORTS)
+    def one_thing_changes(self, place: int, field: str, report: NodeReport) -> None:
+        """A visit that finds all but that as it was."""
+        if place < len(self.snapshot.reports):
+            reports = list(self.snapshot.reports)
+            reports[place] = replace(reports[place], **{field: getattr(report, field)})
+            self.snapshot = replace(self.snapshot, reports=tuple(reports))
 
     @rule(places=st.permutations(range(8)), keep=st.integers(0, 8))
     def settles_in_another_order(self, places: list[int], keep: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from exporter.errors import Reason
 from exporter.model.assessment import Assessment, Certificate, Memory, Reading, StoreHistory, Ties
@@ -13,6 +14,7 @@ from exporter.model.kubelet import Credential, Kubelet
 from exporter.model.node import Node
 from exporter.model.restart import Restart
 
+Part = TypeVar("Part", StoreHistory, Kubelet, Restart)
 REMEMBERED_STARTS = 6
 
 
@@ -191,9 +193,9 @@ class NodeReport:
             no_client_by_design=client is None and (seen.has_no_certificate_by_design or self.no_client_by_design),
             serving=None if seen.serving_absent else seen.serving or self.serving,
             served="" if seen.serving_absent else seen.served or self.served,
-            history=seen.history or self.history,
+            history=_as_known(seen.history, self.history),
             findings=seen.findings if live else _without_handshakes(seen.findings),  # with earlier ones not looked for
-            kubelet=seen.kubelet.filled_from(self.kubelet) if seen.kubelet else self.kubelet,
+            kubelet=_as_known(seen.kubelet and seen.kubelet.filled_from(self.kubelet), self.kubelet),
             restart=_restart(self, seen),
             kubeconfig=None if _saw_no_other(seen) else seen.kubeconfig or self.kubeconfig,
             authority=_authority(self, seen, client),
@@ -204,6 +206,11 @@ class NodeReport:
             newest=_newest(self, seen),
             ties=_ties(self, seen),
         )
+
+
+def _as_known(seen: Part | None, known: Part | None) -> Part | None:
+    """What was seen; the known object where that is equal, so that identity tells quickly what has not changed."""
+    return known if seen is None or seen == known else seen
 
 
 def _starts(before: NodeReport, process: Process | None, start: float | None) -> tuple[float | None, ...]:
@@ -225,7 +232,7 @@ def _restart(before: NodeReport, seen: Assessment) -> Restart | None:
     if seen.restart is None or before.restart is None:
         return seen.restart or before.restart
     stays = before.restart.safe is False and seen.restart.safe is None and seen.restart.reason.is_of_the_visit
-    return before.restart if stays else seen.restart
+    return before.restart if stays else _as_known(seen.restart, before.restart)
 
 
 def _authority(before: NodeReport, seen: Assessment, client: Reading | None) -> Certificate | None:

@@ -1,20 +1,24 @@
 """The exposition of a fleet, kept from scrape to scrape: what has not changed since the last one is not made again.
 
 Reports are frozen, so a node has changed where its report is another object, or where the moment has come at which time
-alone changes its state or what it tells of its fleet. Of these nodes all lines are made, the others keep theirs, and a
-scrape joins them by family (serve/columns.py). While no report has changed and no such moment has come, a scrape costs
-what joining the kept pieces does. What comes of it is what exposition.render makes from nothing, byte for byte.
+alone changes its state or what it tells of its fleet. Of these nodes the lines of those families are made that rest on
+what has changed of them (serve/parts.py), all others stay, and a scrape joins them by family (serve/columns.py). While
+no report has changed and no such moment has come, a scrape costs what joining the kept pieces does. What comes of it is
+what exposition.render makes from nothing, byte for byte.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from itertools import compress
+from operator import and_, or_
 
-from exporter.config.settings import Pace
+from exporter.config.settings import Pace, Paths
 from exporter.judge import rotation
 from exporter.model.assessment import State
+from exporter.model.node import LocalAccess, Node
 from exporter.model.report import NodeReport
 from exporter.model.snapshot import FleetSnapshot
 from exporter.serve.columns import Column
@@ -23,8 +27,10 @@ from exporter.serve.crowd import Crowd
 from exporter.serve.exposition import Format, encoded, header
 from exporter.serve.families import FAMILIES, FLEET_FAMILIES, Family, FleetFamily
 from exporter.serve.lines import fleet_lines, start_of
+from exporter.serve.parts import changed
 from exporter.serve.views import FleetView, Moment, NodeView, outlook
 
+_NOT_SEEN = NodeView(NodeReport(Node("", LocalAccess("/"), Paths())), State.UNKNOWN, State.UNKNOWN, ())
 _AT_ONCE = 256  # nodes: family after family they are gone through, so all of them should fit into a processor's cache
 
 
@@ -122,10 +128,7 @@ class _Fleet:
         self._starts = [start_of(report.node, self._labels) for report in reports]
         self._crowd.arrange(places, [report.node.cluster for report in reports])
         self._until = [self._until[place] if place >= 0 else 0.0 for place in places]
-        self._views = [
-            self._views[place] if place >= 0 else NodeView(report, State.UNKNOWN, State.UNKNOWN, ())
-            for place, report in zip(places, reports, strict=True)
-        ]
+        self._views = [self._views[place] if place >= 0 else _NOT_SEEN for place in places]
 
     def _look(self, places: Sequence[int], now: float) -> None:
         """See these nodes as they are at ``now``, and write their lines."""
@@ -133,14 +136,23 @@ class _Fleet:
         views, until = self._views, self._until
         for begin in range(0, len(places), _AT_ONCE):
             some = places[begin : begin + _AT_ONCE]
-            seen = []
+            seen, changes = [], []
             for place in some:
                 node, until[place] = outlook(reports[place], at)
+                changes.append(changed(views[place], node))
                 views[place] = node
                 seen.append(node)
             starts = [self._starts[place] for place in some]
+            everywhere, anywhere = reduce(and_, changes), reduce(or_, changes)
             for column in self._columns:
-                column.write(some, seen, starts)
+                parts = column.family.rests_on
+                if everywhere & parts:
+                    column.write(some, seen, starts)
+                elif anywhere & parts:
+                    which = [change & parts for change in changes]
+                    column.write(
+                        list(compress(some, which)), list(compress(seen, which)), list(compress(starts, which))
+                    )
             self._crowd.look(some, seen, now)
 
 
