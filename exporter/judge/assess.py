@@ -118,8 +118,6 @@ def _reading(
 ) -> Reading | None:
     if certificate is None:
         return None
-    if previous is not None and previous.certificate == certificate:
-        certificate = previous.certificate  # one object, for memory's sake and for who asks whether it is another
     return Reading(
         certificate=certificate,
         taken=facts.taken,

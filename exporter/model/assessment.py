@@ -45,7 +45,7 @@ class State(StrEnum):
 _ACCUSATIONS = frozenset((State.LATE, State.STALLED, State.EXPIRED))  # by its class a member is found slowly
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Certificate:
     """The fields of one X.509 certificate that matter here. Dates are seconds since the epoch, UTC."""
 
