@@ -34,7 +34,7 @@ TESTS = tuple(
     f"tests/test_rules_{noun}.py"
     for noun in (
         *("rotation", "nodes", "fleet", "exporter", "recording", "crowd", "memory", "edges", "shards"),
-        *("recorded_memory", "recorded_states", "recorded_exporters", "recorded_clusters"),
+        *("recorded_memory", "recorded_states", "recorded_exporters", "recorded_clusters", "recorded_shards"),
     )
 )
 # What a survivor's rule and change look like, and why no test can tell it
@@ -42,7 +42,9 @@ _OF_ONES = (
     "RotationLate|RotationStalled|Expiring|Expired|NotYetValid|Blind|NeverRead|StoreBroken|StoreFull|CrashLoop|"
     "NodeClockSkew|KeyMaterialSeen|HostKeyChanged|Finding|Shared|FleetFinding|FleetRotationStalled|ExporterClockOff"
 )
-_OF_TARGETS = "Exporter(Down|Stuck)|VisitsOverdue|LoginsPaused|HostKeysUnchecked|ReloadFailed|SourceDown|SshCredential"
+_OF_TARGETS = (
+    "Exporter(Down|Stuck|StoreDown)|VisitsOverdue|LoginsPaused|HostKeysUnchecked|ReloadFailed|SourceDown|SshCredential"
+)
 _OF_DATES = "Expiring|UnrotatedExpired|ManualRotationDue|Blind|CAExpiring"
 _OF_SERIES_OF_ONES = (
     r"node_info:(known|openshift)|nodes:(live|stuck)|rotation_state:(told|unexplained)|"
@@ -63,6 +65,7 @@ KNOWN = (
     (r"ClusterVanished: .*⟨max_over_time⟩ -> ⟨min_over_time⟩", "it fires by being there; the number is only told"),
     (rf"Cert({_OF_ONES}): .*⟨max⟩ -> ⟨min⟩", "every value is 1: it fires by being there"),
     (rf":kubelet_cert_({_OF_SERIES_OF_ONES}): .*⟨max⟩ -> ⟨min⟩", "every value is 1, or is not read: it is there"),
+    (r"info:shared: .*⟨max⟩ -> ⟨min⟩", "every value is 1"),
     (r"node_info:unanswered: .*⟨max⟩ -> ⟨min⟩", "the moment is the same for all of an exporter's series"),
     (r"lifetime_seconds:(max|now): .*⟨cert=\"client\"⟩ -> ⟨⟩", "the other side of the subtraction names it, too"),
     (r"lifetime_used:ratio: .*lifetime_seconds:max > ⟨0⟩", "what it leaves out the next clause tells alike"),
