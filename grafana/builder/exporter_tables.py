@@ -25,6 +25,7 @@ def exporters() -> Json:
         "Logins": of_exporter(f"{health}logins_paused"),
         "Configuration": of_exporter(f"{health}config_last_reload_successful"),
         "Web": of_exporter(f"{health}web_config_last_reload_successful"),
+        "Store": of_exporter(f"{health}store_up"),
         "Keys taken": of_exporter(f"{health}accepted_host_keys"),
     }
     loaded = words({"1": ("as on disk", colors.CALM), "0": ("reload failed", colors.CRITICAL), "null": ("-", "")})
@@ -35,19 +36,22 @@ def exporters() -> Json:
         ),
         _coloured("Configuration", loaded, 110),
         _coloured("Web", loaded, 95),
-        by_name("Started", unit=AGO, custom__width=125),
-        by_name("Last visit", unit="s", decimals=0, custom__width=85),
-        *(by_name(name, custom__width=80) for name in ("Version", "Shard", "Nodes")),
+        _coloured(
+            "Store", words({"1": ("kept", colors.CALM), "0": ("not kept", colors.LATE), "null": ("none", "")}), 70
+        ),
+        by_name("Started", unit=AGO, custom__width=120),
+        by_name("Last visit", unit="s", decimals=0, custom__width=80),
+        *(by_name(name, custom__width=65) for name in ("Version", "Shard", "Nodes")),
         by_name("Keys taken", mappings=words({"null": ("-", "")}), custom__width=85),
     )
-    letters = dict(zip(asked, "ABCDEFGHIJ", strict=True))
+    letters = dict(zip(asked, "ABCDEFGHIJK", strict=True))
     named = {"instance": "Instance"}
     words_of = {"Version": "version", "Shard": "share"}
     named |= {words_of.get(name, f"Value #{letters[name]}"): name for name in asked}
     return table(
         "Exporters",
         "Each exporter that Prometheus scrapes. Shard: which share of the inventory it visits, from 0. Web: its web "
-        "configuration. Keys taken: accepted on first sight.",
+        "configuration. Store: whether what is learned outlasts a restart. Keys taken: accepted on first sight.",
         [rows(expression) for expression in asked.values()],
         field("short", *columns, thresholds=only("text"), custom=COLUMNS),
         transformations=merged(
