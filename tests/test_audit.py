@@ -168,7 +168,9 @@ def test_an_entry(place: Place, tmp_path: Path) -> None:
 
 
 def entry(number: int) -> Entry:
-    return Entry(0.0, f"n{number}", "a", 22, (), "u", "login", "", "", "", "", 0, 0.0, "read")
+    return Entry(
+        0.0, f"n{number}", "a", 22, (), "u", "login", "", "", "", "", 0, kept=False, duration=0.0, outcome="read"
+    )
 
 
 def test_lines_are_whole_and_follow_the_file(tmp_path: Path) -> None:

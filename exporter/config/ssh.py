@@ -73,4 +73,5 @@ class Ssh(Section):
     logins_per_second: Rate = 20.0
     audit: AuditTo | None = None
     engine: SshEngine = SshEngine.AUTO
+    keepalive: Seconds | None = None
     timeouts: Timeouts = Timeouts()

@@ -59,11 +59,17 @@ class Attempt:
         self.transport: PeerTransport | None = None
         self.host_key = ""  # fingerprint of what the host showed
         self.identity = ""  # fingerprint of the key that was enough
+        self._received_before = 0  # bytes, in earlier visits of the same connection
 
     @property
     def received(self) -> int:
-        """Bytes that the host sent, encrypted."""
-        return self.peer.received if self.peer else 0
+        """Bytes that the host sent during this visit, encrypted."""
+        return self.peer.received - self._received_before if self.peer else 0
+
+    @property
+    def is_renewed(self) -> bool:
+        """Whether an earlier visit logged in."""
+        return self._received_before > 0
 
     def enter(self, phase: Phase, timeout: float) -> None:
         """The next phase has ``timeout`` seconds."""

@@ -22,7 +22,7 @@ READ = "read"  # the outcome of a visit that brought an answer; else it is the r
 class Entry:
     """One visit. ``time`` is epoch seconds, ``duration`` seconds; fingerprints are empty where it did not come so far.
 
-    ``bytes`` is what the node sent, encrypted.
+    ``bytes`` is what the node sent, encrypted. ``kept``: an earlier visit logged in, and its connection was kept.
     """
 
     time: float
@@ -37,6 +37,7 @@ class Entry:
     script_version: str
     script_sha256: str
     bytes: int
+    kept: bool
     duration: float
     outcome: str
 

@@ -29,8 +29,11 @@ class Trail:
         self.facts: NodeFacts | None = None
 
     @contextmanager
-    def of(self, login: Attempt) -> Iterator[None]:
-        """What happens within is the visit; its end is written, whatever it is. :attr:`facts` are what it brought."""
+    def of(self, login: Callable[[], Attempt]) -> Iterator[None]:
+        """What happens within is the visit; its end is written, whatever it is. :attr:`facts` are what it brought.
+
+        ``login`` is asked at the end for the one that the visit came down to.
+        """
         outcome = str(Reason.INTERNAL)
         try:
             yield
@@ -40,7 +43,7 @@ class Trail:
             raise
         finally:
             if self._audit:
-                self._audit.write(self._entry(login, outcome))
+                self._audit.write(self._entry(login(), outcome))
 
     def _entry(self, login: Attempt, outcome: str) -> Entry:
         access = self._access
@@ -57,6 +60,7 @@ class Trail:
             script_version="" if self.facts is None else self.facts.script_version,
             script_sha256=self._script_that_ran() if login.identity else "",
             bytes=login.received,
+            kept=login.is_renewed,
             duration=time.monotonic() - self._monotonic,
             outcome=outcome,
         )

@@ -69,7 +69,7 @@ class SshTransport:
         self._means = Means(self._keyring, trusts.of, ssh.timeouts, identities, ssh.identities_only, clock)
         self._standings = Standings()
         self._bastions = Bastions(self._means, self._standings)
-        self._loop = LoopEngine(self._means, self._standings)
+        self._loop = LoopEngine(self._means, self._standings, ssh.keepalive)
         self._open: set[Conversation] = set()
         self._closed = False
 
@@ -127,7 +127,7 @@ class SshTransport:
             conversation.close()
         trail = self._trail(node, access, script)
         try:
-            with trail.of(conversation.login):
+            with trail.of(lambda: conversation.login):
                 output = conversation.run(script)
                 facts = answer.parse(output.text, node.paths, output.asked, output.answered, remembered)
                 if node.serving_port:

@@ -38,6 +38,14 @@ class Connection:
             self._end(of_ours(error))
         self._changed()
 
+    def go_on(self) -> None:
+        """Take what has come since the transport had enough."""
+        try:
+            self.transport.has_enough = False
+            self.transport.feed(b"", identified=True)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._end(of_ours(error))
+
     def broke(self, error: OSError) -> None:
         self._bounds.ending = self._bounds.ending or Ending.CLOSED
         self._end(error)

@@ -28,11 +28,16 @@ from exporter.errors import CollectError, Reason
 from exporter.model.facts import Handshake
 from exporter.model.node import SshAccess
 
+_KEPT_ANSWERS_WITHIN = 3.0  # seconds; a connection that was cut off on the way says nothing at all
+
 
 class LoopConversation:
     """One SSH connection to one node. :meth:`run` raises CollectError; all of it belongs to the loop's thread."""
 
-    def __init__(self, access: SshAccess, means: Means, bastion: LoopBastion | None, task: Task) -> None:
+    def __init__(
+        self, access: SshAccess, means: Means, bastion: LoopBastion | None, task: Task, kept: LoopLogin | None = None
+    ) -> None:
+        """``kept`` is a login of an earlier visit, whose connection is tried first."""
         self._access = access
         self._means = means
         self._bastion = bastion
@@ -40,23 +45,32 @@ class LoopConversation:
         self._dialling = LoopDialling(task)
         self._passage: LoopPassage | None = None
         self._kubelet_port: LoopKubeletPort | None = None
-        self.login = LoopLogin(access, means, time.monotonic() + means.timeouts.visit, task)
+        end = time.monotonic() + means.timeouts.visit
+        self.login = kept or LoopLogin(access, means, end, task)
+        if kept:
+            kept.renew(end)
 
-    async def run(self, script: str) -> Output:
-        """Log in, run the node script (sent, or installed there), return what it printed."""
-        login, timeouts = self.login, self._means.timeouts
+    async def run(self, script: str, *, stays: bool = False) -> Output:
+        """Log in, run the node script (sent, or installed there), return what it printed.
+
+        The connection is closed then, unless all went well and it ``stays``.
+        """
+        is_well = False
         try:
-            keys = self._means.keyring.own(self._means.identities_of(self._access))
-            transport = await login.open(await self._connect(), keys)
-            login.enter(Phase.COMMAND, timeouts.command)
-            login.live.budget = BUDGET
-            return await self._execute(transport, script)
+            session = await self._session_of_kept() if self.login.is_renewed else None
+            session = session or await self._session()
+            output = await self._execute(session, script)
+            if stays:
+                session.close()
+            is_well = stays
         except (SSHException, EOFError, OSError) as error:
-            raise await self._blaming_the_bastion(login.failure(error)) from error
+            raise await self._blaming_the_bastion(self.login.failure(error)) from error
         except CollectError as error:
             raise await self._blaming_the_bastion(error) from error
         finally:
-            login.close()
+            if not is_well:
+                self.login.close()
+        return output
 
     def close(self) -> None:
         """End the conversation at once."""
@@ -90,13 +104,38 @@ class LoopConversation:
             return error
         return error if await bastion.answers(self._task, passage.login) else bastion.standing.lost
 
-    async def _execute(self, transport: SteppedTransport, script: str) -> Output:
-        login, access = self.login, self._access
-        channel = Session(transport, self._task.wake)
+    async def _session_of_kept(self) -> Session | None:
+        """By the connection of an earlier visit; where it is not good any more a new login is due, and nothing ran."""
+        login = self.login
+        try:
+            return await self._opened(login.transport, min(_KEPT_ANSWERS_WITHIN, self._means.timeouts.command))
+        except (SSHException, EOFError, OSError):  # a TimeoutError is one
+            login.close()
+            self.login = LoopLogin(self._access, self._means, login.end, self._task)
+            return None
+
+    async def _session(self) -> Session:
+        login = self.login
+        keys = self._means.keyring.own(self._means.identities_of(self._access))
+        return await self._opened(await login.open(await self._connect(), keys), self._means.timeouts.command)
+
+    async def _opened(self, transport: SteppedTransport | None, within: float) -> Session:
+        login = self.login
+        if transport is None:
+            raise EOFError("no connection")
+        login.enter(Phase.COMMAND, within)
+        login.live.budget = BUDGET
+        channel = Session(transport, login.wake)
         channel.open("session")
         await login.until_true(lambda: channel.is_open or channel.refusal is not None)
         if channel.refusal:
             raise channel.refusal
+        return channel
+
+    async def _execute(self, channel: Session, script: str) -> Output:
+        login, access = self.login, self._access
+        if login.is_renewed:
+            login.enter(Phase.COMMAND, self._means.timeouts.command)
         asked = self._means.clock()
         channel.execute(command(access))
         await login.until_true(lambda: channel.runs is not None or channel.was_closed)

@@ -12,6 +12,7 @@ from exporter.collect.ssh.bastion_standing import Standings
 from exporter.collect.ssh.kubelet_port import with_handshake
 from exporter.collect.ssh.loop.bastion import LoopBastions
 from exporter.collect.ssh.loop.conversation import LoopConversation
+from exporter.collect.ssh.loop.kept import KeptLogins
 from exporter.collect.ssh.loop.reactor import Loop, Task
 from exporter.collect.ssh.trail import Trail
 from exporter.model.facts import NodeFacts
@@ -36,10 +37,12 @@ class Order:
 class LoopEngine:
     """Safe to share between threads."""
 
-    def __init__(self, means: Means, standings: Standings) -> None:
+    def __init__(self, means: Means, standings: Standings, keepalive: float | None = None) -> None:
+        """``keepalive``: how long, in seconds, a login is used for further visits of its node; None: for one."""
         self._means = means
         self._loop = Loop()
         self._bastions = LoopBastions(means, standings, self._loop)
+        self._kept = KeptLogins(self._loop, keepalive)
         self._orders: set[Order] = set()  # that are under way, or about to be
         self._open: set[LoopConversation] = set()
         self._closed = False
@@ -65,6 +68,7 @@ class LoopEngine:
     def _end(self) -> None:
         for conversation in tuple(self._open):
             conversation.close()
+        self._kept.close()
         self._bastions.close()
 
     async def _visit(self, order: Order, task: Task) -> None:
@@ -78,20 +82,26 @@ class LoopEngine:
     async def _read(self, order: Order, task: Task) -> NodeFacts:
         access = order.access
         bastion = self._bastions.of(access.via) if access.via else None
-        conversation = LoopConversation(access, self._means, bastion, task)
+        stays = self._kept.is_wanted(access)
+        conversation = LoopConversation(access, self._means, bastion, task, self._kept.take(access, task))
         self._open.add(conversation)
         if self._closed:
             self._end()
         try:
-            with order.trail.of(conversation.login):
-                facts = order.trail.facts = await self._facts(order, conversation)
+            with order.trail.of(lambda: conversation.login):
+                facts = order.trail.facts = await self._facts(order, conversation, stays=stays)
+            if stays:
+                self._kept.keep(access, conversation.login)
+        except BaseException:
+            conversation.login.close()
+            raise
         finally:
             self._open.discard(conversation)
         return facts
 
-    async def _facts(self, order: Order, conversation: LoopConversation) -> NodeFacts:
+    async def _facts(self, order: Order, conversation: LoopConversation, *, stays: bool) -> NodeFacts:
         node = order.node
-        output = await conversation.run(order.script)
+        output = await conversation.run(order.script, stays=stays)
         facts = answer.parse(output.text, node.paths, output.asked, output.answered, order.remembered)
         if node.serving_port:
             seen = await conversation.look_at(node.serving_port)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from paramiko.ssh_exception import SSHException
 
 from exporter.collect.ssh.attempt import MOST_KEYS_TRIED, Attempt, Means
-from exporter.collect.ssh.bounded import Bounds
+from exporter.collect.ssh.bounded import HANDSHAKE_BUDGET, Bounds
 from exporter.collect.ssh.failures import Phase
 from exporter.collect.ssh.keyring import LoginKey
 from exporter.collect.ssh.loop.connection import Connection
@@ -28,6 +28,7 @@ class LoopLogin(Attempt):
         super().__init__(access, means, end)
         self._task = task
         self._connection: Connection | None = None
+        self.began = time.monotonic()
         self.on_change: Callable[[], None] = lambda: None  # is told, besides the task, whenever something has come
 
     async def open(self, stream: LoopStream, keys: Sequence[LoginKey]) -> SteppedTransport:
@@ -61,6 +62,30 @@ class LoopLogin(Attempt):
         self.end = math.inf
         self.live.patience = patience
         self.live.deadline = time.monotonic() + patience
+
+    def pass_to(self, task: Task) -> None:
+        """Belong to another task; the one before goes on once more."""
+        self._task.wake()
+        self._task = task
+
+    def wake(self) -> None:
+        """Have the task that it belongs to look again."""
+        self._task.wake()
+
+    def rest(self, until: float) -> None:
+        """A visit is over: stay open for another. What the peer still says is heard, as far as it is little.
+
+        What it ended by, if it has, is raised where it is waited for.
+        """
+        self.end = self.live.deadline = until
+        self.live.budget = HANDSHAKE_BUDGET
+        if self._connection:
+            self._connection.go_on()
+
+    def renew(self, end: float) -> None:
+        """A further visit begins, which has until ``end``."""
+        self.rest(end)
+        self._received_before = self.live.received
 
     def close(self) -> None:
         """Hang up."""

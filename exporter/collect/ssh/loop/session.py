@@ -39,6 +39,8 @@ class Session(Channel):
         self._transport.say(message)
 
     def _take(self, data: bytes, *, of_errors: bool) -> None:
+        if self._is_closed:
+            return
         if not of_errors:
             self.output += data
             self._transport.has_enough = is_whole(bytes(self.output[-LONGEST_LINE:]))
