@@ -12,7 +12,7 @@ from bench.sshds import site
 
 REACH = {32: 0.32, 128: 0.22}  # in flight → of the manual's
 OURS, MANUAL = "engine", "manual"
-PEERS = (*("threads", "asyncssh", "asyncssh-tuned", "ssh2", "pssh"), *("ssh", "ssh-pinned", "ansible"))
+PEERS = (*("threads", "asyncssh", "asyncssh-tuned", "ssh2", "pssh"), *("ssh", "ssh-pinned", "ansible", "kept"))
 NODES, ROUNDS = 300, 3
 
 

@@ -161,6 +161,7 @@ def test_an_entry(place: Place, tmp_path: Path) -> None:
         "host_key": fingerprint(place.directory / "host"),
         "script_version": "1.2",
         "script_sha256": checksum(node_script(Paths(), NODE_SCRIPT)),
+        "kept": False,
         "outcome": "read",
     }
     assert (failed["node"], failed["hops"], failed["outcome"]) == ("worker-2", ["edge"], "bastion_auth_failed")

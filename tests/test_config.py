@@ -325,6 +325,7 @@ def test_the_defaults() -> None:
             "logins_per_second": 20.0,
             "audit": None,
             "engine": "auto",
+            "keepalive": None,
             "timeouts": {
                 "connect": 10.0,
                 "banner": 10.0,

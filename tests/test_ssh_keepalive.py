@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import paramiko
 import pytest
+from paramiko.message import Message
 
 from exporter.collect.ssh.loop import conversation, kept
 from exporter.collect.ssh.loop.kept import KeptLogins
@@ -26,6 +29,7 @@ from exporter.demo.store import FileStore
 from exporter.errors import Reason
 from exporter.model.files import Condition
 from exporter.model.node import Hop, Node, SshAccess
+from tests.hostile import Command, ServerPeer, string
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd, place_for_trees
 from tests.test_ssh import ORIGINAL, shell
 from tests.visits import PATIENT, reason_of
@@ -280,3 +284,62 @@ def test_who_was_visited_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -
         assert not logins.is_wanted(SshAccess(f"n{number}"))
     assert len(logins._visited) <= 60
     assert logins.is_wanted(SshAccess("n999"))
+
+
+# Peers that answer well, and then misbehave on a connection that is kept.
+
+
+def _answers(peer: ServerPeer, channel: paramiko.Channel, script: bytes) -> None:
+    """And a while later the visit is over."""
+    done = subprocess.run(["/bin/sh"], input=script, capture_output=True, check=True, env={"HOME": "/nonexistent"})
+    channel.sendall(done.stdout)
+    channel.send_exit_status(0)
+    channel.close()
+    peer.stopping.wait(0.2)
+
+
+def _say(channel: paramiko.Channel, *parts: bytes) -> None:
+    message = Message()
+    for part in parts:
+        message.add_bytes(part)
+    channel.get_transport()._send_message(message)  # type: ignore[attr-defined]  # not in the stubs
+
+
+def floods(peer: ServerPeer, channel: paramiko.Channel, script: bytes) -> None:
+    """More than a kept connection may bring."""
+    _answers(peer, channel, script)
+    for _ in range(8):
+        _say(channel, b"\x02", string(bytes(16 * 1024)))
+    peer.stopping.wait(5.0)
+
+
+def speaks_of_no_channel(peer: ServerPeer, channel: paramiko.Channel, script: bytes) -> None:
+    """A message for a channel that never was."""
+    _answers(peer, channel, script)
+    _say(channel, b"\x60", bytes([0, 0, 0, 77]))
+    peer.stopping.wait(5.0)
+
+
+def goes_on_printing(peer: ServerPeer, channel: paramiko.Channel, script: bytes) -> None:
+    """On the channel that is closed."""
+    _answers(peer, channel, script)
+    _say(channel, b"\x5e", bytes(4), string(b"more\n"))
+    peer.stopping.wait(5.0)
+
+
+@pytest.mark.parametrize("command", [floods, speaks_of_no_channel, goes_on_printing])
+def test_a_peer_that_misbehaves_afterwards(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    """Costs itself the connection, and no visit: the next one logs in anew."""
+    monkeypatch.setattr(conversation, "_KEPT_ANSWERS_WITHIN", 0.3)
+    peer = ServerPeer(command=command)
+    with peer:
+        known_hosts = tmp_path / "known_hosts"
+        known_hosts.write_text(f"[127.0.0.1]:{peer.port} {peer.key.get_name()} {peer.key.get_base64()}\n")
+        node = replace(site.node(), access=SshAccess("127.0.0.1", peer.port, USER, name="worker-1"))
+        with site.transport(known_hosts=str(known_hosts)) as ours:
+            for visits in range(1, 5):
+                assert is_read(ours, node)
+                time.sleep(0.5)  # it may misbehave meanwhile
+                assert peer.record.connections == visits

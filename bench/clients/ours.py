@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,20 +25,39 @@ def engine(site: Site, in_flight: int) -> Round:
 
     def visits(tally: Tally) -> None:
         _tell_reading_apart(tally)
-        places = threading.Semaphore(in_flight)
-
-        def done(facts: NodeFacts | Exception) -> None:
-            tally.take_facts(facts)
-            places.release()
-
-        for node in nodes:
-            places.acquire()
-            transport.begin(node, (), done)
-        for _ in range(in_flight):  # all places are free: the last visit has ended
-            places.acquire()
+        _visit_all(transport, nodes, in_flight, tally)
         transport.close()
 
     return visits
+
+
+def kept(site: Site, in_flight: int) -> Round:
+    """The same on connections that earlier visits left open: of each node the second does."""
+    transport = _transport(site, SshEngine.LOOP, keepalive="1h")
+    nodes = site.nodes(channels=in_flight)
+    for _ in range(2):
+        _visit_all(transport, nodes, in_flight, Tally())
+
+    def visits(tally: Tally) -> None:
+        _tell_reading_apart(tally)
+        _visit_all(transport, nodes, in_flight, tally)
+        transport.close()
+
+    return visits
+
+
+def _visit_all(transport: SshTransport, nodes: Iterable[Node], in_flight: int, tally: Tally) -> None:
+    places = threading.Semaphore(in_flight)
+
+    def done(facts: NodeFacts | Exception) -> None:
+        tally.take_facts(facts)
+        places.release()
+
+    for node in nodes:
+        places.acquire()
+        transport.begin(node, (), done)
+    for _ in range(in_flight):  # all places are free: the last visit has ended
+        places.acquire()
 
 
 def threads(site: Site, in_flight: int) -> Round:
@@ -72,5 +92,6 @@ def _tell_reading_apart(tally: Tally) -> None:
     setattr(answer, "parse", read)  # noqa: B010 - an assignment to a module's function is none to mypy
 
 
-def _transport(site: Site, engine: SshEngine) -> SshTransport:
-    return SshTransport(Ssh(known_hosts=(site.known_hosts,), engine=engine), site.nodes(channels=1))
+def _transport(site: Site, engine: SshEngine, **more: object) -> SshTransport:
+    ssh = Ssh.model_validate({"known_hosts": [site.known_hosts], "engine": engine, **more})
+    return SshTransport(ssh, site.nodes(channels=1))

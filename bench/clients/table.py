@@ -6,6 +6,7 @@ from bench.clients.client import Client
 
 CLIENTS = {
     "engine": Client("our engine", "ours", "engine"),
+    "kept": Client("our engine, on connections that are kept", "ours", "kept", nodes=100),
     "threads": Client("our threaded path", "ours", "threads"),
     "manual": Client("paramiko SSHClient + thread pool, as its manual shows", "ssh_client", "as_the_manual_shows"),
     "asyncssh": Client("asyncssh, as its manual shows", "async_ssh", "as_the_manual_shows", library="asyncssh"),
