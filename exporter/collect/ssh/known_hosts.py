@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import fnmatch
 import hmac
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
 
 from exporter.errors import Reason
 
@@ -65,19 +66,22 @@ def parse(text: str) -> Iterator[Line]:
         if len(words) < 3 or marker not in ("", _REVOKED, _AUTHORITY):
             continue
         try:
-            yield Line(words[0], marker, words[1], base64.b64decode(words[2], validate=True))
+            yield Line(words[0], marker, sys.intern(words[1]), base64.b64decode(words[2], validate=True))
         except ValueError:
             continue
+
+
+_NO_KEYS: frozenset[tuple[str, bytes]] = frozenset()
+_NONE: frozenset[bytes] = frozenset()
 
 
 class KnownHosts:
     """All known_hosts files at once. Safe to share between threads: it only remembers what it found."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
-        self._plain: dict[str, list[Line]] = {}
+        self._plain: dict[str, tuple[Line, ...]] = {}
         self._hashed: list[tuple[bytes, bytes, Line]] = []
         self._patterns: list[Line] = []
-        self._found: dict[str, Known] = {}
         self._looked_up: dict[tuple[tuple[str, ...], int], Known] = {}
         for line in lines:
             self._add(line)
@@ -97,8 +101,8 @@ class KnownHosts:
             return plain
         with_port = self._of([f"[{host}]:{port}" for host in hosts])
         found = bool(with_port.keys or with_port.authorities)
-        nearest = with_port if found else replace(plain, of_another_port=True)
-        return replace(nearest, revoked=with_port.revoked | plain.revoked)
+        nearest = with_port if found else plain
+        return _known(nearest.keys, with_port.revoked | plain.revoked, nearest.authorities, of_another_port=not found)
 
     def _add(self, line: Line) -> None:
         if line.hosts.startswith("|1|"):
@@ -111,27 +115,33 @@ class KnownHosts:
             self._patterns.append(line)
         else:
             for name in line.hosts.lower().split(","):
-                self._plain.setdefault(name, []).append(line)
+                self._plain[name] = (*self._plain.get(name, ()), line)
 
     def _of(self, hosts: list[str]) -> Known:
-        known = [self._found.get(host) or self._find(host) for host in hosts]
-        return Known(
-            keys=frozenset().union(*(one.keys for one in known)),
-            revoked=frozenset().union(*(one.revoked for one in known)),
-            authorities=frozenset().union(*(one.authorities for one in known)),
+        lines = [line for host in hosts for line in self._find(host)]
+        return _known(
+            {(line.kind, line.key) for line in lines if not line.marker},
+            {line.key for line in lines if line.marker == _REVOKED},
+            {line.key for line in lines if line.marker == _AUTHORITY},
         )
 
-    def _find(self, host: str) -> Known:
-        lines, encoded = [*self._plain.get(host, ())], host.encode("utf-8", "surrogateescape")
-        lines.extend(line for salt, digest, line in self._hashed if hmac.digest(salt, encoded, "sha1") == digest)
-        lines.extend(line for line in self._patterns if _matches(line.hosts, host))
-        known = Known(
-            keys=frozenset((line.kind, line.key) for line in lines if not line.marker),
-            revoked=frozenset(line.key for line in lines if line.marker == _REVOKED),
-            authorities=frozenset(line.key for line in lines if line.marker == _AUTHORITY),
-        )
-        self._found[host] = known
-        return known
+    def _find(self, host: str) -> Iterator[Line]:
+        encoded = host.encode("utf-8", "surrogateescape")
+        yield from self._plain.get(host, ())
+        yield from (line for salt, digest, line in self._hashed if hmac.digest(salt, encoded, "sha1") == digest)
+        yield from (line for line in self._patterns if _matches(line.hosts, host))
+
+
+def _known(
+    keys: Set[tuple[str, bytes]], revoked: Set[bytes], authorities: Set[bytes], *, of_another_port: bool = False
+) -> Known:
+    """One for each of ten thousand hosts: what is empty takes no room of its own."""
+    return Known(
+        frozenset(keys) if keys else _NO_KEYS,
+        frozenset(revoked) if revoked else _NONE,
+        frozenset(authorities) if authorities else _NONE,
+        of_another_port,
+    )
 
 
 def _matches(patterns: str, host: str) -> bool:
