@@ -103,6 +103,13 @@ class SteppedTransport(NegotiatingTransport):
         for channel in tuple(self._open.values()):
             channel.lost()
 
+    def let_go(self) -> None:
+        """Nobody asks for anything any more."""
+        self._open.clear()
+        self._handler_table = {}
+        self.auth_handler = None
+        self.kex_engine = None
+
     def offer_key(self, user: str, key: paramiko.PKey) -> None:
         """Ask to be let in with a key."""
         self._verdict = _Flag()

@@ -57,11 +57,17 @@ class Connection:
             raise self._error
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up, and let go of what holds each other: hundreds a second are too many to wait to be collected."""
         self._end(EOFError("closed"))
+        self._changed = _nobody
+        self.transport.let_go()
 
     def _end(self, error: Exception) -> None:
         if self._error is None:
             self._error = error
             self.transport.end(error)
             self.stream.close()
+
+
+def _nobody() -> None:
+    """Is told that something has changed."""
