@@ -45,8 +45,14 @@ class State(StrEnum):
 _ACCUSATIONS = frozenset((State.LATE, State.STALLED, State.EXPIRED))  # by its class a member is found slowly
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Certificate:
+class _Weakly:
+    """Can be referred to weakly. A base: with such a slot of its own no draft of the store could change its class."""
+
+    __slots__ = ("__weakref__",)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate(_Weakly):
     """The fields of one X.509 certificate that matter here. Dates are seconds since the epoch, UTC."""
 
     not_before: int

@@ -179,8 +179,10 @@ def _function(parameters: str, lines: list[str], names: dict[str, Any]) -> Calla
 
 
 def _draft_of(stored: type) -> type:
-    """The data model lets an object change its class where both have the same slots."""
-    return type(f"{stored.__name__}Draft", (), {"__slots__": tuple(field.name for field in fields(stored))})
+    """The data model lets an object change its class where both have the same bases and slots."""
+    return type(
+        f"{stored.__name__}Draft", stored.__bases__, {"__slots__": tuple(field.name for field in fields(stored))}
+    )
 
 
 def _default(field: Field[Any]) -> Any:
