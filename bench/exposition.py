@@ -194,7 +194,10 @@ def _against_the_library(nodes: int, rounds: int) -> Iterator[Row]:
 def _by_prometheus(*, small: bool) -> Row:
     """A Prometheus that scrapes while visits write."""
     nodes, interval = (200, 1) if small else (MANY, INTERVAL)
-    measure = f"`/metrics`, {nodes:,} nodes scraped each {interval} s, {RECORDS_A_SECOND} visits a second"
+    measure = (
+        f"`/metrics`, {nodes:,} nodes scraped each {interval} s, {RECORDS_A_SECOND} visits a second: "
+        f"scrapes missed, with a time-out of {min(interval, TIME_OUT):g} s"
+    )
     if shutil.which("prometheus") is None:
         return Row.not_measured(measure, "no prometheus here")
     with _exporter(nodes) as (target, pid), tempfile.TemporaryDirectory() as directory:
@@ -207,15 +210,16 @@ def _by_prometheus(*, small: bool) -> Row:
             taken = _value(url, 'sum_over_time(up{job="exporter"}[1h])')
             scrapes = _value(url, 'count_over_time(up{job="exporter"}[1h])')
             longest = _value(url, 'max_over_time(scrape_duration_seconds{job="exporter"}[1h])')
+            last = _value(url, 'scrape_duration_seconds{job="exporter"}')
             samples = _value(url, "scrape_samples_scraped")
             own = urllib.request.urlopen(f"{url}/metrics", timeout=60).read().decode()
         ours = _peak(pid)
     theirs = next(float(line.split()[1]) for line in own.splitlines() if line.startswith("process_resident_memory"))
-    more = f"{taken:.0f} of {scrapes:.0f} accepted, {samples:,.0f} samples"
+    # the time-out is of what we take; to enter what came, above all series that it never saw, takes Prometheus more
+    took = f"from asked to entered {longest:.1f} s at most, the last {last:.1f} s"
+    more = f"of {scrapes:.0f}; {samples:,.0f} samples; {took}"
     memory = f"peak RSS {ours:.2f} GB, Prometheus' {theirs / 1e9:.2f} GB"
-    if taken < scrapes:
-        return Row.failed(measure, f"{more}; the longest took {longest:.1f} s; {memory}", 1.0)
-    return Row.limited(measure, longest, TIME_OUT, "s", f"{more}; {memory}")
+    return Row.limited(measure, scrapes - taken, 0, "scrapes", f"{more}; {memory}")
 
 
 def _value(url: str, query: str) -> float:
