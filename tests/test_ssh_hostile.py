@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import resource
 import shutil
 import socket
@@ -12,6 +13,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import paramiko
@@ -22,7 +24,7 @@ from exporter.collect.ssh.transport import SshTransport
 from exporter.config.settings import HostKeyPolicy, Paths
 from exporter.config.ssh import Identity, Ssh, Timeouts
 from exporter.errors import CollectError, Reason
-from exporter.model.node import Node, SshAccess
+from exporter.model.node import Hop, Node, SshAccess
 from tests.hostile import COMMANDS, RAW, SESSIONS, FrozenAgent, GreetingPeer, Peer, RawPeer, ServerPeer
 from tests.trees import CASES, NOW, Mint
 from tests.visits import reason_of
@@ -399,6 +401,20 @@ def test_close_ends_a_visit_before_its_command(session: str) -> None:
         reason, took = ended_from_outside(transport(timeouts()), at(peer.port), lambda: bool(peer.record.attempts))
     assert reason is Reason.VISIT_TIMEOUT
     assert took < 2.0
+
+
+def test_close_ends_a_visit_whose_bastion_is_being_logged_in_to(caplog: pytest.LogCaptureFixture) -> None:
+    """Quietly: it is no fault of anybody's."""
+    with ServerPeer(SESSIONS["FrozenInAuth"], key=HOST_KEY) as peer:
+        node = at(1)
+        assert isinstance(node.access, SshAccess)
+        edge = replace(node.access, port=peer.port)
+        behind = replace(node, access=replace(node.access, address="192.0.2.1", via=Hop(edge)))
+        reason, took = ended_from_outside(transport(timeouts()), behind, lambda: bool(peer.record.attempts))
+    assert reason is not None
+    assert took < 2.0
+    ours = [record for record in caplog.records if record.name.startswith("exporter")]
+    assert all(record.levelno < logging.ERROR for record in ours)
 
 
 @pytest.mark.parametrize("command", ["silent_command", "half_a_line", "drips_lines"])

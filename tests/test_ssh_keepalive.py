@@ -29,6 +29,8 @@ from exporter.demo.store import FileStore
 from exporter.errors import Reason
 from exporter.model.files import Condition
 from exporter.model.node import Hop, Node, SshAccess
+from exporter.model.report import Visit
+from exporter.rounds.state import FleetState
 from tests.hostile import Command, ServerPeer, string
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd, place_for_trees
 from tests.test_ssh import ORIGINAL, shell
@@ -111,11 +113,17 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     """A store on this machine, and sshd."""
+    with running() as found:
+        yield found
+
+
+@contextmanager
+def running(*options: str) -> Iterator[Site]:
     with place_for_trees() as directory:
         store, authority, now = FileStore(directory / "pki"), Authority(), time.time()
         store.update(authority.client("worker-1", now - 60, 365 * 86400), now - 60)
         key = make_key(directory / "id_ed25519", "ed25519")
-        sshd = Sshd(directory, list(HOSTS.values()), [key])
+        sshd = Sshd(directory, list(HOSTS.values()), [key], options)
         try:
             sshd.start()
             yield Site(sshd, directory, key)
@@ -175,6 +183,32 @@ def test_a_sshd_that_asks_whether_we_are_there(site: Site) -> None:
         assert logins(site, ours, node, node) == [1, 1]
         time.sleep(5.0)  # three questions without an answer would have ended it
         assert logins(site, ours, node) == [0]
+
+
+def test_a_sshd_that_asks_for_new_keys() -> None:
+    """In the next visit, as it says nothing meanwhile: the visit waits for them, and goes on."""
+    with running("RekeyLimit default 2s") as site, site.transport() as ours:
+        node = site.node()
+        assert logins(site, ours, node, node) == [1, 1]
+        since = site.sshd.log_size()
+        for _ in range(2):
+            time.sleep(2.5)
+            assert logins(site, ours, node) == [0]
+        assert site.log(since).count("SSH2_MSG_KEXINIT sent")
+
+
+def test_a_visit_without_a_login_is_none_to_the_brake(site: Site) -> None:
+    """It says nothing of our key: neither is a pause put off by it, nor are more logins begun at once."""
+    with site.transport() as ours:
+        node, state = site.node(), FleetState()
+        facts = [ours.read(node) for _ in range(4)]
+        assert [one.has_logged_in for one in facts] == [True, True, False, False]
+        for one in facts * 25:
+            if not one.has_logged_in:
+                state.brake(Visit(node, 1000.0, 0.5, facts=one), 0)
+        assert state.login_room == FleetState().login_room
+        refused = Visit(node, 1000.0, 0.5, Reason.AUTH_FAILED)
+        assert [state.brake(refused, 0) for _ in range(20)] == [False] * 19 + [True]
 
 
 def test_a_connection_that_its_node_has_ended(site: Site) -> None:
@@ -247,12 +281,12 @@ def test_two_visits_at_once(site: Site) -> None:
 
 
 def test_so_many_are_kept_and_no_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that was unused for longest makes room."""
+    """One node more costs that one its place, and not each of them its own in turn."""
     monkeypatch.setattr(kept, "MOST", 2)
     nodes = [site.node(name) for name in ("plain", "another", "third")]
     with site.transport() as ours:
         assert logins(site, ours, *nodes, *nodes) == [1] * 6
-        assert logins(site, ours, nodes[2], nodes[1], nodes[0]) == [0, 0, 1]
+        assert logins(site, ours, *nodes, *nodes) == [0, 0, 1] * 2
 
 
 def test_a_node_that_is_told_another_way_to_log_in(site: Site) -> None:
@@ -327,7 +361,15 @@ def goes_on_printing(peer: ServerPeer, channel: paramiko.Channel, script: bytes)
     peer.stopping.wait(5.0)
 
 
-@pytest.mark.parametrize("command", [floods, speaks_of_no_channel, goes_on_printing])
+def says_goodbye(peer: ServerPeer, channel: paramiko.Channel, script: bytes) -> None:
+    """In the same breath as its answer, and hangs up much later."""
+    done = subprocess.run(["/bin/sh"], input=script, capture_output=True, check=True, env={"HOME": "/nonexistent"})
+    channel.sendall(done.stdout)
+    _say(channel, b"\x01", bytes([0, 0, 0, 11]), string(b"bye"), string(b""))
+    peer.stopping.wait(5.0)
+
+
+@pytest.mark.parametrize("command", [floods, speaks_of_no_channel, goes_on_printing, says_goodbye])
 def test_a_peer_that_misbehaves_afterwards(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
 ) -> None:

@@ -134,6 +134,7 @@ class NodeFacts:
     handshake: Handshake | None = None  # None: not configured
     live: PemFile | None = None  # what the kubelet's port showed; ``path`` is host and port
     mark: Mark | None = field(default=None, compare=False, repr=False)  # None: nobody knows what it may share
+    has_logged_in: bool = True  # False: over a connection that an earlier visit had logged in by
 
     @property
     def by_the_node(self) -> float:

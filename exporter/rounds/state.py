@@ -123,6 +123,8 @@ class FleetState:
         """
         if visit.node.transport is not TransportKind.SSH or visit.reason is Reason.LOGINS_PAUSED:
             return False
+        if visit.facts is not None and not visit.facts.has_logged_in:  # it proves nothing of our key
+            return False
         with self._lock:
             if releases != self._releases:
                 return False

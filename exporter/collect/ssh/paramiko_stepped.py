@@ -123,7 +123,7 @@ class SteppedTransport(NegotiatingTransport):
     def verdict(self) -> list[str]:
         """As auth_publickey returns it, or raises, once it is decided."""
         if self.auth_handler is None:
-            raise RuntimeError("no key was offered")
+            raise self.saved_exception or RuntimeError("no key was offered")
         return self.auth_handler.wait_for_response(self._verdict)  # type: ignore[arg-type]  # an event to paramiko
 
     def enter(self, channel: Channel) -> int:

@@ -31,9 +31,7 @@ class Connection:
             if not data:
                 self._end(EOFError("the peer has closed"))
             else:
-                self.transport.feed(data, identified=self._bounds.identified)
-                if not self.transport.active:
-                    self._end(EOFError("disconnected"))
+                self._feed(data)
         except Exception as error:  # noqa: BLE001 - a hostile peer's bytes raise anything
             self._end(of_ours(error))
         self._changed()
@@ -42,7 +40,7 @@ class Connection:
         """Take what has come since the transport had enough."""
         try:
             self.transport.has_enough = False
-            self.transport.feed(b"", identified=True)
+            self._feed(b"")
         except Exception as error:  # noqa: BLE001 - as above
             self._end(of_ours(error))
 
@@ -61,6 +59,11 @@ class Connection:
         self._end(EOFError("closed"))
         self._changed = _nobody
         self.transport.let_go()
+
+    def _feed(self, data: bytes) -> None:
+        self.transport.feed(data, identified=self._bounds.identified)
+        if not self.transport.active:
+            self._end(EOFError("disconnected"))
 
     def _end(self, error: Exception) -> None:
         if self._error is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from exporter.collect.answer import answer
@@ -103,6 +103,8 @@ class LoopEngine:
         node = order.node
         output = await conversation.run(order.script, stays=stays)
         facts = answer.parse(output.text, node.paths, output.asked, output.answered, order.remembered)
+        if conversation.login.is_renewed:
+            facts = replace(facts, has_logged_in=False)
         if node.serving_port:
             seen = await conversation.look_at(node.serving_port)
             facts = with_handshake(facts, *seen, where=f"{order.access.address}:{node.serving_port}")

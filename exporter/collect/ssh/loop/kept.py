@@ -28,7 +28,7 @@ class KeptLogins:
         """``seconds``: how long; None: not at all."""
         self._loop = loop
         self._seconds = seconds or 0.0
-        self._kept: dict[SshAccess, LoopLogin] = {}  # the longest unused first
+        self._kept: dict[SshAccess, LoopLogin] = {}
         self._visited: dict[SshAccess, float] = {}  # when last, the earliest first; forgotten after that time
         self._is_closed = False
 
@@ -53,11 +53,12 @@ class KeptLogins:
     def keep(self, access: SshAccess, login: LoopLogin) -> None:
         """Until it is taken, too old, or ended by its node."""
         until = login.began + self._seconds
-        if self._is_closed or time.monotonic() >= until or access in self._kept:
+        is_full = (
+            len(self._kept) >= _most()
+        )  # nobody makes room: of a fleet that comes round, each would just miss its own
+        if self._is_closed or is_full or time.monotonic() >= until or access in self._kept:
             login.close()
             return
-        while len(self._kept) >= _most():
-            self._drop(next(iter(self._kept)))
         self._kept[access] = login
         self._loop.start(partial(self._hold, access, login, until))
 
