@@ -66,6 +66,7 @@ class Site:
             "known_hosts": str(known_hosts),
             "identities": [{"file": str(self.key)}],
             "timeouts": PATIENT,
+            "engine": "loop",
             **more,
         }
         ours = SshTransport(Ssh.model_validate(settings if keepalive is None else {**settings, "keepalive": keepalive}))
