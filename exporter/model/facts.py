@@ -164,6 +164,7 @@ class NodeFacts:
             self.handshake,
             self.live,
             mark,
+            self.has_logged_in,
         )
 
     def pem(self, path: str) -> PemFile | None:
