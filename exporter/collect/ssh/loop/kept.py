@@ -53,9 +53,7 @@ class KeptLogins:
     def keep(self, access: SshAccess, login: LoopLogin) -> None:
         """Until it is taken, too old, or ended by its node."""
         until = login.began + self._seconds
-        is_full = (
-            len(self._kept) >= _most()
-        )  # nobody makes room: of a fleet that comes round, each would just miss its own
+        is_full = len(self._kept) >= _most()  # nobody makes room: of a fleet that comes round each would miss its own
         if self._is_closed or is_full or time.monotonic() >= until or access in self._kept:
             login.close()
             return
