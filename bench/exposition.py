@@ -92,7 +92,7 @@ class Watched:
 def visit(report: NodeReport, now: float, rotated: int | None = None) -> Visit:
     """A visit that sees all there was, as the judge tells it; the client certificate, if rotated, began so long ago.
 
-    What is equal is another object but for the certificates: these the judge takes from the report before.
+    What is equal is another object but for the certificates: these are one object while any report has them.
     """
     facts = NodeFacts(
         now,

@@ -31,6 +31,7 @@ from exporter.model.files import Condition
 from exporter.model.node import Hop, Node, SshAccess
 from exporter.model.report import Visit
 from exporter.rounds.state import FleetState
+from tests.alertmanagers import wait_for
 from tests.hostile import Command, ServerPeer, string
 from tests.sshd import USER, Host, Sshd, address, make_key, needs_sshd, place_for_trees
 from tests.test_ssh import ORIGINAL, shell
@@ -47,6 +48,7 @@ HOSTS = {
     "alive": Host(address(237), ("ClientAliveInterval 1", "ClientAliveCountMax 3")),
 }
 LOGIN = "Accepted publickey"
+PATIENCE = 20.0
 
 
 @dataclass(frozen=True)
@@ -84,17 +86,11 @@ class Site:
 
     def wait_for(self, words: str, since: int) -> None:
         """Until sshd has logged that."""
-        deadline = time.monotonic() + 20.0
-        while words not in self.log(since):
-            assert time.monotonic() < deadline, self.log(since)
-            time.sleep(0.02)
+        wait_for(lambda: words in self.log(since), f"not logged: {words}", PATIENCE)
 
     def wait_until_nobody(self) -> None:
         """Until sshd has no connection any more."""
-        deadline = time.monotonic() + 20.0
-        while self.sessions():
-            assert time.monotonic() < deadline, "a connection is open"
-            time.sleep(0.02)
+        wait_for(lambda: not self.sessions(), "a connection is open", PATIENCE)
 
     def sessions(self) -> set[int]:
         """The processes that sshd has for its connections, theirs included."""
@@ -396,7 +392,4 @@ def test_a_peer_that_misbehaves_afterwards(
             for visits in range(1, 5):
                 assert is_read(ours, node)
                 assert peer.record.connections == visits
-                deadline = time.monotonic() + 20.0
-                while ours._loop._kept._kept:  # until it has misbehaved
-                    assert time.monotonic() < deadline
-                    time.sleep(0.02)
+                wait_for(lambda: not ours._loop._kept._kept, "it has not misbehaved", PATIENCE)

@@ -54,11 +54,10 @@ _NOT_YET_VALID, _FRESH, _WINDOW, _LATE, _STALLED, _EXPIRED, _UNMANAGED, _UNKNOWN
 
 def window(certificate: Certificate) -> Window:
     """The rotation window of a certificate that the kubelet rotates."""
-    begin, lifetime = certificate.not_before, certificate.lifetime
-    end = begin + WINDOW_CLOSES * lifetime
+    end = closes(certificate)
     left = certificate.not_after - end
     grace = min(max(left / 4, min(LEAST_GRACE, left * 3 / 4)), LONGEST_GRACE)
-    return Window(begin + WINDOW_OPENS * lifetime, end, end + grace)
+    return Window(opens(certificate), end, end + grace)
 
 
 def opens(certificate: Certificate) -> float:

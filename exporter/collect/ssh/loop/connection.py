@@ -41,7 +41,7 @@ class Connection:
         try:
             self.transport.has_enough = False
             self._feed(b"")
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - a hostile peer's bytes raise anything
             self._end(of_ours(error))
 
     def broke(self, error: OSError) -> None:
